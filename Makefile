@@ -1,0 +1,34 @@
+# The commands that always work. `make demo` and `make test` set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: venv demo test test-fast check bench clean system-packages
+
+venv: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[test,check]'
+	@if pkg-config --exists libsystemd 2>/dev/null; then $(BIN)/pip install --quiet --editable '.[systemd]'; \
+	 else echo 'systemd-python left out (needs pkg-config and libsystemd-dev): the built-in protocol is used'; fi
+	@touch $@
+
+system-packages:
+	@tests/system-packages.sh
+
+test: system-packages
+	@$(MAKE) --no-print-directory venv
+	$(BIN)/python -m pytest
+
+# Everything but the emulated machines: seconds instead of minutes.
+test-fast: venv
+	$(BIN)/python -m pytest --ignore tests/kernel
+
+check: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .cache build dist .mypy_cache .pytest_cache .ruff_cache
