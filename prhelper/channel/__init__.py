@@ -1,0 +1,48 @@
+"""Channels: a port of QEMU's QIOChannel, in which a channel belongs to no event loop.
+
+Whoever waits on a channel waits in the event loop, the plain thread or the stepper that the coroutine runs in at that
+moment. This package knows nothing of the rest of prhelper and can be used on its own.
+"""
+
+from .base import Channel, Feature, ReadableBuffer, WritableBuffer
+from .context import BareCoroutine, Call, current_context, run, stepping
+from .descriptors import OwnedFd
+from .errors import (
+    BrokenResourceError,
+    BusyResourceError,
+    ClosedResourceError,
+    DescriptorsTruncatedError,
+    EndOfStream,
+    IncompleteRead,
+)
+from .eventfd import EventFd
+from .home import HomeLoop
+from .socket import SocketChannel, SocketListener
+from .unix_path import UnixListener
+from .waiter import Direction, Waiter
+
+__all__ = [
+    "BareCoroutine",
+    "BrokenResourceError",
+    "BusyResourceError",
+    "Call",
+    "Channel",
+    "ClosedResourceError",
+    "DescriptorsTruncatedError",
+    "Direction",
+    "EndOfStream",
+    "EventFd",
+    "Feature",
+    "HomeLoop",
+    "IncompleteRead",
+    "OwnedFd",
+    "ReadableBuffer",
+    "SocketChannel",
+    "SocketListener",
+    "UnixListener",
+    "Waiter",
+    "WritableBuffer",
+    "current_context",
+    "run",
+    "stepping",
+]

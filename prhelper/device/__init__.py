@@ -1,0 +1,1 @@
+"""Who executes a command: today a SCSI device, through SG_IO."""

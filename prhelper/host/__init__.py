@@ -1,0 +1,1 @@
+"""The machine's side of a daemon: systemd, privileges, the pidfile, the background, the logs."""

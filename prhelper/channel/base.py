@@ -1,0 +1,275 @@
+"""The channel: bytes, and perhaps descriptors, to and from somewhere (QEMU: QIOChannel).
+
+Three layers, each in terms of the one below:
+
+1. `readv` and `writev` never wait. "Would block" is a value, None, as in `io.RawIOBase`: it unwinds nobody.
+2. `wait` suspends the coroutine, wherever that runs (`context`), until one direction is worth another try.
+3. `read`, `read_exactly`, `write_all` and their kin do the first until it succeeds, with the second in between.
+
+**Who may do what at once.** One coroutine may read while another, in another loop or thread, writes; no lock is held
+across a wait. A second reader, or writer, is refused with BusyResourceError. `wake_reader`, `quiesce` and `close` may
+be called from any thread.
+
+**The descriptor goes last.** `close` wakes those who wait; the descriptor itself is closed when nobody uses it any more
+(`lifetime`).
+
+**At rest.** Between two messages a reader waits in `next_message`. `quiesce` makes that return False, after what has
+already arrived was read, so that the conversation can stop or be continued elsewhere without losing a byte.
+
+A kind of channel implements the methods at the end, and gets the rest from here.
+"""
+
+import enum
+import io
+import select
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+
+from .context import current_context
+from .descriptors import OwnedFd
+from .errors import ClosedResourceError, EndOfStream, IncompleteRead
+from .home import HomeLoop, HomeWatch, wait_at_home
+from .lifetime import Lifetime
+from .waiter import Direction, Waiter
+
+ReadableBuffer = bytes | bytearray | memoryview
+WritableBuffer = bytearray | memoryview
+
+
+class Feature(enum.Flag):
+    """What a channel can do beyond reading and writing (QEMU: QIOChannelFeature)."""
+
+    NONE = 0
+    FD_PASS = enum.auto()
+    SHUTDOWN = enum.auto()
+    LISTEN = enum.auto()
+    SEEKABLE = enum.auto()
+
+
+class Channel(ABC):
+    """A channel of any kind. See the module's text for who may do what at once.
+
+    Every method raises ClosedResourceError once the channel is closed, BrokenResourceError when the peer is gone, and
+    io.UnsupportedOperation where the kind lacks the feature. `deadline` is a time of `time.monotonic`; past it a
+    coroutine gets TimeoutError. A coroutine that is cancelled leaves nothing registered; bytes that it had already
+    moved are gone: none for `read` and `next_message`, perhaps some for the others.
+    """
+
+    features = Feature.NONE
+
+    def __init__(self) -> None:
+        self._lifetime = Lifetime(self._dispose)
+        self._quiesced = False
+        self._home: HomeLoop | None = None
+        self._home_watches: dict[Direction, HomeWatch] = {}
+
+    # Without waiting.
+
+    def readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None = None) -> int | None:
+        """Read what is there into `buffers`, in order: how many bytes, 0 at the end, None if it would block.
+
+        Descriptors that came along are appended to `fds`, the caller's from then on; without a list the kernel closes
+        them. Raises DescriptorsTruncatedError if some had no room.
+        """
+        self._lifetime.hold()
+        try:
+            return self._readv(buffers, fds)
+        finally:
+            self._lifetime.release()
+
+    def writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = ()) -> int | None:
+        """Write from `buffers` what can be written: how many bytes, None if it would block.
+
+        `fds` go along with the first byte, as copies: the caller keeps its own.
+        """
+        self._lifetime.hold()
+        try:
+            return self._writev(buffers, fds)
+        finally:
+            self._lifetime.release()
+
+    # With waiting.
+
+    async def wait(self, direction: Direction, deadline: float | None = None) -> None:
+        """Wait until `direction` is worth another try (QEMU: qio_channel_yield).
+
+        It may return for nothing, after `wake_reader` for one. Raises BusyResourceError if a coroutine waits already.
+        """
+        await self._wait(direction, deadline)
+
+    async def next_message(self, deadline: float | None = None) -> bool:
+        """At a boundary between messages, wait until there is something to read, the end included.
+
+        False once the channel is quiesced and everything that had arrived by then was read.
+        """
+        await self._wait(Direction.READ, deadline, until_quiesced=True)
+        return not self._quiesced or self._readable_now()
+
+    async def read(self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None) -> bytes:
+        """Read at least one byte and at most `size`; b"" at the end. `fds` as for `readv`."""
+        buffer = bytearray(size)
+        while (count := self.readv([buffer], fds)) is None:
+            await self.wait(Direction.READ, deadline)
+        return bytes(memoryview(buffer)[:count])
+
+    async def read_exactly(self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None) -> bytes:
+        """Read `size` bytes. Raises EndOfStream if none comes, IncompleteRead if only some do."""
+        if (data := await self.read_exactly_or_eof(size, fds, deadline)) is None:
+            raise EndOfStream
+        return data
+
+    async def read_exactly_or_eof(
+        self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None
+    ) -> bytes | None:
+        """Read `size` bytes, or None at a clean end (QEMU: readv_all_eof). Raises IncompleteRead in between."""
+        buffer = bytearray(size)
+        rest = memoryview(buffer)
+        while rest:
+            if (count := self.readv([rest], fds)) is None:
+                await self.wait(Direction.READ, deadline)
+            elif count == 0:
+                if len(rest) == size:
+                    return None
+                raise IncompleteRead
+            else:
+                rest = rest[count:]
+        return bytes(buffer)
+
+    async def write_all(
+        self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = (), deadline: float | None = None
+    ) -> None:
+        """Write everything in `buffers`, `fds` along with the first byte."""
+        rest = [memoryview(buffer).cast("B") for buffer in buffers if len(buffer)]
+        while rest:
+            if (count := self.writev(rest, fds)) is None:
+                await self.wait(Direction.WRITE, deadline)
+                continue
+            fds = ()
+            while rest and count >= len(rest[0]):
+                count -= len(rest.pop(0))
+            if rest:
+                rest[0] = rest[0][count:]
+
+    # From any thread.
+
+    def wake_reader(self) -> None:
+        """Let the waiting reader's wait return now, once; harmless when nobody waits (QEMU: qio_channel_wake_read)."""
+        self._lifetime.wake(Direction.READ)
+
+    def quiesce(self) -> None:
+        """Let `next_message` return False from now on, once what has arrived is read."""
+        self._quiesced = True
+        self.wake_reader()
+
+    def resume(self) -> None:
+        """Undo `quiesce`: the next coroutine may read on, in whatever context it runs."""
+        self._quiesced = False
+
+    def close(self) -> None:
+        """Close the channel, waking whoever waits with ClosedResourceError. Harmless when that was done before.
+
+        The descriptor is closed at once if nobody uses it, else by the last to let go of it.
+        """
+        self._lifetime.close()
+
+    # Set up, before use.
+
+    def set_follow(self, follow: bool, home: HomeLoop | None = None) -> None:
+        """Wait in the loop of whoever waits (the default), or in `home` (QEMU: set_follow_coroutine_ctx).
+
+        Raises ValueError if `home` is missing with follow=False, or given with follow=True.
+        """
+        if follow is (home is not None):
+            raise ValueError("follow=False needs a home loop, and follow=True takes none")
+        self._home = home
+
+    def has_feature(self, feature: Feature) -> bool:
+        """Whether this channel can do all of `feature`."""
+        return feature in self.features
+
+    def shutdown(self, direction: Direction | None = None) -> None:
+        """End one direction, or both, without closing: the peer reads the end. Needs SHUTDOWN."""
+        self._require(Feature.SHUTDOWN, "shut down one direction")
+        self._lifetime.hold()
+        try:
+            self._shutdown(direction)
+        finally:
+            self._lifetime.release()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position, as `io.IOBase.seek` does. Needs SEEKABLE."""
+        self._require(Feature.SEEKABLE, "seek")
+        self._lifetime.hold()
+        try:
+            return self._seek(offset, whence)
+        finally:
+            self._lifetime.release()
+
+    def __enter__(self) -> "Channel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # For the kinds.
+
+    @abstractmethod
+    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None: ...
+
+    @abstractmethod
+    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None: ...
+
+    @abstractmethod
+    def _wait_on(self, direction: Direction) -> tuple[int, Direction]:
+        """The descriptor, and its direction, that becomes ready when `direction` of this channel may be."""
+
+    @abstractmethod
+    def _dispose(self) -> None:
+        """Close the descriptors. Called once, when nobody uses them."""
+
+    def _shutdown(self, direction: Direction | None) -> None:
+        raise NotImplementedError  # a kind with the feature has its own
+
+    def _seek(self, offset: int, whence: int) -> int:
+        raise NotImplementedError  # a kind with the feature has its own
+
+    def _require(self, feature: Feature, deed: str) -> None:
+        if feature not in self.features:
+            raise io.UnsupportedOperation(f"{type(self).__name__} cannot {deed}")
+
+    # How a wait goes.
+
+    async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: bool = False) -> None:
+        self._lifetime.hold()
+        try:
+            waiter = Waiter(*self._wait_on(direction), deadline)
+            self._lifetime.begin_wait(direction, waiter)
+            try:
+                # Asked only now: `quiesce` sets the flag first and looks for a waiter after.
+                if not (until_quiesced and self._quiesced):
+                    await self._wait_in_context(direction, waiter)
+            finally:
+                self._lifetime.end_wait(direction)
+        finally:
+            self._lifetime.release()
+        if self._lifetime.closed:
+            raise ClosedResourceError
+
+    async def _wait_in_context(self, direction: Direction, waiter: Waiter) -> None:
+        if self._home is None:
+            await current_context().wait(waiter)
+            return
+        self._lifetime.hold()  # the home loop's own, until it has really stopped watching
+        watch = HomeWatch(waiter, self._home_watches.get(direction), self._lifetime.release)
+        self._home_watches[direction] = watch
+        await wait_at_home(self._home, watch, waiter)
+
+    def _readable_now(self) -> bool:
+        self._lifetime.hold()
+        try:
+            fd, direction = self._wait_on(Direction.READ)
+            poll = select.poll()
+            poll.register(fd, select.POLLIN if direction is Direction.READ else select.POLLOUT)
+            return bool(poll.poll(0))
+        finally:
+            self._lifetime.release()

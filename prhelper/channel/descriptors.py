@@ -1,0 +1,77 @@
+"""File descriptors that change owners: received over a socket, owned by exactly one object, closed on every path."""
+
+import array
+import contextlib
+import os
+import socket
+import warnings
+from collections.abc import Iterable
+
+_INT_SIZE = array.array("i").itemsize
+
+
+class OwnedFd:
+    """A file descriptor with one owner.
+
+    Whoever holds the object owns the descriptor, and ends that with `close` or `detach`. It forgets the number before
+    it closes, so that a second `close` can never hit a stranger's file that was given the same number since. Closing a
+    descriptor of a device may block for as long as the kernel likes.
+    """
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def fileno(self) -> int:
+        """The number, still owned by this object; -1 after `close` or `detach`."""
+        return self._fd
+
+    def detach(self) -> int:
+        """Give the number away: the caller owns it from now on."""
+        fd, self._fd = self._fd, -1
+        return fd
+
+    def close(self) -> None:
+        """Close the descriptor. Harmless when that was done before."""
+        fd = self.detach()
+        if fd >= 0:
+            # Linux has released the number whatever close(2) answers; a late write error is nobody's business here.
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+    def __enter__(self) -> "OwnedFd":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._fd >= 0:
+            warnings.warn(f"descriptor {self._fd} was never closed", ResourceWarning, source=self, stacklevel=2)
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"OwnedFd({self._fd})"
+
+
+def control_space(count: int) -> int:
+    """The size of a control buffer that takes `count` descriptors."""
+    return socket.CMSG_SPACE(count * _INT_SIZE)
+
+
+def pack_rights(fds: Iterable[int]) -> list[tuple[int, int, bytes]]:
+    """The ancillary data for sendmsg(2) that passes `fds`; empty when there are none. Ownership stays."""
+    packed = array.array("i", fds)
+    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed.tobytes())] if packed else []
+
+
+def unpack_rights(ancillary: Iterable[tuple[int, int, bytes]]) -> list[OwnedFd]:
+    """Take ownership of every descriptor in the ancillary data of one recvmsg(2)."""
+    owned: list[OwnedFd] = []
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            received = array.array("i")
+            received.frombytes(data[: len(data) - len(data) % _INT_SIZE])
+            owned += map(OwnedFd, received)
+    return owned

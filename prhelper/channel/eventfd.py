@@ -1,0 +1,41 @@
+"""A flag that any thread may set and that poll(2), epoll(7) and event loops can see."""
+
+import contextlib
+import os
+import threading
+
+
+class EventFd:
+    """A flag that any thread may set and poll(2) can see (eventfd(2))."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def fileno(self) -> int:
+        """The descriptor, readable once the flag is set."""
+        return self._fd
+
+    def set(self) -> None:
+        """Set the flag; harmless after `close`."""
+        with self._lock:
+            if self._fd >= 0:
+                os.eventfd_write(self._fd, 1)
+
+    def clear(self) -> None:
+        """Take the flag down again."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._fd)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        with self._lock:
+            fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __enter__(self) -> "EventFd":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

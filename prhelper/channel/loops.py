@@ -1,0 +1,50 @@
+"""The event loop of the current thread, asyncio's or trio's: is there one, and how is it reached from elsewhere."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+
+def loop_runs_here() -> bool:
+    """Whether this thread is running an event loop now."""
+    return _in_trio() or _in_asyncio()
+
+
+def loop_runner() -> Callable[[Callable[[], object]], object]:
+    """A function that runs a callback soon in the event loop of this thread, callable from any thread.
+
+    Raises RuntimeError if no loop runs here. The function raises it once the loop has ended.
+    """
+    if _in_trio():
+        run_soon: Callable[[Callable[[], object]], object] = _trio_lowlevel().current_trio_token().run_sync_soon
+        return run_soon
+    return asyncio.get_running_loop().call_soon_threadsafe
+
+
+def spawn_in_loop(function: Callable[[], Awaitable[None]]) -> object:
+    """Start a task that nobody waits for in the loop of this thread. Keep the returned object until the task ends."""
+    if _in_trio():
+        return _trio_lowlevel().spawn_system_task(function)
+
+    async def task() -> None:
+        await function()
+
+    return asyncio.get_running_loop().create_task(task())
+
+
+def _in_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _in_trio() -> bool:
+    # Without importing trio: whoever runs under it has done so.
+    return "trio" in sys.modules and bool(_trio_lowlevel().in_trio_run())
+
+
+def _trio_lowlevel() -> Any:
+    return sys.modules["trio"].lowlevel

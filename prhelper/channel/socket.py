@@ -1,0 +1,159 @@
+"""The socket kind: stream sockets, Unix ones with descriptors (QEMU: QIOChannelSocket).
+
+The socket keeps whatever mode it has: each call asks not to block by itself (MSG_DONTWAIT), so that a socket shared
+with another process, which may expect it to block, is left as it was found.
+"""
+
+import contextlib
+import io
+import os
+import socket
+import struct
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from .base import Channel, Feature, ReadableBuffer, WritableBuffer
+from .context import current_context
+from .descriptors import OwnedFd, control_space, pack_rights, unpack_rights
+from .errors import BrokenResourceError, DescriptorsTruncatedError
+from .waiter import Direction
+
+_MOST_FDS = 16
+"""Room for descriptors in one read, as QEMU's channel has it."""
+
+_ROOM = control_space(_MOST_FDS)
+_HOW = {Direction.READ: socket.SHUT_RD, Direction.WRITE: socket.SHUT_WR, None: socket.SHUT_RDWR}
+_UCRED = struct.Struct("3i")
+_TIMEVAL = struct.Struct("@ll")
+
+
+class SocketChannel(Channel):
+    """A connected stream socket. Owns `sock`, which may be blocking or not, and leaves that as it is."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__()
+        self._socket = sock
+        self.features = Feature.SHUTDOWN
+        if sock.family == socket.AF_UNIX:
+            self.features |= Feature.FD_PASS
+
+    @classmethod
+    def adopt(cls, fd: int) -> "SocketChannel":
+        """Take over a connected socket by its number. Raises OSError if it is no socket, and then `fd` stays yours."""
+        return cls(socket.socket(fileno=fd))
+
+    @classmethod
+    async def connect(cls, path: str | Path, deadline: float | None = None) -> "SocketChannel":
+        """Connect to a Unix socket. Raises OSError if nobody listens there, TimeoutError past the deadline."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+        def connect() -> None:
+            # A full backlog makes a non-blocking connect(2) fail with EAGAIN, and no poll can wait for room in it.
+            _set_send_timeout(sock, None if deadline is None else max(1e-6, deadline - time.monotonic()))
+            try:
+                sock.connect(os.fspath(path))
+            except BlockingIOError:
+                raise TimeoutError(f"connecting to {path} took too long") from None
+            _set_send_timeout(sock, None)
+
+        try:
+            await current_context().call(("connect", path), connect)
+        except BaseException:
+            sock.close()
+            raise
+        return cls(sock)
+
+    def peer_credentials(self) -> tuple[int, int, int]:
+        """pid, uid and gid of the process that connected, as they were then (SO_PEERCRED, unix(7)).
+
+        The pid is 0 where the peer is in a pid namespace that cannot be seen from here.
+        """
+        raw = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        pid, uid, gid = _UCRED.unpack(raw)
+        return pid, uid, gid
+
+    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
+        try:
+            count, ancillary, flags, _ = self._socket.recvmsg_into(
+                buffers, 0 if fds is None else _ROOM, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+            )
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise BrokenResourceError from error
+        if fds is not None and ancillary:
+            _take_descriptors(ancillary, flags, fds)
+        return count
+
+    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
+        try:
+            return self._socket.sendmsg(buffers, pack_rights(fds), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            return None
+        except (ConnectionError, TimeoutError) as error:
+            raise BrokenResourceError from error
+
+    def _wait_on(self, direction: Direction) -> tuple[int, Direction]:
+        return self._socket.fileno(), direction
+
+    def _shutdown(self, direction: Direction | None) -> None:
+        with contextlib.suppress(OSError):  # ENOTCONN: the peer was faster
+            self._socket.shutdown(_HOW[direction])
+
+    def _dispose(self) -> None:
+        self._socket.close()
+
+
+class SocketListener(Channel):
+    """A listening socket: accepts channels, and carries no data itself. Owns `sock`, and makes it non-blocking."""
+
+    features = Feature.LISTEN
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__()
+        sock.setblocking(False)
+        self._socket = sock
+
+    async def accept(self) -> SocketChannel:
+        """The next connection. Raises OSError as accept(2) does, EMFILE among them; the listener goes on."""
+        while True:
+            self._lifetime.hold()
+            try:
+                return SocketChannel(self._socket.accept()[0])
+            except (BlockingIOError, ConnectionAbortedError):
+                pass
+            finally:
+                self._lifetime.release()
+            await self.wait(Direction.READ)
+
+    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:  # noqa: ARG002
+        raise io.UnsupportedOperation("a listening socket carries no data: accept a connection and read from that")
+
+    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:  # noqa: ARG002
+        raise io.UnsupportedOperation("a listening socket carries no data: accept a connection and write to that")
+
+    def _wait_on(self, direction: Direction) -> tuple[int, Direction]:
+        return self._socket.fileno(), direction
+
+    def _dispose(self) -> None:
+        self._socket.close()
+
+
+def _take_descriptors(ancillary: list[tuple[int, int, bytes]], flags: int, fds: list[OwnedFd]) -> None:
+    received = unpack_rights(ancillary)
+    if flags & socket.MSG_CTRUNC:
+        for fd in received:
+            fd.close()
+        raise DescriptorsTruncatedError(f"more descriptors than the {_MOST_FDS} there is room for, or than may be open")
+    for fd in received:
+        # O_NONBLOCK travels with the open file; whoever reads from the descriptor here expects it to block.
+        if not os.get_blocking(fd.fileno()):
+            os.set_blocking(fd.fileno(), True)
+    fds += received
+
+
+def _set_send_timeout(sock: socket.socket, seconds: float | None) -> None:
+    whole = int(seconds or 0)
+    micro = int(((seconds or 0) - whole) * 1_000_000)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL.pack(whole, micro))

@@ -1,0 +1,77 @@
+"""The file of a Unix socket: made with the right mode, replaced only when stale, removed only by who made it."""
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from pathlib import Path
+
+from .socket import SocketListener
+
+
+class UnixListener(SocketListener):
+    """A listener that made a socket file, and removes that file when it closes, unless it is no longer the same one.
+
+    path: where to listen.
+    mode: permission bits of the file, from the moment that it exists; the umask takes nothing away.
+    backlog: connections that may wait to be accepted.
+
+    Raises FileExistsError if a file that is no socket is there, OSError with EADDRINUSE if somebody listens there,
+    and other OSErrors as bind(2) does.
+    """
+
+    def __init__(self, path: Path, mode: int = 0o600, backlog: int = 128) -> None:
+        _remove_if_stale(path)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Linux gives the file the mode of the unbound socket, less the umask: there is no moment with a wider one.
+            os.fchmod(sock.fileno(), mode)
+            sock.bind(os.fspath(path))
+            path.chmod(mode)
+            self.path = path
+            self._identity = _identity(path)
+            sock.listen(backlog)
+        except BaseException:
+            sock.close()
+            raise
+        super().__init__(sock)
+
+    def remove_file(self) -> None:
+        """Remove the socket file if it is still the one made here. Raises PermissionError where that is not allowed."""
+        if _identity(self.path) == self._identity:
+            self.path.unlink(missing_ok=True)
+
+    def _dispose(self) -> None:
+        with contextlib.suppress(OSError):
+            self.remove_file()
+        super()._dispose()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _remove_if_stale(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(errno.EEXIST, "exists and is not a socket", os.fspath(path))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+        except FileNotFoundError:
+            return
+        except BlockingIOError:
+            pass  # a full backlog: somebody does listen
+    raise OSError(errno.EADDRINUSE, "another process listens there", os.fspath(path))

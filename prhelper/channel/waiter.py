@@ -1,0 +1,64 @@
+"""One wait of one coroutine for one direction of a channel."""
+
+import enum
+import threading
+import time
+from collections.abc import Callable
+
+
+class Direction(enum.Enum):
+    """What a coroutine waits for (QEMU: G_IO_IN and G_IO_OUT)."""
+
+    READ = "read"
+    WRITE = "write"
+
+    # Members are singletons, so identity will do; Enum's own __hash__ is a Python call in a hot path.
+    __hash__ = object.__hash__
+
+
+class Waiter:
+    """A wait in progress: what it waits for, until when, and how to end it from outside.
+
+    The channel makes one, hands it to the context that the coroutine runs in, and forgets it when the wait is over. The
+    context *arms* it with a function that makes the wait return early; that function may be called from any thread.
+
+    fd: what to wait on; borrowed from the channel, which keeps it open until the wait is over.
+    deadline: a time of `time.monotonic`, or None to wait for ever.
+    """
+
+    __slots__ = ("_lock", "_waker", "deadline", "direction", "fd", "woken")
+
+    def __init__(self, fd: int, direction: Direction, deadline: float | None) -> None:
+        self.fd = fd
+        self.direction = direction
+        self.deadline = deadline
+        self.woken = False
+        self._lock = threading.Lock()
+        self._waker: Callable[[], object] | None = None
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, never negative; None when there is none."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+    def arm(self, waker: Callable[[], object]) -> None:
+        """Let `wake` call `waker` from now on; a wake that came earlier calls it at once."""
+        with self._lock:
+            self._waker = waker
+            late = self.woken
+        if late:
+            waker()
+
+    def disarm(self) -> None:
+        """The wait is over: a later wake does nothing."""
+        with self._lock:
+            self._waker = None
+
+    def wake(self) -> None:
+        """End the wait from any thread, once; harmless when it is over."""
+        with self._lock:
+            if self.woken:
+                return
+            self.woken = True
+            waker = self._waker
+        if waker is not None:
+            waker()

@@ -1,0 +1,163 @@
+"""The command line, option for option qemu-pr-helper's, with a few of our own beside them."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from . import __version__, trace
+from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, Options
+
+_EPILOG = """\
+Each machine's QEMU connects with -object pr-manager-helper,path=SOCKET. See prhelper(8).
+"""
+
+_LONGEST_SOCKET_PATH = 107  # struct sockaddr_un, unix(7)
+_LONGEST_TIMEOUT = 86_400
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses bad options as qemu-pr-helper does: with exit status 1."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(1, f"{self.prog}: {message}\nTry '{self.prog} --help' for more information.\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the helper until it is told to stop: its exit status."""
+    parser = _build_parser()
+    options = _parse(parser, sys.argv[1:] if arguments is None else arguments)
+    if "help" in options.trace:
+        print("\n".join(event.name for event in trace.EVENTS))
+        return 0
+    try:
+        for value in options.trace:
+            for pattern in trace.enable(value):
+                print(f"{parser.prog}: warning: trace event '{pattern}' does not exist (-T help)", file=sys.stderr)
+    except trace.TraceError as error:
+        parser.error(f"--trace: {error}")
+
+    from .daemon import StartError, run  # late: --help and a bad option need none of it
+
+    try:
+        return run(options)
+    except StartError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parse(parser: argparse.ArgumentParser, arguments: list[str]) -> Options:
+    values = vars(parser.parse_args(arguments))
+    quiet, verbose = values.pop("quiet"), values.pop("verbose")
+    return Options(verbosity=verbose - quiet, **values)
+
+
+def _build_parser() -> _Parser:
+    defaults = Options()
+    parser = _Parser(
+        prog="prhelper",
+        description="Performs SCSI persistent reservations for virtual machines.",
+        epilog=_EPILOG,
+    )
+    add = parser.add_argument
+    add("-V", "--version", action="version", version=f"prhelper {__version__}")
+    add("-d", "--daemon", action="store_true", help="run in the background")
+    add(
+        "-f",
+        "--pidfile",
+        metavar="PATH",
+        type=_absolute,
+        help=f"write the process number to PATH (with -d: '{DEFAULT_PIDFILE}' by default)",
+    )
+    add("-k", "--socket", metavar="PATH", type=_socket_path, help=f"listen on PATH (default '{DEFAULT_SOCKET}')")
+    add(
+        "-T",
+        "--trace",
+        metavar="[[enable=]PATTERN][,events=FILE][,file=FILE]",
+        action="append",
+        default=[],
+        help="turn trace events on; 'help' lists them",
+    )
+    add("-u", "--user", metavar="USER", help="user to drop privileges to")
+    add("-g", "--group", metavar="GROUP", help="group to drop privileges to (default: the user's)")
+    add("-q", "--quiet", action="count", default=0, help="log errors only")
+    add("-v", "--verbose", action="count", default=0, help="log each request; twice: the bytes too")
+
+    own = parser.add_argument_group("options that qemu-pr-helper does not have")
+    add = own.add_argument
+    _add_seconds(own, "--timeout", defaults.timeout, "for a command on a device (SG_IO)")
+    _add_seconds(own, "--request-timeout", defaults.request_timeout, "for a client to complete a request, once begun")
+    _add_seconds(own, "--stop-timeout", defaults.stop_timeout, "for commands in flight when told to stop")
+    add(
+        "--max-clients",
+        metavar="N",
+        type=_count,
+        default=defaults.max_clients,
+        help="connections in all (default %(default)s)",
+    )
+    add(
+        "--max-clients-per-process",
+        metavar="N",
+        type=_count,
+        default=defaults.max_clients_per_process,
+        help="connections of one process (default %(default)s)",
+    )
+    add(
+        "--socket-mode",
+        metavar="MODE",
+        type=_mode,
+        default=defaults.socket_mode,
+        help="permissions of the socket, in octal (default 0600)",
+    )
+    add(
+        "--log",
+        choices=("auto", "stderr", "journal", "syslog"),
+        default=defaults.log,
+        help="where to log to (default %(default)s: the journal for a service or with -d, else stderr)",
+    )
+    return parser
+
+
+def _add_seconds(group: argparse._ArgumentGroup, name: str, default: float, what: str) -> None:
+    text = f"seconds {what} (default {default:g})"
+    group.add_argument(name, metavar="SECONDS", type=_seconds, default=default, help=text)
+
+
+def _socket_path(text: str) -> Path:
+    path = Path(text)
+    if not path.is_absolute():
+        raise argparse.ArgumentTypeError(f"socket path must be absolute, '{text}' is not")
+    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+        raise argparse.ArgumentTypeError(f"'{text}' is longer than the {_LONGEST_SOCKET_PATH} bytes a socket may have")
+    return path
+
+
+def _absolute(text: str) -> Path:
+    return Path(text).absolute()  # a daemon leaves the directory that it was started in
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.001 <= seconds <= _LONGEST_TIMEOUT:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds from 0.001 to {_LONGEST_TIMEOUT}")
+    return seconds
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
+    return int(text)
+
+
+def _mode(text: str) -> int:
+    try:
+        mode = int(text, 8)
+    except ValueError:
+        mode = -1
+    if not 0 <= mode <= 0o777:
+        raise argparse.ArgumentTypeError(f"'{text}' is not an octal mode from 0 to 777, such as 0660")
+    return mode

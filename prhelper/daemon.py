@@ -1,0 +1,153 @@
+"""Start-up and shut-down, told in order.
+
+Capabilities belong to threads, so nothing that makes a thread comes before the drop of privileges; everything that
+needs a privilege comes before it.
+"""
+
+import contextlib
+import errno
+import logging
+import os
+import signal
+import threading
+from types import FrameType
+
+import anyio
+
+from .channel import SocketListener, UnixListener
+from .control import close_listener, control
+from .device.scsi_device import ScsiDevices
+from .host.accounts import UnknownAccountError, look_up
+from .host.background import go_into_background
+from .host.limits import raise_file_limit
+from .host.logs import LogHandler, set_up
+from .host.pidfile import Pidfile, PidfileError
+from .host.privileges import CAP_SYS_RAWIO, PrivilegeError, drop_privileges, has_capability, in_initial_user_namespace
+from .host.systemd import ActivationError, adopt_listening_socket
+from .iothread import IOThreads
+from .limits import ClientLimits
+from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, Options
+from .server import Server
+
+_log = logging.getLogger(__name__)
+
+_FILES_PER_CLIENT = 2  # its connection, and the descriptor that it passes
+_FILES_OF_OUR_OWN = 32
+
+_LAST_WAIT = 1.0
+"""Seconds for threads to end that have nothing left to do."""
+
+_REMEDIES = {
+    errno.EEXIST: "; remove it, or choose another path",
+    errno.EADDRINUSE: "; stop that process, or choose another path",
+    errno.ENOENT: "; make its directory first",
+    errno.EACCES: "; run prhelper as a user who may write there",
+}
+
+
+class StartError(Exception):
+    """The helper cannot start; the text names the option, the value and the remedy."""
+
+
+def run(options: Options) -> int:
+    """Serve until told to stop: the exit status. Raises StartError."""
+    try:
+        return _run(options)
+    except (UnknownAccountError, ActivationError, PidfileError, PrivilegeError) as error:
+        raise StartError(str(error)) from error
+
+
+def _run(options: Options) -> int:
+    # From here on, being told to stop unwinds the stack, so that whatever was made is removed.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _stop_at_once)
+
+    with contextlib.ExitStack() as made:
+        # First, what can be wrong with the options, while there is a terminal to say it on.
+        open_files = raise_file_limit()
+        identity = look_up(options.user, options.group)
+        listener = _listen(options)
+        made.callback(close_listener, listener)
+
+        # Next, the background; the parent stays until we are ready or dead.
+        background = go_into_background() if options.daemon else None
+        logs = _open_log(options)
+        if options.daemon or options.pidfile is not None:
+            pidfile = Pidfile(options.pidfile or DEFAULT_PIDFILE)
+            made.callback(pidfile.remove)
+
+        # Now there is nothing left that needs more than one privilege.
+        drop_privileges(identity)
+        _warn_about_what_is_missing(options, open_files)
+
+        # Only now, threads.
+        logs.start()
+        made.callback(logs.stop)
+        threading.excepthook = _die_loudly
+        threads = IOThreads()
+        server = Server(
+            threads,
+            ScsiDevices(options.timeout),
+            ClientLimits(options.max_clients, options.max_clients_per_process),
+            options.request_timeout,
+        )
+        threads.start()
+
+        # Serve, until a signal says to stop.
+        stuck = anyio.run(control, listener, server, threads, options.stop_timeout, background)
+
+        # Finally, leave nothing behind that we made.
+        for command in stuck:
+            _log.error("abandoned, for its device did not answer: %s", command)
+        server.close()
+        if not threads.stop(_LAST_WAIT) or stuck:
+            # A thread in SG_IO cannot be ended: the interpreter would wait for it, and the kernel will in any case.
+            made.close()
+            os._exit(0)
+    return 0
+
+
+def _listen(options: Options) -> SocketListener:
+    if (passed := adopt_listening_socket()) is not None:
+        if options.socket is not None:
+            raise StartError(f"--socket {options.socket} cannot be used with socket activation: remove one of the two")
+        return SocketListener(passed)
+    path = options.socket or DEFAULT_SOCKET
+    try:
+        return UnixListener(path, options.socket_mode, backlog=options.max_clients)
+    except OSError as error:
+        raise StartError(f"--socket {path}: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}") from error
+
+
+def _open_log(options: Options) -> LogHandler:
+    try:
+        return set_up(options.log, options.daemon, options.verbosity)
+    except OSError as error:
+        raise StartError(f"--log={options.log}: {error.strerror}; use another sink") from error
+
+
+def _warn_about_what_is_missing(options: Options, open_files: int) -> None:
+    if not has_capability(CAP_SYS_RAWIO) or not in_initial_user_namespace():
+        _log.warning(
+            "without the capability CAP_SYS_RAWIO in the initial user namespace no persistent reservation will work: "
+            "start prhelper as root, or give its unit AmbientCapabilities=CAP_SYS_RAWIO"
+        )
+    needed = options.max_clients * _FILES_PER_CLIENT + _FILES_OF_OUR_OWN
+    if open_files < needed:
+        _log.warning(
+            "--max-clients %d needs %d open files and only %d are allowed: raise the limit (LimitNOFILE=, ulimit -n)",
+            options.max_clients,
+            needed,
+            open_files,
+        )
+
+
+def _stop_at_once(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    raise SystemExit(0)
+
+
+def _die_loudly(arguments: threading.ExceptHookArgs) -> None:
+    """A thread of our own has a bug, outside any session: better to be restarted than to limp on."""
+    _log.critical("a bug ended a thread; please report it", exc_info=arguments.exc_value)
+    logging.shutdown()
+    os._exit(1)

@@ -1,0 +1,23 @@
+"""What became of one command: the answer to the guest, and what the administrator may want to know about it."""
+
+from dataclasses import dataclass
+
+from ..scsi.outcome import Outcome
+from ..scsi.reservation import Command
+from .identity import DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A command that was carried out, or refused.
+
+    device: what the descriptor was of; None if even that could not be found out.
+    seconds: how long the command took.
+    trouble: in words, with the remedy, why the device never saw the command; None if it did.
+    """
+
+    command: Command
+    outcome: Outcome
+    device: DeviceId | None
+    seconds: float = 0.0
+    trouble: str | None = None

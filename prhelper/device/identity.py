@@ -1,0 +1,80 @@
+"""Which device a descriptor is of: its number, its kind, and, for people, its name."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+_SYS_DEV = Path("/sys/dev")
+_PROC_DEVICES = Path("/proc/devices")
+
+_KINDS = {
+    stat.S_IFBLK: "block",
+    stat.S_IFCHR: "char",
+    stat.S_IFREG: "regular file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFIFO: "pipe",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceId:
+    """The file behind a descriptor, by its file type and device number; device number 0 where it is no device."""
+
+    file_type: int
+    rdev: int
+
+    @classmethod
+    def of(cls, fd: int) -> "DeviceId":
+        """Ask the kernel (fstat, which may block on a file system that is in trouble). Raises OSError."""
+        status = os.fstat(fd)
+        return cls(stat.S_IFMT(status.st_mode), status.st_rdev)
+
+    @property
+    def is_block(self) -> bool:
+        """Whether this is a block device."""
+        return self.file_type == stat.S_IFBLK
+
+    @property
+    def number(self) -> str:
+        """major:minor in decimal, as sysfs has it."""
+        return f"{os.major(self.rdev)}:{os.minor(self.rdev)}"
+
+    def __str__(self) -> str:
+        """For people: number and name as far as this process can see them."""
+        if self.file_type not in (stat.S_IFBLK, stat.S_IFCHR):
+            return f"no device ({_KINDS.get(self.file_type, 'unknown file type')})"
+        name = self._sysfs_name()
+        return f"{self.number} ({name})" if name else f"{self.number} ({_KINDS[self.file_type]})"
+
+    def _sysfs(self) -> Path:
+        return _SYS_DEV / _KINDS[self.file_type] / self.number
+
+    def _sysfs_name(self) -> str | None:
+        sysfs = self._sysfs()
+        try:
+            return (sysfs / "dm/name").read_text().strip() if self.is_block else sysfs.readlink().name
+        except OSError:
+            pass
+        try:
+            return sysfs.readlink().name
+        except OSError:
+            return None
+
+
+class CannotTellError(Exception):
+    """Neither sysfs nor procfs says which driver a block device belongs to."""
+
+
+def is_device_mapper(device: DeviceId) -> bool:
+    """Whether the device mapper made this device. Raises CannotTellError where nothing tells."""
+    if not device.is_block:
+        return False
+    if device._sysfs().exists():
+        return (device._sysfs() / "dm").exists()
+    try:
+        lines = _PROC_DEVICES.read_text().splitlines()
+    except OSError as error:
+        raise CannotTellError from error
+    return f"{os.major(device.rdev)} device-mapper" in (line.strip() for line in lines)

@@ -1,0 +1,79 @@
+"""Executes persistent reservation commands on real devices, through SG_IO."""
+
+import errno
+import fcntl
+import os
+import time
+
+from ..channel import OwnedFd, current_context
+from ..scsi import sense
+from ..scsi.outcome import Outcome, check_condition, outcome_of_errno, outcome_of_result
+from ..scsi.reservation import Command
+from ..scsi.sg_io import MOST_DATA, read_command, write_command
+from .execution import Execution
+from .identity import CannotTellError, DeviceId, is_device_mapper
+
+_REMEDIES = {
+    errno.EPERM: "prhelper needs the capability CAP_SYS_RAWIO, in the initial user namespace, to send SCSI commands",
+    errno.ENOTTY: "it is no SCSI device: give the virtual machine a SCSI disk, or no persistent reservations",
+    errno.EBADF: "its descriptor was opened with O_PATH",
+}
+
+
+class ScsiDevices:
+    """Every SCSI device that a client may pass.
+
+    timeout: seconds after which the kernel aborts a command (the `timeout` of struct sg_io_hdr).
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+
+    async def execute(self, command: Command, descriptor: OwnedFd) -> Execution:
+        """Carry out one command and close its descriptor. Never raises for what a device or a client does."""
+        with descriptor:
+            fd = descriptor.fileno()
+            try:
+                device = DeviceId.of(fd)
+            except OSError as error:
+                return Execution(command, outcome_of_errno(error.errno), None, trouble=f"fstat: {error.strerror}")
+            if command.is_out and (refusal := _refusal(fd, device)) is not None:
+                return Execution(command, check_condition(sense.INVALID_OPCODE), device, trouble=refusal)
+            return await current_context().call(device, lambda: self._submit(command, fd, device))
+
+    def _submit(self, command: Command, fd: int, device: DeviceId) -> Execution:
+        began = time.monotonic()
+        trouble = None
+        try:
+            outcome = self._sg_io(command, fd)
+        except OSError as error:
+            outcome = outcome_of_errno(error.errno)
+            trouble = _explain(error)
+        return Execution(command, outcome, device, time.monotonic() - began, trouble)
+
+    def _sg_io(self, command: Command, fd: int) -> Outcome:
+        if command.is_out:
+            result = write_command(fd, command.cdb, command.parameter_list, self._timeout)
+            return outcome_of_result(result, 0)
+        # As qemu-pr-helper: always room for the most, so that no device overruns what it was told it had.
+        return outcome_of_result(read_command(fd, command.cdb, MOST_DATA, self._timeout), command.length)
+
+
+def _refusal(fd: int, device: DeviceId) -> str | None:
+    if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        return "the virtual machine opened it read-only: give the disk to it writable"
+    try:
+        if is_device_mapper(device):
+            return (
+                "it is a device-mapper device, where the command would reach only one of the paths: "
+                "multipath is not supported yet, give the virtual machine one path"
+            )
+    except CannotTellError:
+        return "cannot tell whether it is a device-mapper device: mount /sys or /proc where prhelper runs"
+    return None
+
+
+def _explain(error: OSError) -> str:
+    text = f"SG_IO: {error.strerror}"
+    remedy = _REMEDIES.get(error.errno or 0)
+    return f"{text}; {remedy}" if remedy else text

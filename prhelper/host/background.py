@@ -1,0 +1,40 @@
+"""Going into the background, with a parent that waits and reports how the start went (daemon(7), "SysV daemons")."""
+
+import os
+import sys
+
+
+class Background:
+    """The daemon's end of the line to the waiting parent."""
+
+    def __init__(self, report: int) -> None:
+        self._report = report
+
+    def tell_ready(self) -> None:
+        """Let the parent exit with status 0, and cut the ties to its terminal."""
+        null = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(null, standard)
+        if null > 2:
+            os.close(null)
+        os.write(self._report, b"\0")
+        os.close(self._report)
+
+
+def go_into_background() -> Background:
+    """Fork. Returns in the child, a session leader of its own; the parent never returns.
+
+    The parent waits for `tell_ready` and exits with 0. If the child dies first, the parent exits with 1; the child has
+    said why on the standard error that both share.
+    """
+    reading, report = os.pipe()
+    if os.fork():
+        os.close(report)
+        ready = os.read(reading, 1)
+        # Not sys.exit: nothing of what the child owns now may be cleaned up here.
+        sys.stderr.flush()
+        os._exit(0 if ready else 1)
+    os.close(reading)
+    os.setsid()
+    os.chdir("/")
+    return Background(report)

@@ -1,0 +1,75 @@
+"""The journal, with fields, in its own protocol (systemd, "Native Journal Protocol").
+
+One datagram an entry: NAME=value lines, or for values with newlines the name, a newline, the length as a 64-bit
+little-endian number, the value. An entry that is too large for a datagram goes as a sealed memfd.
+"""
+
+import array
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+_SOCKET = "/run/systemd/journal/socket"
+
+
+def journal_is_there() -> bool:
+    """Whether a journal listens on this machine."""
+    return Path(_SOCKET).exists()
+
+
+def stderr_is_journal() -> bool:
+    """Whether systemd connected this process's stderr to the journal (systemd.exec(5), JOURNAL_STREAM)."""
+    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    try:
+        status = os.fstat(2)
+        return (status.st_dev, status.st_ino) == (int(device), int(inode))
+    except (OSError, ValueError):
+        return False
+
+
+class Journal:
+    """A connection to the journal. Raises OSError where there is none, and from `send` when it is gone."""
+
+    def __init__(self, path: str = _SOCKET) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            self._socket.connect(path)
+        except OSError:
+            self._socket.close()
+            raise
+
+    def send(self, fields: Mapping[str, str]) -> None:
+        """Write one entry; may block while the journal is busy."""
+        entry = b"".join(_encode(name, value.encode(errors="replace")) for name, value in fields.items())
+        try:
+            self._socket.send(entry)
+        except OSError as error:
+            if error.errno not in (errno.EMSGSIZE, errno.ENOBUFS):
+                raise
+            self._send_as_file(entry)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def _send_as_file(self, entry: bytes) -> None:
+        fd = os.memfd_create("prhelper-journal", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
+        try:
+            with os.fdopen(os.dup(fd), "wb") as file:
+                file.write(entry)
+            seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
+            rights = array.array("i", [fd]).tobytes()
+            self._socket.sendmsg([], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+        finally:
+            os.close(fd)
+
+
+def _encode(name: str, value: bytes) -> bytes:
+    if b"\n" in value:
+        return name.encode() + b"\n" + struct.pack("<Q", len(value)) + value + b"\n"
+    return name.encode() + b"=" + value + b"\n"

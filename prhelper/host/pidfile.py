@@ -1,0 +1,61 @@
+"""The pidfile: the daemon's number, locked while it lives, so that a second start on it is refused."""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+
+class PidfileError(Exception):
+    """The pidfile cannot be written, or another process holds it; the text says which."""
+
+
+class Pidfile:
+    """A locked pidfile of this process. Make it after the last fork: the lock belongs to the process that took it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._fd = _open_locked(path)
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        except BlockingIOError:
+            raise PidfileError(f"--pidfile {path}: {_holder(path)} is running on it already") from None
+        except OSError as error:
+            raise PidfileError(f"--pidfile {path}: {error.strerror}") from error
+
+    def remove(self) -> None:
+        """Remove the file, or where that is not allowed empty it, and let go of the lock."""
+        try:
+            if self.path.stat().st_ino == os.fstat(self._fd).st_ino:
+                self.path.unlink()
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, 0)
+        os.close(self._fd)
+
+
+def _open_locked(path: Path) -> int:
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The former owner may have removed the file between the open and the lock: then the lock is on nothing.
+            if _same_file(fd, path):
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def _same_file(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _holder(path: Path) -> str:
+    text = path.read_text(errors="replace").strip()[:20]
+    return f"process {text}" if text.isdecimal() else "another process"

@@ -1,0 +1,54 @@
+"""Lines that repeat are counted, not written, so that no guest can flood the log."""
+
+import threading
+from collections.abc import Hashable
+
+WINDOW = 60.0
+"""Seconds. Within each, a kind of line is written a limited number of times; the rest is summed up at its end."""
+
+_MOST_KINDS = 4096
+
+
+class _Kind:
+    __slots__ = ("began", "example", "left", "withheld")
+
+    def __init__(self, began: float, burst: int) -> None:
+        self.began = began
+        self.left = burst
+        self.withheld = 0
+        self.example = ""
+
+
+class Repeats:
+    """Decides which lines are written. Times are of `time.monotonic`; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[Hashable, _Kind] = {}
+        self._lock = threading.Lock()
+
+    def admit(self, kind: Hashable, burst: int, line: str, now: float) -> bool:
+        """Whether to write `line`, one of at most `burst` of its kind in a window."""
+        with self._lock:
+            state = self._kinds.get(kind)
+            if state is None:
+                if len(self._kinds) >= _MOST_KINDS:
+                    return False
+                state = self._kinds[kind] = _Kind(now, burst)
+            if state.left > 0:
+                state.left -= 1
+                return True
+            state.withheld += 1
+            state.example = line
+            return False
+
+    def next_due(self) -> float | None:
+        """When the first window ends; None if none is open."""
+        with self._lock:
+            return min(state.began for state in self._kinds.values()) + WINDOW if self._kinds else None
+
+    def sum_up(self, now: float, everything: bool = False) -> list[str]:
+        """Close the windows that are over: a line for each that withheld some."""
+        with self._lock:
+            over = [kind for kind, state in self._kinds.items() if everything or now >= state.began + WINDOW]
+            closed = [self._kinds.pop(kind) for kind in over]
+        return [f"{state.withheld} more like this: {state.example}" for state in closed if state.withheld]

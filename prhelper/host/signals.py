@@ -1,0 +1,15 @@
+"""Signals reach the main thread only."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def every_signal_blocked() -> Iterator[None]:
+    """Block all signals in this thread for a while; a thread that is started meanwhile keeps them blocked."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

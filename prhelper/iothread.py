@@ -1,0 +1,209 @@
+"""Where sessions run: a leader, followers, bursts, and a guard against stalls.
+
+SG_IO blocks: for ten microseconds on a fast target, for minutes on a dead path. No client may wait for another's
+device, and a command on a fast device must not pay for a hop to another thread. So, after Schmidt's leader/followers:
+
+* A session is a bare coroutine. At rest it belongs to one epoll set; awake, to exactly one thread.
+* One thread, the *leader*, waits on the set and steps the sessions that are ready, one after another. A command on a
+  device that was fast lately runs right there.
+* The *guard* sees a leader that stays inside one step, and appoints another, which takes over the set and the queue.
+  Nothing has to be moved, since no session belongs to the thread. The old leader finishes its one session whenever the
+  kernel lets it, and finds that it leads no more.
+* A command on a device that is slow, or not known yet, takes its session to a thread of its own, for a *burst*: the
+  same coroutine, until its client falls silent.
+
+Everything in a step counts, not just the ioctl: fstat and close of a passed descriptor can block as well.
+
+Leadership is an object, the `Term`: whoever finds that the current one is not its own stops leading. For a moment two
+threads may lead; that is harmless, since the queue gives each session to one of them and the set reports each once.
+"""
+
+import collections
+import logging
+import select
+import threading
+import time
+from collections.abc import Callable
+
+from .channel import BareCoroutine, Call, Direction, Waiter, stepping
+from .device_speed import DeviceSpeeds
+from .host.signals import every_signal_blocked
+from .resting import RestingSet, Strand
+from .stall_guard import StallGuard, Term
+from .workers import Workers
+
+_log = logging.getLogger(__name__)
+
+SILENCE = 0.001
+"""Seconds after which a client in a burst counts as silent: a client that has more to say says it at once."""
+
+Done = Callable[[BaseException | None], None]
+
+
+class IOThreads:
+    """Runs sessions. `start` before `spawn`; everything else may come from any thread."""
+
+    def __init__(self) -> None:
+        self._resting = RestingSet()
+        self._ready: collections.deque[Strand] = collections.deque()
+        self._done: dict[Strand, Done] = {}
+        self._speeds = DeviceSpeeds()
+        self._workers = Workers("prhelper-io")
+        self._term = Term()
+        self._beats = 0
+        self._beats_seen = (0, 0)
+        self._guard = StallGuard(lambda: self._term, self._depose)
+        self._guard_thread = threading.Thread(target=self._guard.run, name="prhelper-guard", daemon=True)
+
+    def start(self) -> None:
+        """Start leader and guard. Threads keep the capabilities of this one: drop privileges before."""
+        self._appoint()
+        with every_signal_blocked():
+            self._guard_thread.start()
+        self._beat()
+
+    def stop(self, timeout: float) -> bool:
+        """End the threads, waiting `timeout` seconds at most: whether all of them did end."""
+        self._term = Term()
+        self._resting.kick()
+        self._guard.stop()
+        self._guard_thread.join()
+        ended = self._workers.stop(timeout)
+        if ended:
+            self._resting.close()
+        return ended
+
+    def spawn(self, coroutine: BareCoroutine[None], done: Done) -> None:
+        """Run a session. `done` gets what it raised, or None, in the thread of its last step; it must not raise."""
+        strand = Strand(coroutine)
+        self._done[strand] = done
+        self._ready.append(strand)
+        self._resting.kick()
+
+    def alive(self) -> bool:
+        """Whether leader and guard have been at work since this was asked last."""
+        now = self._beats, self._guard.turns
+        moved = all(count != before for count, before in zip(now, self._beats_seen, strict=True))
+        self._beats_seen = now
+        self._beat()
+        return moved
+
+    def _beat(self) -> None:
+        async def beat() -> None:
+            self._beats += 1
+
+        self.spawn(beat(), lambda _: None)
+        self._guard.poke()
+
+    # Leading.
+
+    def _appoint(self) -> None:
+        before, term = self._term, Term()
+        self._term = term
+        try:
+            self._workers.run(lambda: self._lead(term))
+        except RuntimeError as error:  # no thread to be had: the guard tries again with its next look
+            self._term = before
+            _log.error("cannot start a thread: %s; commands may wait for one another (see ulimit -u, TasksMax=)", error)
+
+    def _depose(self) -> None:
+        stalled = self._term
+        if stalled.calling is not None:
+            self._speeds.stalled(stalled.calling)
+        self._appoint()
+
+    def _lead(self, term: Term) -> None:
+        with stepping():
+            while self._term is term:
+                try:
+                    strand = self._ready.popleft()
+                except IndexError:
+                    self._ready.extend(self._resting.wait())
+                    continue
+                term.steps += 1
+                term.inside = True
+                self._guard.notice_work()
+                self._step(strand, term)
+                term.inside = False
+
+    def _step(self, strand: Strand, term: Term) -> None:
+        request = self._resume(strand)
+        while isinstance(request, Call):
+            if not self._speeds.is_fast(request.key) and self._start_burst(strand, request):
+                return
+            term.calling = request.key
+            request = self._make_call(strand, request)
+            term.calling = None
+        if request is not None:
+            self._rest(strand, request)
+
+    # A session on its own thread.
+
+    def _start_burst(self, strand: Strand, call: Call) -> bool:
+        try:
+            self._workers.run(lambda: self._burst(strand, call))
+        except RuntimeError:  # no thread to be had: here, then, with the guard watching
+            return False
+        return True
+
+    def _burst(self, strand: Strand, request: Waiter | Call | None) -> None:
+        with stepping():
+            while request is not None:
+                if isinstance(request, Call):
+                    request = self._make_call(strand, request)
+                elif _ready_soon(request):
+                    request = self._resume(strand)
+                else:
+                    self._rest(strand, request)
+                    return
+
+    # What both do.
+
+    def _make_call(self, strand: Strand, call: Call) -> Waiter | Call | None:
+        began = time.perf_counter()
+        result = None
+        try:
+            result = call.function()
+        except BaseException as error:  # the session's to handle, whatever it is
+            strand.fault = error
+        self._speeds.learn(call.key, time.perf_counter() - began)
+        return self._resume(strand, result)
+
+    def _resume(self, strand: Strand, result: object = None) -> Waiter | Call | None:
+        """Step a session to its next wait or call; None if it has ended."""
+        fault, strand.fault = strand.fault, None
+        try:
+            if fault is not None:
+                return strand.coroutine.throw(fault)
+            return strand.coroutine.send(result)
+        except StopIteration:
+            self._end(strand, None)
+        except BaseException as error:  # a bug in one session ends that session, and no other
+            self._end(strand, error)
+        return None
+
+    def _end(self, strand: Strand, error: BaseException | None) -> None:
+        self._resting.forget(strand)
+        self._done.pop(strand)(error)
+
+    def _rest(self, strand: Strand, waiter: Waiter) -> None:
+        try:
+            self._resting.rest(strand, waiter)
+        except OSError as error:
+            strand.fault = error
+            self._ready.append(strand)
+            self._resting.kick()
+            return
+        # Only now: whoever wakes it must find it resting. If it does not rest any more, the wake finds nothing.
+        waiter.arm(lambda: self._wake(strand, waiter))
+
+    def _wake(self, strand: Strand, waiter: Waiter) -> None:
+        if self._resting.take(strand, waiter):
+            self._ready.append(strand)
+            self._resting.kick()
+
+
+def _ready_soon(waiter: Waiter) -> bool:
+    poll = select.poll()
+    poll.register(waiter.fd, select.POLLIN if waiter.direction is Direction.READ else select.POLLOUT)
+    return bool(poll.poll(SILENCE * 1000))

@@ -1,0 +1,124 @@
+"""What is told of each client and each command: to the log, to the traces, to the status.
+
+Every request and every answer passes through here, and nothing else does.
+"""
+
+import logging
+import threading
+import time
+
+from . import trace
+from .device.execution import Execution
+from .host.logs import BYTES
+from .peer import Peer
+from .scsi.outcome import NO_SENSE
+from .scsi.reservation import Command
+from .scsi.sense import Sense
+from .scsi.status import status_name
+
+_log = logging.getLogger(__name__)
+
+_OUT_LINES = 200
+"""Lines a minute for one process's PERSISTENT RESERVE OUT: a failover of many disks at once is written whole."""
+
+
+class Counters:
+    """How much has been done, over all clients."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.commands = 0
+
+    def count(self) -> None:
+        """One command more."""
+        with self._lock:
+            self.commands += 1
+
+
+class ClientObserver:
+    """Watches one client's session. `number` tells connections of one process apart."""
+
+    def __init__(self, number: int, peer: Peer, counters: Counters) -> None:
+        self.number = number
+        self.peer = peer
+        self._counters = counters
+        self._in_flight: tuple[Command, float] | None = None
+
+    def __str__(self) -> str:
+        return f"client {self.number}, {self.peer}"
+
+    def in_flight(self) -> str | None:
+        """The command that is being carried out now, and for how long; None if there is none."""
+        if (now := self._in_flight) is None:
+            return None
+        command, began = now
+        return f"{self.peer}: {command}, for {time.monotonic() - began:.0f} s"
+
+    def begun(self, command: Command) -> None:
+        """A request is whole and is being carried out."""
+        self._in_flight = command, time.monotonic()
+        if trace.request_begin.enabled:
+            trace.request_begin(self.number, command.cdb.hex(), command.parameter_list.hex() or "-")
+
+    def done(self, execution: Execution) -> None:
+        """A command is over, and its answer goes out next."""
+        self._in_flight = None
+        self._counters.count()
+        outcome = execution.outcome
+        if trace.request_end.enabled:
+            trace.request_end(self.number, outcome.status, outcome.sense.hex(), outcome.data.hex() or "-")
+        if execution.trouble is not None:
+            self._log_trouble(execution)
+        if execution.command.is_out:
+            self._log(logging.INFO, execution, (("out", self.peer.pid), _OUT_LINES))
+        else:
+            self._log(logging.DEBUG, execution, None)
+        if _log.isEnabledFor(BYTES):
+            command = execution.command
+            _log.log(BYTES, "cdb %s, parameter list %s", command.cdb.hex(" "), command.parameter_list.hex(" ") or "-")
+            _log.log(BYTES, "sense %s, data %s", outcome.sense.hex(" "), outcome.data.hex(" ") or "-")
+
+    def _log(self, level: int, execution: Execution, repeat: tuple[tuple[str, int], int] | None) -> None:
+        if _log.isEnabledFor(level):
+            extra = {"fields": self._fields(execution), "repeat": repeat}
+            _log.log(level, "%s: %s", self.peer, _sentence(execution), extra=extra)
+
+    def _log_trouble(self, execution: Execution) -> None:
+        kind = (execution.trouble, execution.device)
+        text = f"device {execution.device or 'unknown'}: {execution.trouble}"
+        _log.error("%s: %s", self.peer, text, extra={"repeat": (kind, 1)})
+
+    def _fields(self, execution: Execution) -> dict[str, str]:
+        return {
+            "client_pid": str(self.peer.pid),
+            "client_uid": str(self.peer.uid),
+            "client_comm": self.peer.name,
+            **_command_fields(execution.command),
+            "device": str(execution.device or "unknown"),
+            "status": status_name(execution.outcome.status),
+            "sense": _sense(execution),
+            "duration_usec": str(round(execution.seconds * 1_000_000)),
+        }
+
+
+def _sentence(execution: Execution) -> str:
+    result = status_name(execution.outcome.status)
+    if sense := _sense(execution):
+        result += f", {sense}"
+    return f"device {execution.device or 'unknown'}: {execution.command}: {result}, {execution.seconds * 1000:.1f} ms"
+
+
+def _sense(execution: Execution) -> str:
+    if execution.outcome.sense == NO_SENSE:
+        return ""
+    sense = Sense.parse(execution.outcome.sense)
+    return str(sense) if sense else f"sense data {execution.outcome.sense[:32].hex(' ')}"
+
+
+def _command_fields(command: Command) -> dict[str, str]:
+    fields = {"action": command.action_name}
+    if command.is_out:
+        fields |= {"type": command.type_name, "scope": command.scope_name}
+    if command.keys is not None:
+        fields |= {"key": f"{command.keys[0]:#x}", "service_action_key": f"{command.keys[1]:#x}"}
+    return fields

@@ -1,0 +1,27 @@
+"""What the command line asks for, as values that are known to be usable."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEFAULT_SOCKET = Path("/run/qemu-pr-helper.sock")
+DEFAULT_PIDFILE = Path("/run/qemu-pr-helper.pid")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Every option. Times in seconds; None where the option was not given."""
+
+    socket: Path | None = None
+    pidfile: Path | None = None
+    daemon: bool = False
+    user: str | None = None
+    group: str | None = None
+    trace: list[str] = field(default_factory=list)
+    verbosity: int = 0
+    timeout: float = 60.0
+    request_timeout: float = 10.0
+    stop_timeout: float = 30.0
+    max_clients: int = 1024
+    max_clients_per_process: int = 128
+    socket_mode: int = 0o600
+    log: str = "auto"

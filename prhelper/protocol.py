@@ -1,0 +1,157 @@
+"""The wire format of QEMU's persistent reservation helper, without any I/O: bytes and descriptors in, messages out.
+
+All integers are big-endian. The conversation, seen from the helper:
+
+1. It sends four bytes, the features that it offers (none today). The client answers with four, those it wants.
+2. Request: a 16-byte CDB, with one descriptor attached to any of its bytes. Bytes 7 and 8 of the CDB are the length,
+   at most 8192; for PERSISTENT RESERVE OUT that many bytes of parameter list follow.
+3. Response: status and payload size, four bytes each, 96 bytes of sense data, the payload.
+
+A violation raises ProtocolError, and the decoder stays failed. QEMU specifies it in docs/interop/pr-helper.rst.
+"""
+
+import enum
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .channel.descriptors import OwnedFd
+from .scsi.outcome import Outcome
+from .scsi.reservation import (
+    CDB_SIZE,
+    PERSISTENT_RESERVE_IN,
+    PERSISTENT_RESERVE_OUT,
+    Command,
+    transfer_length,
+)
+
+FEATURES = 0
+"""The features that this helper offers."""
+
+MOST_DATA = 8192
+"""The largest allocation length or parameter list length, in bytes (QEMU: PR_HELPER_DATA_SIZE)."""
+
+_FEATURES = struct.Struct(">I")
+_RESPONSE = struct.Struct(">ii")
+
+
+class ProtocolError(Exception):
+    """The client broke the protocol; the text says how. There is no answer to that but to hang up."""
+
+
+@dataclass(slots=True)
+class Request:
+    """A command, and the descriptor of the device that it is for; whoever holds the request owns the descriptor."""
+
+    command: Command
+    device: OwnedFd
+
+
+class _Part(enum.Enum):
+    """What the next bytes belong to."""
+
+    FEATURES = enum.auto()
+    CDB = enum.auto()
+    PARAMETER_LIST = enum.auto()
+    FAILED = enum.auto()
+
+
+class Decoder:
+    """One client's bytes and descriptors, made into requests.
+
+    Read at most `needed` bytes, with room for descriptors only if `takes_descriptors`, and `feed` them. The decoder
+    owns the descriptors that it was fed until a request takes them over; `close` it at the end of the conversation.
+    """
+
+    def __init__(self) -> None:
+        self._part = _Part.FEATURES
+        self._data = b""
+        self._cdb = b""
+        self._fds: list[OwnedFd] = []
+        self.needed = _FEATURES.size
+        """How many bytes complete the current part."""
+
+    @property
+    def takes_descriptors(self) -> bool:
+        """Whether descriptors mean something now; any that come with other bytes are ignored."""
+        return self._part is _Part.CDB
+
+    @property
+    def negotiating(self) -> bool:
+        """Whether the client has yet to say which features it wants."""
+        return self._part is _Part.FEATURES
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether the next byte begins a request."""
+        return self._part is _Part.CDB and self.needed == CDB_SIZE
+
+    def feed(self, data: bytes, fds: Sequence[OwnedFd] = ()) -> Request | None:
+        """Take what was read: at least one byte, at most `needed`. A request, once it is whole, or None.
+
+        Raises ProtocolError, now and ever after, if the client broke the protocol.
+        """
+        self._fds += fds
+        if self._part is _Part.FAILED:
+            raise ProtocolError("the conversation has failed before")
+        if not 0 < len(data) <= self.needed:
+            raise ValueError(f"{len(data)} bytes at once where {self.needed} are needed")
+        self._data += data
+        self.needed -= len(data)
+        if self.needed:
+            return None
+        whole, self._data = self._data, b""
+        try:
+            return self._finish_part(whole)
+        except ProtocolError:
+            self._part = _Part.FAILED
+            raise
+
+    def close(self) -> None:
+        """Close the descriptors of a request that will never be whole."""
+        while self._fds:
+            self._fds.pop().close()
+
+    def _finish_part(self, whole: bytes) -> Request | None:
+        if self._part is _Part.FEATURES:
+            self._check_features(whole)
+            self._expect(_Part.CDB, CDB_SIZE)
+            return None
+        if self._part is _Part.PARAMETER_LIST:
+            return self._make_request(whole)
+        self._check_cdb(whole)
+        self._cdb = whole
+        if whole[0] == PERSISTENT_RESERVE_OUT and (length := transfer_length(whole)):
+            self._expect(_Part.PARAMETER_LIST, length)
+            return None
+        return self._make_request(b"")
+
+    def _make_request(self, parameter_list: bytes) -> Request:
+        self._expect(_Part.CDB, CDB_SIZE)
+        return Request(Command(self._cdb, parameter_list), self._fds.pop())
+
+    def _expect(self, part: _Part, size: int) -> None:
+        self._part, self.needed = part, size
+
+    def _check_features(self, data: bytes) -> None:
+        wanted: int = _FEATURES.unpack(data)[0]
+        if missing := wanted & ~FEATURES:
+            raise ProtocolError(f"wants features {missing:#x}, which were not offered")
+
+    def _check_cdb(self, cdb: bytes) -> None:
+        if len(self._fds) != 1:
+            raise ProtocolError(f"sent {len(self._fds)} descriptors with a CDB instead of one")
+        if cdb[0] not in (PERSISTENT_RESERVE_IN, PERSISTENT_RESERVE_OUT):
+            raise ProtocolError(f"sent operation code {cdb[0]:#04x}, which is no PERSISTENT RESERVE command")
+        if (length := transfer_length(cdb)) > MOST_DATA:
+            raise ProtocolError(f"sent a CDB with a length of {length} bytes; {MOST_DATA} is the most")
+
+
+def encode_features() -> bytes:
+    """The first bytes of the conversation."""
+    return _FEATURES.pack(FEATURES)
+
+
+def encode_response(outcome: Outcome) -> bytes:
+    """The response to one request."""
+    return _RESPONSE.pack(outcome.status, len(outcome.data)) + outcome.sense + outcome.data

@@ -1,0 +1,142 @@
+"""Accepts clients, runs a session for each, and lets them finish at the end.
+
+Part of the control plane: it runs in the main thread's event loop and never touches a device. Sessions run in the I/O
+threads, and tell it from there when they end.
+"""
+
+import errno
+import logging
+import threading
+
+import anyio
+import anyio.lowlevel
+
+from . import trace
+from .channel import BrokenResourceError, EventFd, IncompleteRead, SocketChannel, SocketListener
+from .iothread import IOThreads
+from .limits import ClientLimits, Full
+from .observer import ClientObserver, Counters
+from .peer import Peer
+from .protocol import ProtocolError
+from .session import Devices, serve
+
+_log = logging.getLogger(__name__)
+
+_OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+_PAUSE = 0.2
+"""Seconds without accepting when the process has no descriptor left; a client that leaves ends the pause early."""
+
+
+class Server:
+    """The clients of one listening socket. Owns neither the listener nor the I/O threads.
+
+    request_timeout: see `session.serve`.
+    """
+
+    def __init__(self, threads: IOThreads, devices: Devices, limits: ClientLimits, request_timeout: float) -> None:
+        self.counters = Counters()
+        self._threads = threads
+        self._devices = devices
+        self._limits = limits
+        self._request_timeout = request_timeout
+        self._lock = threading.Lock()
+        self._clients: dict[ClientObserver, SocketChannel] = {}
+        self._accepted = 0
+        self._left = EventFd()
+        self.changed = EventFd()
+        """Set when a client comes or goes; the control plane's to clear."""
+
+    async def accept_clients(self, listener: SocketListener) -> None:
+        """Serve whoever connects, until cancelled."""
+        while True:
+            try:
+                channel = await listener.accept()
+            except OSError as error:
+                if error.errno not in _OUT_OF_RESOURCES:
+                    raise
+                await self._pause(error)
+            else:
+                self._welcome(channel)
+                await anyio.lowlevel.checkpoint()
+
+    def close(self) -> None:
+        """Let go of what the server itself has open, once no session runs any more."""
+        self._left.close()
+        self.changed.close()
+
+    def client_count(self) -> int:
+        """How many clients are connected."""
+        return len(self._clients)
+
+    async def drain(self, timeout: float) -> list[str]:
+        """Let every session end after what it has begun, for `timeout` seconds: the commands that still have not."""
+        with self._lock:
+            channels = list(self._clients.values())
+        for channel in channels:
+            channel.quiesce()
+        with anyio.move_on_after(timeout):
+            while self._clients:
+                await self._left_once()
+        with self._lock:
+            return [client.in_flight() or f"{client.peer}: a reply" for client in self._clients]
+
+    def _welcome(self, channel: SocketChannel) -> None:
+        try:
+            peer = Peer.of(channel)
+            with self._lock:
+                self._limits.enter(peer.pid)
+        except OSError:
+            channel.close()  # gone before it was looked at
+            return
+        except Full as full:
+            channel.close()
+            _log.warning("%s was turned away: %s", peer, full, extra={"repeat": (("full", peer.pid), 1)})
+            trace.client_refused(peer)
+            return
+        self._accepted += 1
+        client = ClientObserver(self._accepted, peer, self.counters)
+        self._clients[client] = channel
+        self.changed.set()
+        trace.client_connect(client.number, peer)
+        session = serve(channel, self._devices, client, self._request_timeout)
+        self._threads.spawn(session, lambda error: self._goodbye(client, error))
+
+    def _goodbye(self, client: ClientObserver, error: BaseException | None) -> None:
+        """In an I/O thread: a session is over."""
+        with self._lock:
+            channel = self._clients[client]
+        channel.close()
+        with self._lock:
+            self._limits.leave(client.peer.pid)
+            del self._clients[client]
+        _log_end(client, error)
+        self._left.set()
+        self.changed.set()
+
+    async def _pause(self, error: OSError) -> None:
+        _log.error(
+            "cannot accept clients: %s; raise the limit of open files (ulimit -n, LimitNOFILE=)",
+            error.strerror,
+            extra={"repeat": (("accept", error.errno), 1)},
+        )
+        self._left.clear()
+        with anyio.move_on_after(_PAUSE):
+            await self._left_once()
+
+    async def _left_once(self) -> None:
+        await anyio.wait_readable(self._left.fileno())
+        self._left.clear()
+
+
+def _log_end(client: ClientObserver, error: BaseException | None) -> None:
+    trace.client_end(client.number, error or "hung up")
+    if error is None or isinstance(error, BrokenResourceError | IncompleteRead):
+        return
+    if isinstance(error, ProtocolError):
+        _log.warning("%s %s; hung up", client.peer, error, extra={"repeat": (("protocol", client.peer.pid), 3)})
+    elif isinstance(error, TimeoutError):
+        text = "%s took too long over a request, the negotiation or a reply (--request-timeout); hung up"
+        _log.warning(text, client.peer, extra={"repeat": (("slow", client.peer.pid), 3)})
+    else:
+        _log.critical("%s: a bug ended the session; please report it", client.peer, exc_info=error)

@@ -1,0 +1,106 @@
+"""A plain client of a persistent reservation helper, on a blocking socket: shares no code with what it tests."""
+
+import array
+import os
+import socket
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PERSISTENT_RESERVE_IN = 0x5E
+PERSISTENT_RESERVE_OUT = 0x5F
+
+_HEADER = struct.Struct(">ii")
+_SENSE_SIZE = 96
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A response, as it came over the wire."""
+
+    status: int
+    sense: bytes
+    payload: bytes
+
+    @property
+    def sense_codes(self) -> tuple[int, int, int]:
+        """Sense key, ASC and ASCQ of fixed format sense data."""
+        return self.sense[2] & 0x0F, self.sense[12], self.sense[13]
+
+
+class HungUpError(Exception):
+    """The helper closed the connection where an answer was due."""
+
+
+class Client:
+    """A negotiated connection. `negotiate=False` leaves the first bytes to the test."""
+
+    def __init__(self, path: Path | str, *, negotiate: bool = True, timeout: float = 20.0) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(timeout)
+        self.socket.connect(os.fspath(path))
+        if negotiate:
+            assert self.receive(4) == bytes(4)
+            self.socket.sendall(bytes(4))
+
+    def send(self, data: bytes, fds: Sequence[int] = ()) -> None:
+        """Send bytes in one message, with descriptors."""
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        assert self.socket.sendmsg([data], rights) == len(data)
+
+    def receive(self, size: int) -> bytes:
+        """Receive exactly so many bytes."""
+        data = b""
+        while len(data) < size:
+            try:
+                more = self.socket.recv(size - len(data))
+            except ConnectionResetError:
+                more = b""
+            if not more:
+                raise HungUpError(f"after {len(data)} of {size} bytes")
+            data += more
+        return data
+
+    def reply(self) -> Reply:
+        """Receive one response."""
+        status, size = _HEADER.unpack(self.receive(_HEADER.size))
+        return Reply(status, self.receive(_SENSE_SIZE), self.receive(size))
+
+    def command(self, fd: int, cdb: bytes, data: bytes = b"") -> Reply:
+        """Send a command as QEMU does, the parameter list in a message of its own, and wait for the response."""
+        self.send(cdb, [fd])
+        if data:
+            self.send(data)
+        return self.reply()
+
+    def hung_up(self) -> bool:
+        """Wait for the helper's next move: whether it was to hang up."""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def reserve_in(action: int, allocation_length: int = 8192) -> bytes:
+    """The CDB of PERSISTENT RESERVE IN."""
+    return struct.pack(">BB5xH7x", PERSISTENT_RESERVE_IN, action, allocation_length)
+
+
+def reserve_out(action: int, kind: int = 0, length: int = 24) -> bytes:
+    """The CDB of PERSISTENT RESERVE OUT; `kind` is the reservation type, the scope is the logical unit."""
+    return struct.pack(">BBB4xH7x", PERSISTENT_RESERVE_OUT, action, kind, length)
+
+
+def keys(key: int = 0, service_action_key: int = 0, flags: int = 0) -> bytes:
+    """The basic parameter list of PERSISTENT RESERVE OUT."""
+    return struct.pack(">QQ4xB3x", key, service_action_key, flags)
