@@ -28,10 +28,10 @@ class UnixListener(SocketListener):
             # Linux gives the file the mode of the unbound socket, less the umask: there is no moment with a wider one.
             os.fchmod(sock.fileno(), mode)
             sock.bind(os.fspath(path))
+            sock.listen(backlog)
             path.chmod(mode)
             self.path = path
             self._identity = _identity(path)
-            sock.listen(backlog)
         except BaseException:
             sock.close()
             raise

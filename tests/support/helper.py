@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -75,7 +76,8 @@ class Helper:
 
     def _listening(self) -> bool:
         assert self.process.poll() is None, f"the helper ended at once: {self.output()}"
-        return self.socket.exists()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            return probe.connect_ex(os.fspath(self.socket)) == 0
 
     def __enter__(self) -> "Helper":
         return self
