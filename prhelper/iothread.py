@@ -25,6 +25,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from . import trace
 from .channel import BareCoroutine, Call, Direction, Waiter, stepping
 from .device_speed import DeviceSpeeds
 from .host.signals import every_signal_blocked
@@ -108,6 +109,7 @@ class IOThreads:
 
     def _depose(self) -> None:
         stalled = self._term
+        trace.leader_appointed(stalled.calling or "no device")
         if stalled.calling is not None:
             self._speeds.stalled(stalled.calling)
         self._appoint()
@@ -144,6 +146,7 @@ class IOThreads:
             self._workers.run(lambda: self._burst(strand, call))
         except RuntimeError:  # no thread to be had: here, then, with the guard watching
             return False
+        trace.burst_begin(call.key)
         return True
 
     def _burst(self, strand: Strand, request: Waiter | Call | None) -> None:
@@ -187,6 +190,7 @@ class IOThreads:
         self._done.pop(strand)(error)
 
     def _rest(self, strand: Strand, waiter: Waiter) -> None:
+        trace.channel_rest(waiter.fd, waiter.direction.value)
         try:
             self._resting.rest(strand, waiter)
         except OSError as error:

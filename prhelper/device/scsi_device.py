@@ -5,11 +5,12 @@ import fcntl
 import os
 import time
 
+from .. import trace
 from ..channel import OwnedFd, current_context
 from ..scsi import sense
-from ..scsi.outcome import Outcome, check_condition, outcome_of_errno, outcome_of_result
+from ..scsi.outcome import check_condition, outcome_of_errno, outcome_of_result
 from ..scsi.reservation import Command
-from ..scsi.sg_io import MOST_DATA, read_command, write_command
+from ..scsi.sg_io import MOST_DATA, SgIoResult, read_command, write_command
 from .execution import Execution
 from .identity import CannotTellError, DeviceId, is_device_mapper
 
@@ -43,20 +44,21 @@ class ScsiDevices:
 
     def _submit(self, command: Command, fd: int, device: DeviceId) -> Execution:
         began = time.monotonic()
-        trouble = None
         try:
-            outcome = self._sg_io(command, fd)
+            result = self._sg_io(command, fd)
         except OSError as error:
-            outcome = outcome_of_errno(error.errno)
-            trouble = _explain(error)
-        return Execution(command, outcome, device, time.monotonic() - began, trouble)
+            seconds = time.monotonic() - began
+            trace.sg_io_error(device, error.strerror, seconds)
+            return Execution(command, outcome_of_errno(error.errno), device, seconds, _explain(error))
+        seconds = time.monotonic() - began
+        trace.sg_io(device, result.status, result.host_status, result.driver_status, result.resid, seconds)
+        return Execution(command, outcome_of_result(result, command.length), device, seconds)
 
-    def _sg_io(self, command: Command, fd: int) -> Outcome:
+    def _sg_io(self, command: Command, fd: int) -> SgIoResult:
         if command.is_out:
-            result = write_command(fd, command.cdb, command.parameter_list, self._timeout)
-            return outcome_of_result(result, 0)
+            return write_command(fd, command.cdb, command.parameter_list, self._timeout)
         # As qemu-pr-helper: always room for the most, so that no device overruns what it was told it had.
-        return outcome_of_result(read_command(fd, command.cdb, MOST_DATA, self._timeout), command.length)
+        return read_command(fd, command.cdb, MOST_DATA, self._timeout)
 
 
 def _refusal(fd: int, device: DeviceId) -> str | None:
