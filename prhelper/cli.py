@@ -57,6 +57,7 @@ def _build_parser() -> _Parser:
     defaults = Options()
     parser = _Parser(
         prog="prhelper",
+        usage="prhelper [OPTIONS]",
         description="Performs SCSI persistent reservations for virtual machines.",
         epilog=_EPILOG,
     )
@@ -74,10 +75,10 @@ def _build_parser() -> _Parser:
     add(
         "-T",
         "--trace",
-        metavar="[[enable=]PATTERN][,events=FILE][,file=FILE]",
+        metavar="TRACE",
         action="append",
         default=[],
-        help="turn trace events on; 'help' lists them",
+        help="turn on trace events: [[enable=]PATTERN][,events=FILE][,file=FILE]; 'help' lists them",
     )
     add("-u", "--user", metavar="USER", help="user to drop privileges to")
     add("-g", "--group", metavar="GROUP", help="group to drop privileges to (default: the user's)")

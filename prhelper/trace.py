@@ -58,10 +58,16 @@ class _Output:
         self._lock = threading.Lock()
 
     def open(self, path: str) -> None:
+        self.close()
         try:
             self._file = Path(path).open("a", buffering=1)  # noqa: SIM115 (open as long as the process)
         except OSError as error:
             raise TraceError(f"file={path}: {error.strerror}") from error
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def write(self, line: str) -> None:
         if self._file is None:

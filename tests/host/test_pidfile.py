@@ -1,0 +1,56 @@
+"""The pidfile: one holder, and no litter."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from prhelper.host.pidfile import Pidfile, PidfileError
+
+TAKE = "import sys; from pathlib import Path; from prhelper.host.pidfile import Pidfile; Pidfile(Path(sys.argv[1]))"
+
+
+def take_in_another_process(path: Path) -> subprocess.CompletedProcess[str]:
+    """Locks of fcntl(2) do not keep out the process that holds them."""
+    return subprocess.run([sys.executable, "-c", TAKE, str(path)], capture_output=True, text=True, check=False)
+
+
+def test_pidfile_names_its_process_and_goes_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    pidfile = Pidfile(path)
+    assert path.read_text() == f"{os.getpid()}\n"
+    pidfile.remove()
+    assert not path.exists()
+
+
+def test_second_holder_is_refused_by_the_number_of_the_first(tmp_path: Path) -> None:
+    pidfile = Pidfile(tmp_path / "pid")
+    second = take_in_another_process(tmp_path / "pid")
+    pidfile.remove()
+    assert second.returncode == 1
+    assert f"process {os.getpid()} is running on it already" in second.stderr
+
+
+def test_pidfile_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    path.write_text("999999999999\n")
+    pidfile = Pidfile(path)
+    assert path.read_text() == f"{os.getpid()}\n"
+    pidfile.remove()
+
+
+def test_file_that_was_put_in_its_place_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    pidfile = Pidfile(path)
+    path.unlink()
+    path.write_text("somebody else's")
+    pidfile.remove()
+    assert path.read_text() == "somebody else's"
+
+
+@pytest.mark.parametrize("name", ["no/such/directory/pid", "."], ids=["no directory", "a directory"])
+def test_path_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PidfileError, match="--pidfile"):
+        Pidfile(tmp_path / name)

@@ -1,0 +1,106 @@
+"""The command line: what is understood, and how it is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from prhelper import cli, trace
+from prhelper.cli import _build_parser, _parse, main
+from prhelper.options import Options
+
+QEMU_STYLE = {
+    "libvirt": (["-k", "/run/vm/pr-helper0.sock"], {"socket": Path("/run/vm/pr-helper0.sock")}),
+    "every short option": (
+        ["-d", "-f", "/p", "-k", "/s", "-T", "prh_*", "-u", "nobody", "-g", "kvm", "-v"],
+        {
+            "daemon": True,
+            "pidfile": Path("/p"),
+            "socket": Path("/s"),
+            "trace": ["prh_*"],
+            "user": "nobody",
+            "group": "kvm",
+            "verbosity": 1,
+        },
+    ),
+    "every long option": (
+        ["--daemon", "--pidfile=/p", "--socket=/s", "--trace=x", "--user=nobody", "--group=kvm", "--quiet"],
+        {
+            "daemon": True,
+            "pidfile": Path("/p"),
+            "socket": Path("/s"),
+            "trace": ["x"],
+            "user": "nobody",
+            "group": "kvm",
+            "verbosity": -1,
+        },
+    ),
+    "abbreviated and bundled": (
+        ["-dvv", "--group", "kvm", "--pid", "/p"],
+        {"daemon": True, "verbosity": 2, "group": "kvm", "pidfile": Path("/p")},
+    ),
+    "our own": (
+        ["--timeout=5", "--request-timeout=2.5", "--stop-timeout=1", "--max-clients=3", "--socket-mode=660"],
+        {"timeout": 5.0, "request_timeout": 2.5, "stop_timeout": 1.0, "max_clients": 3, "socket_mode": 0o660},
+    ),
+}
+
+REFUSED = {
+    "relative socket": (["-k", "pr.sock"], "socket path must be absolute"),
+    "socket path too long": (["-k", "/" + "x" * 107], "longer than the 107 bytes"),
+    "unknown option": (["--bogus"], "unrecognized arguments: --bogus"),
+    "file name": (["extra"], "unrecognized arguments: extra"),
+    "missing value": (["-k"], "expected one argument"),
+    "timeout of 0": (["--timeout", "0"], "'0' is not a number of seconds"),
+    "timeout that is none": (["--timeout", "nan"], "'nan' is not a number of seconds"),
+    "no clients": (["--max-clients", "0"], "'0' is not a number above 0"),
+    "mode that is none": (["--socket-mode", "rw"], "'rw' is not an octal mode"),
+    "unknown sink": (["--log", "printer"], "invalid choice: 'printer'"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "changed"), QEMU_STYLE.values(), ids=QEMU_STYLE.keys())
+def test_options_are_understood(arguments: list[str], changed: dict[str, object]) -> None:
+    expected = {name: getattr(Options(), name) for name in Options.__slots__} | changed
+    options = _parse(_build_parser(), arguments)
+    assert {name: getattr(options, name) for name in Options.__slots__} == expected
+
+
+@pytest.mark.parametrize(("arguments", "text"), REFUSED.values(), ids=REFUSED.keys())
+def test_bad_options_are_refused_with_status_1_and_say_why(
+    arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 1
+    message = capsys.readouterr().err
+    assert text in message
+    assert "--help" in message
+
+
+@pytest.mark.parametrize("option", ["-h", "--help", "-V", "--version"])
+def test_help_and_version_are_printed(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([option])
+    assert exit_.value.code == 0
+    assert "prhelper" in capsys.readouterr().out
+
+
+def test_help_fits_a_terminal_of_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_trace_help_lists_every_event(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-T", "help"]) == 0
+    assert capsys.readouterr().out.split() == [event.name for event in trace.EVENTS]
+
+
+def test_every_option_is_in_the_man_page() -> None:
+    page = (Path(cli.__file__).parents[1] / "man/prhelper.8").read_text()
+    for action in _build_parser()._actions:
+        for option in action.option_strings:
+            assert f"Fl {option[1:]}" in page, option

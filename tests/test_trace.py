@@ -1,0 +1,47 @@
+"""Which events a -T turns on, and where they go."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from prhelper import trace
+from prhelper.trace import TraceError, enable
+
+
+@pytest.fixture(autouse=True)
+def all_off() -> Iterator[None]:
+    yield
+    for event in trace.EVENTS:
+        event.enabled = False
+
+
+def enabled() -> set[str]:
+    return {event.name for event in trace.EVENTS if event.enabled}
+
+
+@pytest.mark.parametrize("option", ["prh_sg_io*", "enable=prh_sg_io*", "*,-prh_c*,-prh_r*,-prh_l*,-prh_b*"])
+def test_patterns_turn_events_on_and_off(option: str) -> None:
+    assert enable(option) == []
+    assert enabled() == {"prh_sg_io", "prh_sg_io_error"}
+
+
+def test_file_of_patterns_is_read_without_its_comments(tmp_path: Path) -> None:
+    (tmp_path / "events").write_text("# which\nprh_sg_io\n\n  nonsense\n")
+    assert enable(f"events={tmp_path}/events") == ["nonsense"]
+    assert enabled() == {"prh_sg_io"}
+
+
+@pytest.mark.parametrize("option", ["events=/no/such/file", "file=/no/such/directory/file", "colour=red"])
+def test_option_that_cannot_be_used_is_an_error_that_names_it(option: str) -> None:
+    with pytest.raises(TraceError, match=option.split("=")[0]):
+        enable(option)
+
+
+def test_events_go_to_the_file_that_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace, "_output", trace._Output())
+    enable(f"prh_client_connect,file={tmp_path}/trace")
+    trace.client_connect(7, "pid 1")
+    trace.client_end(7, "not enabled")
+    assert (tmp_path / "trace").read_text().endswith(":prh_client_connect client 7 pid 1\n")
+    trace._output.close()
