@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: venv demo test test-fast check bench clean system-packages
+.PHONY: venv demo test test-fast check clean system-packages
 
 venv: $(VENV)/installed
 
@@ -13,6 +13,9 @@ $(VENV)/installed: pyproject.toml
 	@if pkg-config --exists libsystemd 2>/dev/null; then $(BIN)/pip install --quiet --editable '.[systemd]'; \
 	 else echo 'systemd-python left out (needs pkg-config and libsystemd-dev): the built-in protocol is used'; fi
 	@touch $@
+
+demo: venv
+	@$(BIN)/python -m tests.demo
 
 system-packages:
 	@tests/system-packages.sh

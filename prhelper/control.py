@@ -45,7 +45,7 @@ async def control(
 
 def close_listener(listener: SocketListener) -> None:
     """Listen no more; remove the socket file if it was made here. Harmless when that was done before."""
-    if isinstance(listener, UnixListener):
+    if isinstance(listener, UnixListener) and not listener.closed:
         try:
             listener.remove_file()
         except OSError as error:

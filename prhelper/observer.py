@@ -85,8 +85,7 @@ class ClientObserver:
 
     def _log_trouble(self, execution: Execution) -> None:
         kind = (execution.trouble, execution.device)
-        text = f"device {execution.device or 'unknown'}: {execution.trouble}"
-        _log.error("%s: %s", self.peer, text, extra={"repeat": (kind, 1)})
+        _log.error("%s: %s: %s", self.peer, _device(execution), execution.trouble, extra={"repeat": (kind, 1)})
 
     def _fields(self, execution: Execution) -> dict[str, str]:
         return {
@@ -94,7 +93,7 @@ class ClientObserver:
             "client_uid": str(self.peer.uid),
             "client_comm": self.peer.name,
             **_command_fields(execution.command),
-            "device": str(execution.device or "unknown"),
+            "device": _device(execution),
             "status": status_name(execution.outcome.status),
             "sense": _sense(execution),
             "duration_usec": str(round(execution.seconds * 1_000_000)),
@@ -105,7 +104,11 @@ def _sentence(execution: Execution) -> str:
     result = status_name(execution.outcome.status)
     if sense := _sense(execution):
         result += f", {sense}"
-    return f"device {execution.device or 'unknown'}: {execution.command}: {result}, {execution.seconds * 1000:.1f} ms"
+    return f"{_device(execution)}: {execution.command}: {result}, {execution.seconds * 1000:.1f} ms"
+
+
+def _device(execution: Execution) -> str:
+    return str(execution.device or "unknown device")
 
 
 def _sense(execution: Execution) -> str:

@@ -172,6 +172,11 @@ class Channel(ABC):
         """
         self._lifetime.close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._lifetime.closed
+
     # Set up, before use.
 
     def set_follow(self, follow: bool, home: HomeLoop | None = None) -> None:

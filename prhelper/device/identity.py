@@ -1,5 +1,6 @@
 """Which device a descriptor is of: its number, its kind, and, for people, its name."""
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass
@@ -42,25 +43,21 @@ class DeviceId:
         return f"{os.major(self.rdev)}:{os.minor(self.rdev)}"
 
     def __str__(self) -> str:
-        """For people: number and name as far as this process can see them."""
+        """For people: number and name, as far as this process can see them."""
         if self.file_type not in (stat.S_IFBLK, stat.S_IFCHR):
-            return f"no device ({_KINDS.get(self.file_type, 'unknown file type')})"
-        name = self._sysfs_name()
-        return f"{self.number} ({name})" if name else f"{self.number} ({_KINDS[self.file_type]})"
+            return f"no device but a {_KINDS.get(self.file_type, 'file of unknown type')}"
+        return f"device {self.number} ({self._sysfs_name() or _KINDS[self.file_type]})"
 
     def _sysfs(self) -> Path:
         return _SYS_DEV / _KINDS[self.file_type] / self.number
 
     def _sysfs_name(self) -> str | None:
         sysfs = self._sysfs()
-        try:
-            return (sysfs / "dm/name").read_text().strip() if self.is_block else sysfs.readlink().name
-        except OSError:
-            pass
-        try:
+        with contextlib.suppress(OSError):
+            return (sysfs / "dm/name").read_text().strip()
+        with contextlib.suppress(OSError):
             return sysfs.readlink().name
-        except OSError:
-            return None
+        return None
 
 
 class CannotTellError(Exception):
