@@ -62,6 +62,18 @@ class Client:
             data += more
         return data
 
+    def receive_all(self) -> bytes:
+        """Receive whatever comes until the helper closes the connection."""
+        data = b""
+        while True:
+            try:
+                more = self.socket.recv(65536)
+            except ConnectionResetError:
+                more = b""
+            if not more:
+                return data
+            data += more
+
     def reply(self) -> Reply:
         """Receive one response."""
         status, size = _HEADER.unpack(self.receive(_HEADER.size))

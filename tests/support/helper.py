@@ -1,17 +1,19 @@
 """A helper process under test: ours or the C original, started, watched from outside, and stopped."""
 
 import os
-import shutil
+import resource
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+
+from .client import Client
 
 OURS = (sys.executable, "-I", "-m", "prhelper")
-QEMU_PR_HELPER = shutil.which("qemu-pr-helper", path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/lib/qemu")
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 10.0, what: str = "the condition") -> None:
@@ -22,8 +24,32 @@ def wait_until(condition: Callable[[], object], timeout: float = 10.0, what: str
         time.sleep(0.005)
 
 
+def is_listening(path: Path) -> bool:
+    """Whether somebody listens on a Unix socket; unlike connecting, this leaves no trace there."""
+    accepts_connections = "00010000"
+    lines = Path("/proc/net/unix").read_text(errors="replace").splitlines()[1:]
+    return any(fields[3] == accepts_connections and fields[-1] == str(path) for fields in map(str.split, lines))
+
+
+def run_to_end(*options: str | Path, timeout: float = 20.0) -> subprocess.CompletedProcess[str]:
+    """Run our helper where it is expected to end by itself."""
+    command = [*OURS, *map(str, options)]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What a helper has open and running while nobody is connected."""
+
+    descriptors: int
+    threads: int
+
+
 class Helper:
-    """A running helper process, listening on `socket`. A context manager: leaving it kills what is still there."""
+    """A running helper process, listening on `socket`. A context manager: leaving it kills what is still there.
+
+    Standard output and error go to the file `log`, or standard error to `stderr`, as for Popen.
+    """
 
     def __init__(
         self,
@@ -31,6 +57,7 @@ class Helper:
         command: Sequence[str] = OURS,
         options: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
+        stderr: int | IO[bytes] | None = None,
     ) -> None:
         self.socket = directory / "helper.sock"
         self.log = directory / "helper.log"
@@ -40,7 +67,7 @@ class Helper:
                 env={**os.environ, **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
-                stderr=log,
+                stderr=log if stderr is None else stderr,
             )
         try:
             wait_until(self._listening, what=f"{self.socket} to appear")
@@ -60,8 +87,34 @@ class Helper:
         """How many threads the process has."""
         return len(os.listdir(f"/proc/{self.pid}/task"))  # noqa: PTH208
 
+    def cpu_seconds(self) -> float:
+        """How much processor time the process has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rest(self) -> Rest:
+        """What there is now, when nobody is connected."""
+        with Client(self.socket):  # it has had an answer, so whatever is started late is there
+            return Rest(self.descriptors() - 1, self.threads())
+
+    def wait_for_rest(self, rest: Rest) -> None:
+        """Wait until every client is forgotten; a descriptor too many fails."""
+        wait_until(lambda: self.descriptors() <= rest.descriptors, what=f"{rest.descriptors} descriptors to be left")
+
+    def wait_for_idle_threads(self, rest: Rest) -> None:
+        """Wait until threads that have nothing to do any more have ended."""
+        wait_until(lambda: self.threads() <= rest.threads, 20.0, f"{rest.threads} threads to be left")
+
+    def wait_for_log(self, text: str, times: int = 1) -> None:
+        """Wait until the log has a text, so many times."""
+        wait_until(lambda: self.output().count(text) >= times, what=f"'{text}' in the log")
+
+    def limit_descriptors(self, count: int) -> None:
+        """Let the process open no descriptor beyond so many."""
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, count))
+
     def output(self) -> str:
-        """What the process has written to standard output and error so far."""
+        """What the process has written to the log so far."""
         return self.log.read_text(errors="replace")
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = 20.0) -> int:
@@ -76,8 +129,7 @@ class Helper:
 
     def _listening(self) -> bool:
         assert self.process.poll() is None, f"the helper ended at once: {self.output()}"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            return probe.connect_ex(os.fspath(self.socket)) == 0
+        return is_listening(self.socket)
 
     def __enter__(self) -> "Helper":
         return self
@@ -85,3 +137,5 @@ class Helper:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.kill()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
