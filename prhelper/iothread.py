@@ -127,6 +127,8 @@ class IOThreads:
                 self._guard.notice_work()
                 self._step(strand, term)
                 term.inside = False
+        # Deposed while it waited on the set, it may have put into the queue what the new leader does not know of.
+        self._resting.kick()
 
     def _step(self, strand: Strand, term: Term) -> None:
         request = self._resume(strand)

@@ -56,6 +56,7 @@ class RestingSet:
             if strand.in_set == fd:
                 self._epoll.modify(fd, _ARMED[waiter.direction])
             else:
+                self.forget(strand)
                 self._epoll.register(fd, _ARMED[waiter.direction])
                 strand.in_set = fd
             self._resting[fd] = strand
@@ -73,7 +74,7 @@ class RestingSet:
             return True
 
     def forget(self, strand: Strand) -> None:
-        """A strand has ended: drop its registration, before its descriptor is closed."""
+        """Drop the registration of a strand that has ended, before its descriptor is closed."""
         fd, strand.in_set = strand.in_set, None
         if fd is not None:
             self._epoll.unregister(fd)

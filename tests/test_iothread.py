@@ -140,6 +140,14 @@ def test_quiesced_sessions_end_wherever_they_rest(threads: IOThreads) -> None:
         session.client.close()
 
 
+def test_leader_deposed_while_it_waits_leaves_nothing_lying(threads: IOThreads) -> None:
+    sessions = [Echo(threads, nothing, key="fast") for _ in range(8)]
+    for byte in range(100):
+        threads._depose()
+        assert [session.ask(byte) for session in sessions] == [byte] * 8
+    assert [session.end() for session in sessions] == [None] * 8
+
+
 def test_leader_and_guard_show_signs_of_life(threads: IOThreads) -> None:
     wait_until(threads.alive, what="a sign of life")
     wait_until(threads.alive, what="another one")
