@@ -31,9 +31,9 @@ def main() -> None:
             let_qemu_connect(helper.socket)
             play_qemu(helper.socket, disk)
             title("The helper stops: SIGTERM")
-            say(
-                f"It ended with status {helper.stop()}, and its socket is {'gone' if not helper.socket.exists() else '?'}."
-            )
+            status = helper.stop()
+            place = "still there" if helper.socket.exists() else "gone"
+            say(f"It ended with status {status}, and its socket is {place}.")
             title("What the administrator reads meanwhile")
             print(textwrap.indent(helper.output(), "  ").rstrip())
     title("Now with a disk")
