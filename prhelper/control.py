@@ -4,7 +4,6 @@ An ordinary anyio program on the main thread. It never touches a device, so noth
 """
 
 import logging
-import math
 import signal
 
 import anyio
@@ -17,40 +16,48 @@ from .server import Server
 
 _log = logging.getLogger(__name__)
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 _STATUS_PAUSE = 1.0
 """Seconds between two reports of the status at the least."""
+
+_STATUS_REFRESH = 30.0
+"""Seconds after which the status is looked at though no client came or went."""
 
 
 async def control(
     listener: SocketListener, server: Server, threads: IOThreads, stop_timeout: float, background: Background | None
 ) -> list[str]:
-    """Serve until SIGTERM, SIGINT or SIGHUP, then let what is in flight end: the commands that did not in time."""
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+    """Serve until SIGTERM, SIGINT or SIGHUP, then let what is in flight end: the commands that did not in time.
+
+    Those signals are expected to be blocked, and are blocked again on return: to be told twice changes nothing.
+    """
+    with anyio.open_signal_receiver(*STOP_SIGNALS) as signals:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         async with anyio.create_task_group() as helpers:
             helpers.start_soon(_ping_watchdog, threads)
             helpers.start_soon(_report_status, server)
             async with anyio.create_task_group() as serving:
                 serving.start_soon(server.accept_clients, listener)
                 _tell_ready(listener, background)
-                async for number in signals:
-                    _log.info("%s: stopping", signal.Signals(number).name)
-                    break
+                number = await anext(signals)
+                _log.info("%s: stopping", signal.Signals(number).name)
                 notify("STOPPING=1")
                 serving.cancel_scope.cancel()
-            close_listener(listener)
-            stuck = await server.drain(stop_timeout)
+            remove_socket_file(listener)
+            stuck = await server.drain(listener, stop_timeout)
             helpers.cancel_scope.cancel()
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     return stuck
 
 
-def close_listener(listener: SocketListener) -> None:
-    """Listen no more; remove the socket file if it was made here. Harmless when that was done before."""
-    if isinstance(listener, UnixListener) and not listener.closed:
+def remove_socket_file(listener: SocketListener) -> None:
+    """Remove the socket file if it was made here; say so where that is not allowed."""
+    if isinstance(listener, UnixListener):
         try:
             listener.remove_file()
         except OSError as error:
             _log.info("%s stays behind: %s; the next start replaces it", listener.path, error.strerror)
-    listener.close()
 
 
 def _tell_ready(listener: SocketListener, background: Background | None) -> None:
@@ -67,21 +74,23 @@ async def _ping_watchdog(threads: IOThreads) -> None:
     if interval is None:
         return
     while True:
-        if threads.alive():
+        alive = threads.alive()
+        if alive:
             notify("WATCHDOG=1")
         else:
-            _log.error("the I/O threads have not moved for %.1f s; the watchdog is not told otherwise", interval / 2)
-        await anyio.sleep(interval / 2)
+            _log.error("the I/O threads have not moved; the watchdog of systemd will end this process unless they do")
+        await anyio.sleep(interval / 2 if alive else interval / 8)
 
 
 async def _report_status(server: Server) -> None:
     if not manager_is_there():
         return
-    refresh = watchdog_interval() or math.inf
+    told = ""
     while True:
         server.changed.clear()
-        clients = server.client_count()
-        notify(f"STATUS={clients} client{'' if clients == 1 else 's'}, {server.counters.commands} commands done")
+        if (status := server.status()) != told:
+            notify(f"STATUS={status}")
+            told = status
         await anyio.sleep(_STATUS_PAUSE)
-        with anyio.move_on_after(refresh):
+        with anyio.move_on_after(_STATUS_REFRESH):
             await anyio.wait_readable(server.changed.fileno())

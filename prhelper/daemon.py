@@ -6,26 +6,27 @@ needs a privilege comes before it.
 
 import contextlib
 import errno
+import functools
 import logging
 import os
 import signal
 import threading
-from types import FrameType
 
 import anyio
 
+from . import trace
 from .channel import SocketListener, UnixListener
-from .control import close_listener, control
+from .client_limits import ClientLimits
+from .control import STOP_SIGNALS, control, remove_socket_file
 from .device.scsi_device import ScsiDevices
 from .host.accounts import UnknownAccountError, look_up
-from .host.background import go_into_background
+from .host.background import go_into_background, open_standard_descriptors
 from .host.limits import raise_file_limit
-from .host.logs import LogHandler, set_up
+from .host.logs import LogHandler, set_up, set_up_traces
 from .host.pidfile import Pidfile, PidfileError
 from .host.privileges import CAP_SYS_RAWIO, PrivilegeError, drop_privileges, has_capability, in_initial_user_namespace
 from .host.systemd import ActivationError, adopt_listening_socket
 from .iothread import IOThreads
-from .limits import ClientLimits
 from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, Options
 from .server import Server
 
@@ -58,20 +59,20 @@ def run(options: Options) -> int:
 
 
 def _run(options: Options) -> int:
-    # From here on, being told to stop unwinds the stack, so that whatever was made is removed.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, _stop_at_once)
+    # To be told to stop waits until there is somebody to hear it, so that whatever was made is removed.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
     with contextlib.ExitStack() as made:
         # First, what can be wrong with the options, while there is a terminal to say it on.
+        open_standard_descriptors()
         open_files = raise_file_limit()
         identity = look_up(options.user, options.group)
         listener = _listen(options)
-        made.callback(close_listener, listener)
+        made.callback(remove_socket_file, listener)
 
         # Next, the background; the parent stays until we are ready or dead.
         background = go_into_background() if options.daemon else None
-        logs = _open_log(options)
+        logs = _open_logs(options)
         if options.daemon or options.pidfile is not None:
             pidfile = Pidfile(options.pidfile or DEFAULT_PIDFILE)
             made.callback(pidfile.remove)
@@ -81,29 +82,29 @@ def _run(options: Options) -> int:
         _warn_about_what_is_missing(options, open_files)
 
         # Only now, threads.
-        logs.start()
-        made.callback(logs.stop)
-        threading.excepthook = _die_loudly
+        threading.excepthook = functools.partial(_die_loudly, made)
         threads = IOThreads()
+        _start_threads(logs, threads)
+        for log in logs:
+            made.callback(log.stop)
+
+        # Serve, until a signal says to stop.
         server = Server(
             threads,
             ScsiDevices(options.timeout),
             ClientLimits(options.max_clients, options.max_clients_per_process),
             options.request_timeout,
         )
-        threads.start()
-
-        # Serve, until a signal says to stop.
         stuck = anyio.run(control, listener, server, threads, options.stop_timeout, background)
 
         # Finally, leave nothing behind that we made.
         for command in stuck:
             _log.error("abandoned, for its device did not answer: %s", command)
-        server.close()
         if not threads.stop(_LAST_WAIT) or stuck:
-            # A thread in SG_IO cannot be ended: the interpreter would wait for it, and the kernel will in any case.
+            # A thread sleeps in the kernel, where nothing can end it: leave without waiting for it any more.
             made.close()
             os._exit(0)
+        server.close()
     return 0
 
 
@@ -119,11 +120,22 @@ def _listen(options: Options) -> SocketListener:
         raise StartError(f"--socket {path}: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}") from error
 
 
-def _open_log(options: Options) -> LogHandler:
+def _open_logs(options: Options) -> list[LogHandler]:
     try:
-        return set_up(options.log, options.daemon, options.verbosity)
+        log = set_up(options.log, options.daemon, options.verbosity)
     except OSError as error:
-        raise StartError(f"--log={options.log}: {error.strerror}; use another sink") from error
+        raise StartError(f"--log={options.log}: {error.strerror}") from error
+    traces = set_up_traces(trace.output)
+    return [log] if traces is None else [log, traces]
+
+
+def _start_threads(logs: list[LogHandler], threads: IOThreads) -> None:
+    try:
+        for log in logs:
+            log.start()
+        threads.start()
+    except RuntimeError as error:
+        raise StartError(f"{error}: allow more threads (TasksMax=, ulimit -u)") from error
 
 
 def _warn_about_what_is_missing(options: Options, open_files: int) -> None:
@@ -142,12 +154,10 @@ def _warn_about_what_is_missing(options: Options, open_files: int) -> None:
         )
 
 
-def _stop_at_once(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    raise SystemExit(0)
-
-
-def _die_loudly(arguments: threading.ExceptHookArgs) -> None:
+def _die_loudly(made: contextlib.ExitStack, arguments: threading.ExceptHookArgs) -> None:
     """A thread of our own has a bug, outside any session: better to be restarted than to limp on."""
-    _log.critical("a bug ended a thread; please report it", exc_info=arguments.exc_value)
-    logging.shutdown()
-    os._exit(1)
+    try:
+        _log.critical("a bug ended a thread; please report it", exc_info=arguments.exc_value)
+        made.close()
+    finally:
+        os._exit(1)

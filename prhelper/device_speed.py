@@ -1,5 +1,7 @@
 """Which devices answer so fast that a command may run in the leader itself.
 
+Only what has a key of its own can be fast: None stands for whatever is no device, of which nothing can be learnt.
+
 A device is fast while at least one of its last few commands was. A single fast answer is proof, for a dead or distant
 disk has none; a single slow one is not, since a thread that waits for its turn makes any command look slow.
 """
@@ -28,6 +30,8 @@ class DeviceSpeeds:
 
     def learn(self, key: Hashable, seconds: float) -> None:
         """Take in how long a command took."""
+        if key is None:
+            return
         if seconds <= FAST:
             self._credit[key] = _MEMORY
         else:

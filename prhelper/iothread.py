@@ -10,23 +10,23 @@ device, and a command on a fast device must not pay for a hop to another thread.
   Nothing has to be moved, since no session belongs to the thread. The old leader finishes its one session whenever the
   kernel lets it, and finds that it leads no more.
 * A command on a device that is slow, or not known yet, takes its session to a thread of its own, for a *burst*: the
-  same coroutine, until its client falls silent.
+  same coroutine, until its client falls silent or the device turns out to be fast.
 
 Everything in a step counts, not just the ioctl: fstat and close of a passed descriptor can block as well.
 
-Leadership is an object, the `Term`: whoever finds that the current one is not its own stops leading. For a moment two
-threads may lead; that is harmless, since the queue gives each session to one of them and the set reports each once.
+Leadership is an object, the `Term`: whoever finds that the current one is not its own stops leading. An old leader may
+still wait on the set until an event reaches it. That is harmless: the set gives each session to one of the two, and on
+leaving the old one kicks the new, for there may be sessions in the queue.
 """
 
 import collections
 import logging
-import select
 import threading
 import time
 from collections.abc import Callable
 
 from . import trace
-from .channel import BareCoroutine, Call, Direction, Waiter, stepping
+from .channel import BareCoroutine, Call, Waiter, is_ready, stepping
 from .device_speed import DeviceSpeeds
 from .host.signals import every_signal_blocked
 from .resting import RestingSet, Strand
@@ -37,6 +37,9 @@ _log = logging.getLogger(__name__)
 
 SILENCE = 0.001
 """Seconds after which a client in a burst counts as silent: a client that has more to say says it at once."""
+
+_RETRY_PAUSE = 0.1
+"""Seconds until the guard asks again for a thread that could not be had."""
 
 Done = Callable[[BaseException | None], None]
 
@@ -49,15 +52,19 @@ class IOThreads:
         self._ready: collections.deque[Strand] = collections.deque()
         self._done: dict[Strand, Done] = {}
         self._speeds = DeviceSpeeds()
-        self._workers = Workers("prhelper-io")
+        self._workers = Workers()
         self._term = Term()
+        self._stopped = False
         self._beats = 0
         self._beats_seen = (0, 0)
         self._guard = StallGuard(lambda: self._term, self._depose)
         self._guard_thread = threading.Thread(target=self._guard.run, name="prhelper-guard", daemon=True)
 
     def start(self) -> None:
-        """Start leader and guard. Threads keep the capabilities of this one: drop privileges before."""
+        """Start leader and guard. Threads keep the capabilities of this one: drop privileges before.
+
+        Raises RuntimeError if no thread can be had.
+        """
         self._appoint()
         with every_signal_blocked():
             self._guard_thread.start()
@@ -65,7 +72,7 @@ class IOThreads:
 
     def stop(self, timeout: float) -> bool:
         """End the threads, waiting `timeout` seconds at most: whether all of them did end."""
-        self._term = Term()
+        self._stopped = True
         self._resting.kick()
         self._guard.stop()
         self._guard_thread.join()
@@ -99,24 +106,25 @@ class IOThreads:
     # Leading.
 
     def _appoint(self) -> None:
-        before, term = self._term, Term()
-        self._term = term
-        try:
-            self._workers.run(lambda: self._lead(term))
-        except RuntimeError as error:  # no thread to be had: the guard tries again with its next look
-            self._term = before
-            _log.error("cannot start a thread: %s; commands may wait for one another (see ulimit -u, TasksMax=)", error)
+        term = Term()
+        self._workers.run(lambda: self._lead(term))
 
     def _depose(self) -> None:
         stalled = self._term
         trace.leader_appointed(stalled.calling or "no device")
         if stalled.calling is not None:
             self._speeds.stalled(stalled.calling)
-        self._appoint()
+        try:
+            self._appoint()
+        except RuntimeError as error:  # the guard tries again, but not at once
+            text = "cannot start a thread: %s; commands may wait for one another (raise TasksMax=, ulimit -u)"
+            _log.error(text, error, extra={"repeat": (("threads",), 1)})
+            time.sleep(_RETRY_PAUSE)
 
     def _lead(self, term: Term) -> None:
+        self._term = term  # not before this thread is there: until then the old leader may still lead
         with stepping():
-            while self._term is term:
+            while self._term is term and not self._stopped:
                 try:
                     strand = self._ready.popleft()
                 except IndexError:
@@ -144,19 +152,21 @@ class IOThreads:
     # A session on its own thread.
 
     def _start_burst(self, strand: Strand, call: Call) -> bool:
+        trace.burst_begin(call.key)
         try:
             self._workers.run(lambda: self._burst(strand, call))
         except RuntimeError:  # no thread to be had: here, then, with the guard watching
             return False
-        trace.burst_begin(call.key)
         return True
 
-    def _burst(self, strand: Strand, request: Waiter | Call | None) -> None:
+    def _burst(self, strand: Strand, call: Call) -> None:
+        request: Waiter | Call | None = call
         with stepping():
             while request is not None:
                 if isinstance(request, Call):
-                    request = self._make_call(strand, request)
-                elif _ready_soon(request):
+                    call = request
+                    request = self._make_call(strand, call)
+                elif not self._speeds.is_fast(call.key) and is_ready(request.fd, request.direction, SILENCE):
                     request = self._resume(strand)
                 else:
                     self._rest(strand, request)
@@ -192,7 +202,8 @@ class IOThreads:
         self._done.pop(strand)(error)
 
     def _rest(self, strand: Strand, waiter: Waiter) -> None:
-        trace.channel_rest(waiter.fd, waiter.direction.value)
+        if trace.channel_rest.enabled:
+            trace.channel_rest(waiter.fd, waiter.direction.value)
         try:
             self._resting.rest(strand, waiter)
         except OSError as error:
@@ -207,9 +218,3 @@ class IOThreads:
         if self._resting.take(strand, waiter):
             self._ready.append(strand)
             self._resting.kick()
-
-
-def _ready_soon(waiter: Waiter) -> bool:
-    poll = select.poll()
-    poll.register(waiter.fd, select.POLLIN if waiter.direction is Direction.READ else select.POLLOUT)
-    return bool(poll.poll(SILENCE * 1000))

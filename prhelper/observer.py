@@ -9,6 +9,7 @@ import time
 
 from . import trace
 from .device.execution import Execution
+from .device.identity import DeviceId
 from .host.logs import BYTES
 from .peer import Peer
 from .scsi.outcome import NO_SENSE
@@ -43,6 +44,7 @@ class ClientObserver:
         self.peer = peer
         self._counters = counters
         self._in_flight: tuple[Command, float] | None = None
+        self._device: DeviceId | None = None
 
     def __str__(self) -> str:
         return f"client {self.number}, {self.peer}"
@@ -52,13 +54,18 @@ class ClientObserver:
         if (now := self._in_flight) is None:
             return None
         command, began = now
-        return f"{self.peer}: {command}, for {time.monotonic() - began:.0f} s"
+        return f"{self.peer}: {_name(self._device)}: {command}, for {time.monotonic() - began:.0f} s"
 
     def begun(self, command: Command) -> None:
         """A request is whole and is being carried out."""
+        self._device = None
         self._in_flight = command, time.monotonic()
         if trace.request_begin.enabled:
             trace.request_begin(self.number, command.cdb.hex(), command.parameter_list.hex() or "-")
+
+    def identified(self, device: DeviceId) -> None:
+        """Which device it goes to."""
+        self._device = device
 
     def done(self, execution: Execution) -> None:
         """A command is over, and its answer goes out next."""
@@ -79,36 +86,37 @@ class ClientObserver:
             _log.log(BYTES, "sense %s, data %s", outcome.sense.hex(" "), outcome.data.hex(" ") or "-")
 
     def _log(self, level: int, execution: Execution, repeat: tuple[tuple[str, int], int] | None) -> None:
-        if _log.isEnabledFor(level):
-            extra = {"fields": self._fields(execution), "repeat": repeat}
-            _log.log(level, "%s: %s", self.peer, _sentence(execution), extra=extra)
-
-    def _log_trouble(self, execution: Execution) -> None:
-        kind = (execution.trouble, execution.device)
-        _log.error("%s: %s: %s", self.peer, _device(execution), execution.trouble, extra={"repeat": (kind, 1)})
-
-    def _fields(self, execution: Execution) -> dict[str, str]:
-        return {
+        if not _log.isEnabledFor(level):
+            return
+        fields = {
             "client_pid": str(self.peer.pid),
             "client_uid": str(self.peer.uid),
             "client_comm": self.peer.name,
-            **_command_fields(execution.command),
-            "device": _device(execution),
-            "status": status_name(execution.outcome.status),
-            "sense": _sense(execution),
-            "duration_usec": str(round(execution.seconds * 1_000_000)),
+            **_fields(execution),
         }
+        text = (
+            f"{self.peer}: {fields['device']}: {execution.command}: {fields['status']}"
+            f"{', ' * bool(fields['sense'])}{fields['sense']}, {execution.seconds * 1000:.1f} ms"
+        )
+        _log.log(level, "%s", text, extra={"fields": fields, "repeat": repeat})
+
+    def _log_trouble(self, execution: Execution) -> None:
+        repeat = (("trouble", self.peer.pid, execution.trouble), 3)
+        _log.error("%s: %s: %s", self.peer, _name(execution.device), execution.trouble, extra={"repeat": repeat})
 
 
-def _sentence(execution: Execution) -> str:
-    result = status_name(execution.outcome.status)
-    if sense := _sense(execution):
-        result += f", {sense}"
-    return f"{_device(execution)}: {execution.command}: {result}, {execution.seconds * 1000:.1f} ms"
+def _fields(execution: Execution) -> dict[str, str]:
+    return {
+        **_command_fields(execution.command),
+        "device": _name(execution.device),
+        "status": status_name(execution.outcome.status),
+        "sense": _sense(execution),
+        "duration_usec": str(round(execution.seconds * 1_000_000)),
+    }
 
 
-def _device(execution: Execution) -> str:
-    return str(execution.device or "unknown device")
+def _name(device: DeviceId | None) -> str:
+    return "unknown device" if device is None else str(device)
 
 
 def _sense(execution: Execution) -> str:

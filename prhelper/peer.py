@@ -25,8 +25,8 @@ class Peer:
         return cls(pid, uid, _command_name(pid))
 
     def __str__(self) -> str:
-        name = f" ({self.name})" if self.name else ""
-        return f"pid {self.pid}{name} uid {self.uid}"
+        name = f' "{self.name}"' if self.name else ""
+        return f"pid {self.pid} uid {self.uid}{name}"
 
 
 def _command_name(pid: int) -> str:
@@ -34,5 +34,5 @@ def _command_name(pid: int) -> str:
         name = Path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n")
     except OSError:
         return ""
-    # A process chooses its own name: nothing of it may break or colour a line of the log.
-    return "".join(character if character.isprintable() else "?" for character in name)
+    # A process chooses its own name: nothing of it may end its quotes, or break or colour a line of the log.
+    return "".join(character if character.isprintable() and character != '"' else "?" for character in name)

@@ -24,12 +24,10 @@ from .scsi.reservation import (
     Command,
     transfer_length,
 )
+from .scsi.sg_io import MOST_DATA
 
 FEATURES = 0
 """The features that this helper offers."""
-
-MOST_DATA = 8192
-"""The largest allocation length or parameter list length, in bytes (QEMU: PR_HELPER_DATA_SIZE)."""
 
 _FEATURES = struct.Struct(">I")
 _RESPONSE = struct.Struct(">ii")
@@ -96,16 +94,14 @@ class Decoder:
             raise ProtocolError("the conversation has failed before")
         if not 0 < len(data) <= self.needed:
             raise ValueError(f"{len(data)} bytes at once where {self.needed} are needed")
+        if len(self._fds) > 1:  # judged at once: each one held costs a descriptor of ours
+            raise self._fail(f"sent {len(self._fds)} descriptors with a CDB instead of one")
         self._data += data
         self.needed -= len(data)
         if self.needed:
             return None
         whole, self._data = self._data, b""
-        try:
-            return self._finish_part(whole)
-        except ProtocolError:
-            self._part = _Part.FAILED
-            raise
+        return self._finish_part(whole)
 
     def close(self) -> None:
         """Close the descriptors of a request that will never be whole."""
@@ -130,21 +126,25 @@ class Decoder:
         self._expect(_Part.CDB, CDB_SIZE)
         return Request(Command(self._cdb, parameter_list), self._fds.pop())
 
+    def _fail(self, text: str) -> ProtocolError:
+        self._part = _Part.FAILED
+        return ProtocolError(text)
+
     def _expect(self, part: _Part, size: int) -> None:
         self._part, self.needed = part, size
 
     def _check_features(self, data: bytes) -> None:
         wanted: int = _FEATURES.unpack(data)[0]
         if missing := wanted & ~FEATURES:
-            raise ProtocolError(f"wants features {missing:#x}, which were not offered")
+            raise self._fail(f"wants features {missing:#x}, which were not offered")
 
     def _check_cdb(self, cdb: bytes) -> None:
-        if len(self._fds) != 1:
-            raise ProtocolError(f"sent {len(self._fds)} descriptors with a CDB instead of one")
+        if not self._fds:
+            raise self._fail("sent a CDB without a descriptor")
         if cdb[0] not in (PERSISTENT_RESERVE_IN, PERSISTENT_RESERVE_OUT):
-            raise ProtocolError(f"sent operation code {cdb[0]:#04x}, which is no PERSISTENT RESERVE command")
+            raise self._fail(f"sent operation code {cdb[0]:#04x}, which is no PERSISTENT RESERVE command")
         if (length := transfer_length(cdb)) > MOST_DATA:
-            raise ProtocolError(f"sent a CDB with a length of {length} bytes; {MOST_DATA} is the most")
+            raise self._fail(f"sent a CDB with a length of {length} bytes; {MOST_DATA} is the most")
 
 
 def encode_features() -> bytes:

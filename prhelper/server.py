@@ -12,9 +12,17 @@ import anyio
 import anyio.lowlevel
 
 from . import trace
-from .channel import BrokenResourceError, EventFd, IncompleteRead, SocketChannel, SocketListener
+from .channel import (
+    BrokenResourceError,
+    Channel,
+    DescriptorsTruncatedError,
+    EventFd,
+    IncompleteRead,
+    SocketChannel,
+    SocketListener,
+)
+from .client_limits import ClientLimits, Full
 from .iothread import IOThreads
-from .limits import ClientLimits, Full
 from .observer import ClientObserver, Counters
 from .peer import Peer
 from .protocol import ProtocolError
@@ -65,12 +73,17 @@ class Server:
         self._left.close()
         self.changed.close()
 
-    def client_count(self) -> int:
-        """How many clients are connected."""
-        return len(self._clients)
+    def status(self) -> str:
+        """Clients and commands, in words."""
+        clients = len(self._clients)
+        return f"{clients} client{'' if clients == 1 else 's'}, {self.counters.commands} commands done"
 
-    async def drain(self, timeout: float) -> list[str]:
-        """Let every session end after what it has begun, for `timeout` seconds: the commands that still have not."""
+    async def drain(self, listener: SocketListener, timeout: float) -> list[str]:
+        """Let every session end after what it has begun, for `timeout` seconds: the commands that still have not.
+
+        Nobody is accepted any more; whoever waits for that is turned away.
+        """
+        self._hang_up(listener)
         with self._lock:
             channels = list(self._clients.values())
         for channel in channels:
@@ -86,11 +99,11 @@ class Server:
             peer = Peer.of(channel)
             with self._lock:
                 self._limits.enter(peer.pid)
-        except OSError:
-            channel.close()  # gone before it was looked at
+        except OSError:  # gone before it was looked at
+            self._hang_up(channel)
             return
         except Full as full:
-            channel.close()
+            self._hang_up(channel)
             _log.warning("%s was turned away: %s", peer, full, extra={"repeat": (("full", peer.pid), 1)})
             trace.client_refused(peer)
             return
@@ -101,6 +114,14 @@ class Server:
         trace.client_connect(client.number, peer)
         session = serve(channel, self._devices, client, self._request_timeout)
         self._threads.spawn(session, lambda error: self._goodbye(client, error))
+
+    def _hang_up(self, channel: Channel) -> None:
+        """Close in an I/O thread: descriptors that wait in the socket are closed too, and that can block."""
+
+        async def close() -> None:
+            channel.close()
+
+        self._threads.spawn(close(), lambda _: None)
 
     def _goodbye(self, client: ClientObserver, error: BaseException | None) -> None:
         """In an I/O thread: a session is over."""
@@ -131,9 +152,12 @@ class Server:
 
 def _log_end(client: ClientObserver, error: BaseException | None) -> None:
     trace.client_end(client.number, error or "hung up")
-    if error is None or isinstance(error, BrokenResourceError | IncompleteRead):
+    if isinstance(error, DescriptorsTruncatedError):
+        text = "%s passed %s; hung up (LimitNOFILE=, ulimit -n)"
+        _log.warning(text, client.peer, error, extra={"repeat": (("truncated", client.peer.pid), 3)})
+    elif error is None or isinstance(error, BrokenResourceError | IncompleteRead):
         return
-    if isinstance(error, ProtocolError):
+    elif isinstance(error, ProtocolError):
         _log.warning("%s %s; hung up", client.peer, error, extra={"repeat": (("protocol", client.peer.pid), 3)})
     elif isinstance(error, TimeoutError):
         text = "%s took too long over a request, the negotiation or a reply (--request-timeout); hung up"

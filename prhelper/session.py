@@ -1,10 +1,12 @@
 """One client's conversation: negotiate, then request, execute, response, until it hangs up."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from .channel import Channel, IncompleteRead, OwnedFd
 from .device.execution import Execution
+from .device.identity import DeviceId
 from .protocol import Decoder, Request, encode_features, encode_response
 from .scsi.reservation import Command
 
@@ -12,8 +14,11 @@ from .scsi.reservation import Command
 class Devices(Protocol):
     """Whoever carries out commands."""
 
-    async def execute(self, command: Command, descriptor: OwnedFd) -> Execution:
-        """Carry out one command and close its descriptor. Never raises for what a device or a client does."""
+    async def execute(self, command: Command, descriptor: OwnedFd, identified: Callable[[DeviceId], None]) -> Execution:
+        """Carry out one command and close its descriptor. Never raises for what a device or a client does.
+
+        identified: told which device it is, before that is sent the command.
+        """
 
 
 class Observer(Protocol):
@@ -21,6 +26,9 @@ class Observer(Protocol):
 
     def begun(self, command: Command) -> None:
         """A request is whole and is being carried out."""
+
+    def identified(self, device: DeviceId) -> None:
+        """Which device it goes to."""
 
     def done(self, execution: Execution) -> None:
         """It is over, and the answer goes out next."""
@@ -41,7 +49,7 @@ async def serve(channel: Channel, devices: Devices, observer: Observer, request_
             return
         while (request := await read_request(channel, decoder, request_timeout)) is not None:
             observer.begun(request.command)
-            execution = await devices.execute(request.command, request.device)
+            execution = await devices.execute(request.command, request.device, observer.identified)
             observer.done(execution)
             await channel.write_all([encode_response(execution.outcome)], deadline=_in(request_timeout))
     finally:

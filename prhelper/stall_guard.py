@@ -66,11 +66,12 @@ class StallGuard:
         while not self._stopped:
             self.turns += 1
             term = self._current_term()
-            now = (term, term.steps)
+            now: tuple[Term, int] | None = (term, term.steps)
             if now != seen:
                 quiet = 0
             elif term.inside:
                 self._depose()
+                now = None  # it takes a moment until the next one leads
                 quiet = 0
             else:
                 quiet += 1
@@ -82,8 +83,8 @@ class StallGuard:
                 time.sleep(TICK)
 
     def _park(self) -> None:
-        self._unpark.clear()
         self._parked = True
         if not self._current_term().inside and not self._stopped:
             self._unpark.wait()
         self._parked = False
+        self._unpark.clear()  # after the wait: a poke that came before it must not be lost

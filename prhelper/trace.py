@@ -1,18 +1,15 @@
-"""Trace events: what happens inside, by name, for whoever asks with -T; a disabled event costs one attribute look-up.
+"""Trace events: what happens inside, by name, for whoever asks with -T.
 
 The option's value is QEMU's: `[[enable=]PATTERN][,events=FILE][,file=FILE]`, PATTERN a shell pattern of event names, a
 leading "-" turning events off again; `events=` names a file with one pattern a line; `file=` says where traces go
 instead of the log.
 """
 
-import contextlib
 import fnmatch
 import logging
-import threading
-import time
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 _log = logging.getLogger(__name__)
 _log.setLevel(logging.INFO)  # whoever asks for an event gets it, whatever the level of the rest
@@ -33,7 +30,7 @@ class Event:
     def __call__(self, *arguments: object) -> None:
         """Write the event; `arguments` fill the placeholders of its text."""
         if self.enabled:
-            _output.write(f"{self.name} {self.text % arguments}")
+            _log.info("%s " + self.text, self.name, *arguments)
 
 
 client_connect = Event("prh_client_connect", "client %d %s")
@@ -50,51 +47,32 @@ channel_rest = Event("prh_channel_rest", "fd %d for %s")
 EVENTS = tuple(event for event in list(globals().values()) if isinstance(event, Event))
 
 
-class _Output:
-    """The log, at its most verbose level, or a file of its own."""
-
-    def __init__(self) -> None:
-        self._file: TextIO | None = None
-        self._lock = threading.Lock()
-
-    def open(self, path: str) -> None:
-        self.close()
-        try:
-            self._file = Path(path).open("a", buffering=1)  # noqa: SIM115 (open as long as the process)
-        except OSError as error:
-            raise TraceError(f"file={path}: {error.strerror}") from error
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def write(self, line: str) -> None:
-        if self._file is None:
-            _log.info(line)
-            return
-        # A full disk must not cost a guest its answer.
-        with self._lock, contextlib.suppress(OSError):
-            self._file.write(f"{threading.get_native_id()}@{time.time():.6f}:{line}\n")
-
-
-_output = _Output()
+output: int | None = None
+"""The descriptor of the file that traces go to; None for the log. `host.logs` writes, in a thread that may wait."""
 
 
 def enable(option: str) -> list[str]:
     """Do what one -T says: the patterns that match no event. Raises TraceError if a file cannot be opened."""
+    global output
     unknown = []
     for part in option.split(","):
         key, separator, value = part.partition("=")
         if separator and key == "events":
             unknown += [pattern for pattern in _patterns(value) if not _switch(pattern)]
         elif separator and key == "file":
-            _output.open(value)
+            output = _open(value)
         elif separator and key != "enable":
             raise TraceError(f"'{key}=' is none of enable=, events= and file=")
         elif not _switch(pattern := value if separator else part):
             unknown.append(pattern)
     return unknown
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise TraceError(f"file={path}: {error.strerror}") from error
 
 
 def _patterns(path: str) -> Iterator[str]:

@@ -24,8 +24,7 @@ class Workers:
     A job must not raise: what it raises ends its thread, through `threading.excepthook`.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[queue.SimpleQueue[Job | None]] = []
         self._threads: set[threading.Thread] = set()
@@ -37,7 +36,7 @@ class Workers:
             if self._idle:
                 self._idle.pop().put(job)  # the one that was busy last, so that the others may go
                 return
-        thread = threading.Thread(target=self._work, args=(job,), name=self._name, daemon=True)
+        thread = threading.Thread(target=self._work, args=(job,), name="prhelper-io", daemon=True)
         with every_signal_blocked():
             thread.start()
 

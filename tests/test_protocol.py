@@ -30,7 +30,7 @@ REQUESTS = {
 
 VIOLATIONS = {
     "features that were not offered": (struct.pack(">I", 1), b"", 0, "features 0x1"),
-    "no descriptor": (NO_FEATURES, reserve_in(0), 0, "0 descriptors"),
+    "no descriptor": (NO_FEATURES, reserve_in(0), 0, "without a descriptor"),
     "two descriptors": (NO_FEATURES, reserve_in(0), 2, "2 descriptors"),
     "INQUIRY": (NO_FEATURES, INQUIRY, 1, "0x12"),
     "allocation length 8193": (NO_FEATURES, reserve_in(0, 8193), 1, "8193"),

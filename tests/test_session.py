@@ -11,6 +11,7 @@ import pytest
 
 from prhelper.channel import IncompleteRead, OwnedFd, SocketChannel, run
 from prhelper.device.execution import Execution
+from prhelper.device.identity import DeviceId
 from prhelper.device.scsi_device import ScsiDevices
 from prhelper.protocol import ProtocolError
 from prhelper.scsi.outcome import Outcome
@@ -33,6 +34,9 @@ class Silent:
     def begun(self, command: Command) -> None:
         pass
 
+    def identified(self, device: DeviceId) -> None:
+        pass
+
     def done(self, execution: Execution) -> None:
         self.executions.append(execution)
 
@@ -40,7 +44,8 @@ class Silent:
 class Loopback:
     """Devices that answer with what they were sent."""
 
-    async def execute(self, command: Command, descriptor: OwnedFd) -> Execution:
+    async def execute(self, command: Command, descriptor: OwnedFd, identified: Callable[[DeviceId], None]) -> Execution:
+        identified(DeviceId.of(descriptor.fileno()))
         descriptor.close()
         return Execution(command, Outcome(0, bytes(96), command.parameter_list or command.cdb), None)
 

@@ -1,11 +1,14 @@
 """Which events a -T turns on, and where they go."""
 
+import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from prhelper import trace
+from prhelper.host.logs import set_up_traces
 from prhelper.trace import TraceError, enable
 
 
@@ -39,9 +42,14 @@ def test_option_that_cannot_be_used_is_an_error_that_names_it(option: str) -> No
 
 
 def test_events_go_to_the_file_that_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trace, "_output", trace._Output())
+    monkeypatch.setattr(trace, "output", None)
+    logger = logging.getLogger("prhelper.trace")
+    before = logger.handlers[:], logger.level, logger.propagate
     enable(f"prh_client_connect,file={tmp_path}/trace")
+    set_up_traces(trace.output)
     trace.client_connect(7, "pid 1")
     trace.client_end(7, "not enabled")
-    assert (tmp_path / "trace").read_text().endswith(":prh_client_connect client 7 pid 1\n")
-    trace._output.close()
+    logger.handlers[:], logger.level, logger.propagate = before
+    assert trace.output is not None
+    os.close(trace.output)
+    assert (tmp_path / "trace").read_text().endswith(" prhelper: prh_client_connect client 7 pid 1\n")

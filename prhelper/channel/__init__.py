@@ -19,7 +19,7 @@ from .eventfd import EventFd
 from .home import HomeLoop
 from .socket import SocketChannel, SocketListener
 from .unix_path import UnixListener
-from .waiter import Direction, Waiter
+from .waiter import Direction, Waiter, is_ready
 
 __all__ = [
     "BareCoroutine",
@@ -43,6 +43,7 @@ __all__ = [
     "Waiter",
     "WritableBuffer",
     "current_context",
+    "is_ready",
     "run",
     "stepping",
 ]

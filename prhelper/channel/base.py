@@ -13,24 +13,25 @@ be called from any thread.
 **The descriptor goes last.** `close` wakes those who wait; the descriptor itself is closed when nobody uses it any more
 (`lifetime`).
 
-**At rest.** Between two messages a reader waits in `next_message`. `quiesce` makes that return False, after what has
-already arrived was read, so that the conversation can stop or be continued elsewhere without losing a byte.
+**At rest.** Between two messages a reader waits in `next_message`. `quiesce` makes that return False, after at most one
+message more, so that the conversation can stop or be continued elsewhere without losing a byte.
 
 A kind of channel implements the methods at the end, and gets the rest from here.
 """
 
 import enum
 import io
-import select
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 from .context import current_context
 from .descriptors import OwnedFd
 from .errors import ClosedResourceError, EndOfStream, IncompleteRead
+from .eventfd import EventFd
 from .home import HomeLoop, HomeWatch, wait_at_home
 from .lifetime import Lifetime
-from .waiter import Direction, Waiter
+from .waiter import Direction, Waiter, is_ready
 
 ReadableBuffer = bytes | bytearray | memoryview
 WritableBuffer = bytearray | memoryview
@@ -60,8 +61,8 @@ class Channel(ABC):
     def __init__(self) -> None:
         self._lifetime = Lifetime(self._dispose)
         self._quiesced = False
+        self._last_message = True
         self._home: HomeLoop | None = None
-        self._home_watches: dict[Direction, HomeWatch] = {}
 
     # Without waiting.
 
@@ -100,10 +101,16 @@ class Channel(ABC):
     async def next_message(self, deadline: float | None = None) -> bool:
         """At a boundary between messages, wait until there is something to read, the end included.
 
-        False once the channel is quiesced and everything that had arrived by then was read.
+        False once the channel is quiesced, but for one message more: one that was under way is not left unread. What
+        comes behind that stays in the channel for whoever reads on after `resume`.
         """
-        await self._wait(Direction.READ, deadline, until_quiesced=True)
-        return not self._quiesced or self._readable_now()
+        while not await self._wait(Direction.READ, deadline, until_quiesced=True) and not self._readable_now():
+            if self._quiesced:
+                return False
+        if self._quiesced:
+            last, self._last_message = self._last_message, False
+            return last
+        return True
 
     async def read(self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None) -> bytes:
         """Read at least one byte and at most `size`; b"" at the end. `fds` as for `readv`."""
@@ -139,6 +146,7 @@ class Channel(ABC):
         self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = (), deadline: float | None = None
     ) -> None:
         """Write everything in `buffers`, `fds` along with the first byte."""
+        fds = tuple(fds)
         rest = [memoryview(buffer).cast("B") for buffer in buffers if len(buffer)]
         while rest:
             if (count := self.writev(rest, fds)) is None:
@@ -157,13 +165,14 @@ class Channel(ABC):
         self._lifetime.wake(Direction.READ)
 
     def quiesce(self) -> None:
-        """Let `next_message` return False from now on, once what has arrived is read."""
+        """Let `next_message` return False from now on, but for one message that is under way."""
         self._quiesced = True
         self.wake_reader()
 
     def resume(self) -> None:
         """Undo `quiesce`: the next coroutine may read on, in whatever context it runs."""
         self._quiesced = False
+        self._last_message = True
 
     def close(self) -> None:
         """Close the channel, waking whoever waits with ClosedResourceError. Harmless when that was done before.
@@ -210,7 +219,7 @@ class Channel(ABC):
         finally:
             self._lifetime.release()
 
-    def __enter__(self) -> "Channel":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -244,37 +253,36 @@ class Channel(ABC):
 
     # How a wait goes.
 
-    async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: bool = False) -> None:
+    async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: bool = False) -> bool:
+        """Whether the wait ended by itself, and not because somebody asked for that."""
         self._lifetime.hold()
         try:
             waiter = Waiter(*self._wait_on(direction), deadline)
             self._lifetime.begin_wait(direction, waiter)
             try:
                 # Asked only now: `quiesce` sets the flag first and looks for a waiter after.
-                if not (until_quiesced and self._quiesced):
-                    await self._wait_in_context(direction, waiter)
+                skipped = until_quiesced and self._quiesced
+                if not skipped:
+                    await self._wait_in_context(waiter)
             finally:
                 self._lifetime.end_wait(direction)
         finally:
             self._lifetime.release()
         if self._lifetime.closed:
             raise ClosedResourceError
+        return not (skipped or waiter.woken)
 
-    async def _wait_in_context(self, direction: Direction, waiter: Waiter) -> None:
+    async def _wait_in_context(self, waiter: Waiter) -> None:
         if self._home is None:
             await current_context().wait(waiter)
             return
-        self._lifetime.hold()  # the home loop's own, until it has really stopped watching
-        watch = HomeWatch(waiter, self._home_watches.get(direction), self._lifetime.release)
-        self._home_watches[direction] = watch
-        await wait_at_home(self._home, watch, waiter)
+        with EventFd() as news:
+            self._lifetime.hold()  # the home loop's own, until it has really stopped watching
+            await wait_at_home(self._home, HomeWatch(waiter, news, self._lifetime.release))
 
     def _readable_now(self) -> bool:
         self._lifetime.hold()
         try:
-            fd, direction = self._wait_on(Direction.READ)
-            poll = select.poll()
-            poll.register(fd, select.POLLIN if direction is Direction.READ else select.POLLOUT)
-            return bool(poll.poll(0))
+            return is_ready(*self._wait_on(Direction.READ))
         finally:
             self._lifetime.release()

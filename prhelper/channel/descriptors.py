@@ -7,6 +7,7 @@ import socket
 import warnings
 from collections.abc import Iterable
 
+_SOL_SOCKET, _SCM_RIGHTS = int(socket.SOL_SOCKET), int(socket.SCM_RIGHTS)
 _INT_SIZE = array.array("i").itemsize
 
 
@@ -63,14 +64,14 @@ def control_space(count: int) -> int:
 def pack_rights(fds: Iterable[int]) -> list[tuple[int, int, bytes]]:
     """The ancillary data for sendmsg(2) that passes `fds`; empty when there are none. Ownership stays."""
     packed = array.array("i", fds)
-    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed.tobytes())] if packed else []
+    return [(_SOL_SOCKET, _SCM_RIGHTS, packed.tobytes())] if packed else []
 
 
 def unpack_rights(ancillary: Iterable[tuple[int, int, bytes]]) -> list[OwnedFd]:
     """Take ownership of every descriptor in the ancillary data of one recvmsg(2)."""
     owned: list[OwnedFd] = []
     for level, kind, data in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+        if level == _SOL_SOCKET and kind == _SCM_RIGHTS:
             received = array.array("i")
             received.frombytes(data[: len(data) - len(data) % _INT_SIZE])
             owned += map(OwnedFd, received)

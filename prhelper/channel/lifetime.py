@@ -44,7 +44,7 @@ class Lifetime:
         """Note, under a hold, who waits in `direction`. Raises BusyResourceError if somebody does already."""
         with self._lock:
             if direction in self._waiters:
-                raise BusyResourceError(f"waiting to {direction.value} on this channel")
+                raise BusyResourceError(f"waiting to {direction.value} on")
             self._waiters[direction] = waiter
             closed = self.closed
         if closed:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 
@@ -12,7 +12,7 @@ def loop_runs_here() -> bool:
 
 
 def loop_runner() -> Callable[[Callable[[], object]], object]:
-    """A function that runs a callback soon in the event loop of this thread, callable from any thread.
+    """A function that runs a callback soon in the event loop of this thread, callable from any thread, in that order.
 
     Raises RuntimeError if no loop runs here. The function raises it once the loop has ended.
     """
@@ -20,17 +20,6 @@ def loop_runner() -> Callable[[Callable[[], object]], object]:
         run_soon: Callable[[Callable[[], object]], object] = _trio_lowlevel().current_trio_token().run_sync_soon
         return run_soon
     return asyncio.get_running_loop().call_soon_threadsafe
-
-
-def spawn_in_loop(function: Callable[[], Awaitable[None]]) -> object:
-    """Start a task that nobody waits for in the loop of this thread. Keep the returned object until the task ends."""
-    if _in_trio():
-        return _trio_lowlevel().spawn_system_task(function)
-
-    async def task() -> None:
-        await function()
-
-    return asyncio.get_running_loop().create_task(task())
 
 
 def _in_asyncio() -> bool:

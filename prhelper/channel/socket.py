@@ -5,6 +5,7 @@ with another process, which may expect it to block, is left as it was found.
 """
 
 import contextlib
+import errno
 import io
 import os
 import socket
@@ -23,6 +24,11 @@ _MOST_FDS = 16
 """Room for descriptors in one read, as QEMU's channel has it."""
 
 _ROOM = control_space(_MOST_FDS)
+_MOST_BUFFERS = os.sysconf("SC_IOV_MAX")
+# Plain integers: an operation on the socket module's own enumeration costs as much as a small system call.
+_RECV_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
+_SEND_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+_TRUNCATED = int(socket.MSG_CTRUNC)
 _HOW = {Direction.READ: socket.SHUT_RD, Direction.WRITE: socket.SHUT_WR, None: socket.SHUT_RDWR}
 _UCRED = struct.Struct("3i")
 _TIMEVAL = struct.Struct("@ll")
@@ -76,22 +82,25 @@ class SocketChannel(Channel):
     def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
         try:
             count, ancillary, flags, _ = self._socket.recvmsg_into(
-                buffers, 0 if fds is None else _ROOM, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+                buffers[:_MOST_BUFFERS], 0 if fds is None else _ROOM, _RECV_FLAGS
             )
         except BlockingIOError:
             return None
         except OSError as error:
             raise BrokenResourceError from error
-        if fds is not None and ancillary:
+        # Where not one descriptor may be open any more, none arrives: nothing but the flag tells.
+        if fds is not None and (ancillary or flags & _TRUNCATED):
             _take_descriptors(ancillary, flags, fds)
         return count
 
     def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
         try:
-            return self._socket.sendmsg(buffers, pack_rights(fds), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            return self._socket.sendmsg(buffers[:_MOST_BUFFERS], pack_rights(fds), _SEND_FLAGS)
         except BlockingIOError:
             return None
-        except (ConnectionError, TimeoutError) as error:
+        except OSError as error:
+            if error.errno == errno.EBADF:  # in `fds`: the caller's fault, the connection is as good as before
+                raise
             raise BrokenResourceError from error
 
     def _wait_on(self, direction: Direction) -> tuple[int, Direction]:
@@ -142,14 +151,19 @@ class SocketListener(Channel):
 
 def _take_descriptors(ancillary: list[tuple[int, int, bytes]], flags: int, fds: list[OwnedFd]) -> None:
     received = unpack_rights(ancillary)
-    if flags & socket.MSG_CTRUNC:
+    try:
+        if flags & _TRUNCATED:
+            raise DescriptorsTruncatedError(
+                f"more descriptors than the {_MOST_FDS} there is room for, or than may be open"
+            )
+        for fd in received:
+            # O_NONBLOCK travels with the open file; whoever reads from the descriptor here expects it to block.
+            if not os.get_blocking(fd.fileno()):
+                os.set_blocking(fd.fileno(), True)
+    except BaseException:
         for fd in received:
             fd.close()
-        raise DescriptorsTruncatedError(f"more descriptors than the {_MOST_FDS} there is room for, or than may be open")
-    for fd in received:
-        # O_NONBLOCK travels with the open file; whoever reads from the descriptor here expects it to block.
-        if not os.get_blocking(fd.fileno()):
-            os.set_blocking(fd.fileno(), True)
+        raise
     fds += received
 
 

@@ -28,19 +28,24 @@ class UnixListener(SocketListener):
             # Linux gives the file the mode of the unbound socket, less the umask: there is no moment with a wider one.
             os.fchmod(sock.fileno(), mode)
             sock.bind(os.fspath(path))
-            sock.listen(backlog)
-            path.chmod(mode)
-            self.path = path
-            self._identity = _identity(path)
         except BaseException:
             sock.close()
             raise
         super().__init__(sock)
+        self.path = path
+        self._identity = _identity(path)
+        try:
+            sock.listen(backlog)
+            path.chmod(mode)
+        except BaseException:
+            self.close()
+            raise
 
     def remove_file(self) -> None:
         """Remove the socket file if it is still the one made here. Raises PermissionError where that is not allowed."""
-        if _identity(self.path) == self._identity:
+        if self._identity is not None and _identity(self.path) == self._identity:
             self.path.unlink(missing_ok=True)
+            self._identity = None
 
     def _dispose(self) -> None:
         with contextlib.suppress(OSError):

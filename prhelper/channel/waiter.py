@@ -1,6 +1,7 @@
 """One wait of one coroutine for one direction of a channel."""
 
 import enum
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -62,3 +63,10 @@ class Waiter:
             waker = self._waker
         if waker is not None:
             waker()
+
+
+def is_ready(fd: int, direction: Direction, seconds: float = 0.0) -> bool:
+    """Whether a descriptor is ready now, or within so many seconds, in which this thread does nothing else."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN if direction is Direction.READ else select.POLLOUT)
+    return bool(poll.poll(seconds * 1000))

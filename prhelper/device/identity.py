@@ -19,6 +19,10 @@ _KINDS = {
 }
 
 
+class CannotTellError(Exception):
+    """Neither sysfs nor procfs says which driver a block device belongs to."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceId:
     """The file behind a descriptor, by its file type and device number; device number 0 where it is no device."""
@@ -33,9 +37,9 @@ class DeviceId:
         return cls(stat.S_IFMT(status.st_mode), status.st_rdev)
 
     @property
-    def is_block(self) -> bool:
-        """Whether this is a block device."""
-        return self.file_type == stat.S_IFBLK
+    def is_device(self) -> bool:
+        """Whether this is a block or character device."""
+        return self.file_type in (stat.S_IFBLK, stat.S_IFCHR)
 
     @property
     def number(self) -> str:
@@ -44,9 +48,21 @@ class DeviceId:
 
     def __str__(self) -> str:
         """For people: number and name, as far as this process can see them."""
-        if self.file_type not in (stat.S_IFBLK, stat.S_IFCHR):
+        if not self.is_device:
             return f"no device but a {_KINDS.get(self.file_type, 'file of unknown type')}"
         return f"device {self.number} ({self._sysfs_name() or _KINDS[self.file_type]})"
+
+    def is_device_mapper(self) -> bool:
+        """Whether the device mapper made this device. Raises CannotTellError where nothing tells."""
+        if self.file_type != stat.S_IFBLK:
+            return False
+        if self._sysfs().exists():
+            return (self._sysfs() / "dm").exists()
+        try:
+            lines = _PROC_DEVICES.read_text().splitlines()
+        except OSError as error:
+            raise CannotTellError from error
+        return f"{os.major(self.rdev)} device-mapper" in (line.strip() for line in lines)
 
     def _sysfs(self) -> Path:
         return _SYS_DEV / _KINDS[self.file_type] / self.number
@@ -58,20 +74,3 @@ class DeviceId:
         with contextlib.suppress(OSError):
             return sysfs.readlink().name
         return None
-
-
-class CannotTellError(Exception):
-    """Neither sysfs nor procfs says which driver a block device belongs to."""
-
-
-def is_device_mapper(device: DeviceId) -> bool:
-    """Whether the device mapper made this device. Raises CannotTellError where nothing tells."""
-    if not device.is_block:
-        return False
-    if device._sysfs().exists():
-        return (device._sysfs() / "dm").exists()
-    try:
-        lines = _PROC_DEVICES.read_text().splitlines()
-    except OSError as error:
-        raise CannotTellError from error
-    return f"{os.major(device.rdev)} device-mapper" in (line.strip() for line in lines)

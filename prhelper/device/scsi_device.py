@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Callable
 
 from .. import trace
 from ..channel import OwnedFd, current_context
@@ -12,7 +13,7 @@ from ..scsi.outcome import check_condition, outcome_of_errno, outcome_of_result
 from ..scsi.reservation import Command
 from ..scsi.sg_io import MOST_DATA, SgIoResult, read_command, write_command
 from .execution import Execution
-from .identity import CannotTellError, DeviceId, is_device_mapper
+from .identity import CannotTellError, DeviceId
 
 _REMEDIES = {
     errno.EPERM: "prhelper needs the capability CAP_SYS_RAWIO, in the initial user namespace, to send SCSI commands",
@@ -30,8 +31,11 @@ class ScsiDevices:
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
 
-    async def execute(self, command: Command, descriptor: OwnedFd) -> Execution:
-        """Carry out one command and close its descriptor. Never raises for what a device or a client does."""
+    async def execute(self, command: Command, descriptor: OwnedFd, identified: Callable[[DeviceId], None]) -> Execution:
+        """Carry out one command and close its descriptor. Never raises for what a device or a client does.
+
+        identified: told which device it is, before that is sent the command.
+        """
         with descriptor:
             fd = descriptor.fileno()
             try:
@@ -40,7 +44,9 @@ class ScsiDevices:
                 return Execution(command, outcome_of_errno(error.errno), None, trouble=f"fstat: {error.strerror}")
             if command.is_out and (refusal := _refusal(fd, device)) is not None:
                 return Execution(command, check_condition(sense.INVALID_OPCODE), device, trouble=refusal)
-            return await current_context().call(device, lambda: self._submit(command, fd, device))
+            identified(device)
+            key = device if device.is_device else None
+            return await current_context().call(key, lambda: self._submit(command, fd, device))
 
     def _submit(self, command: Command, fd: int, device: DeviceId) -> Execution:
         began = time.monotonic()
@@ -65,7 +71,7 @@ def _refusal(fd: int, device: DeviceId) -> str | None:
     if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
         return "the virtual machine opened it read-only: give the disk to it writable"
     try:
-        if is_device_mapper(device):
+        if device.is_device_mapper():
             return (
                 "it is a device-mapper device, where the command would reach only one of the paths: "
                 "multipath is not supported yet, give the virtual machine one path"

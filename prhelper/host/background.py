@@ -1,7 +1,18 @@
 """Going into the background, with a parent that waits and reports how the start went (daemon(7), "SysV daemons")."""
 
+import contextlib
 import os
+import signal
 import sys
+
+_LAST_STANDARD_FD = 2
+
+
+def open_standard_descriptors() -> None:
+    """Give 0, 1 and 2 to /dev/null where they are closed: else the first files opened would get these numbers."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= _LAST_STANDARD_FD:
+        os.set_inheritable(fd, True)
+    os.close(fd)
 
 
 class Background:
@@ -15,9 +26,9 @@ class Background:
         null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(null, standard)
-        if null > 2:
-            os.close(null)
-        os.write(self._report, b"\0")
+        os.close(null)
+        with contextlib.suppress(BrokenPipeError):  # the parent was ended meanwhile; that is no reason for us
+            os.write(self._report, b"\0")
         os.close(self._report)
 
 
@@ -25,10 +36,13 @@ def go_into_background() -> Background:
     """Fork. Returns in the child, a session leader of its own; the parent never returns.
 
     The parent waits for `tell_ready` and exits with 0. If the child dies first, the parent exits with 1; the child has
-    said why on the standard error that both share.
+    said why on the standard error that both share. A signal ends the parent only, as it would any program.
     """
     reading, report = os.pipe()
     if os.fork():
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.close(report)
         ready = os.read(reading, 1)
         # Not sys.exit: nothing of what the child owns now may be cleaned up here.

@@ -16,11 +16,6 @@ from pathlib import Path
 _SOCKET = "/run/systemd/journal/socket"
 
 
-def journal_is_there() -> bool:
-    """Whether a journal listens on this machine."""
-    return Path(_SOCKET).exists()
-
-
 def stderr_is_journal() -> bool:
     """Whether systemd connected this process's stderr to the journal (systemd.exec(5), JOURNAL_STREAM)."""
     device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
@@ -32,28 +27,28 @@ def stderr_is_journal() -> bool:
 
 
 class Journal:
-    """A connection to the journal. Raises OSError where there is none, and from `send` when it is gone."""
+    """Where the journal listens. Not a connection: a journal that was restarted is found again by the next entry.
+
+    Raises FileNotFoundError if there is none.
+    """
 
     def __init__(self, path: str = _SOCKET) -> None:
+        Path(path).stat()
+        self._path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        try:
-            self._socket.connect(path)
-        except OSError:
-            self._socket.close()
-            raise
 
     def send(self, fields: Mapping[str, str]) -> None:
-        """Write one entry; may block while the journal is busy."""
+        """Write one entry; may block while the journal is busy. Raises OSError while there is no journal."""
         entry = b"".join(_encode(name, value.encode(errors="replace")) for name, value in fields.items())
         try:
-            self._socket.send(entry)
+            self._socket.sendto(entry, self._path)
         except OSError as error:
             if error.errno not in (errno.EMSGSIZE, errno.ENOBUFS):
                 raise
             self._send_as_file(entry)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the socket."""
         self._socket.close()
 
     def _send_as_file(self, entry: bytes) -> None:
@@ -64,7 +59,7 @@ class Journal:
             seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
             fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
             rights = array.array("i", [fd]).tobytes()
-            self._socket.sendmsg([], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+            self._socket.sendmsg([], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)], 0, self._path)
         finally:
             os.close(fd)
 

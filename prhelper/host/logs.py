@@ -13,7 +13,7 @@ from collections.abc import Hashable
 
 from .repeats import Repeats
 from .signals import every_signal_blocked
-from .sinks import Sink, StderrSink, choose, fallback
+from .sinks import FileSink, Sink, choose, fallback
 
 BYTES = 5
 """The level of -vv, below DEBUG: what went over the wire."""
@@ -61,9 +61,9 @@ class LogHandler(logging.Handler):
             self._thread.start()
 
     def stop(self, timeout: float = 1.0) -> None:
-        """Write what is queued, for `timeout` seconds at most; a stuck sink is left behind."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
+        """Write what is queued, for `timeout` seconds at most; a stuck sink is left behind. Harmless when repeated."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
             self._queue.put(None)
             thread.join(timeout)
 
@@ -93,21 +93,31 @@ class LogHandler(logging.Handler):
     def _write(self, record: logging.LogRecord) -> None:
         try:
             self._sink.write(record)
-        except OSError:
-            if self._own_choice and isinstance(self._sink, StderrSink):
+        except Exception:  # whatever is wrong with a sink, or a record, costs that record and no more
+            if self._own_choice and isinstance(self._sink, FileSink):
                 self._sink = fallback()
                 self._write(record)
-            # Else there is nowhere left to say so; the next record tries again.
 
 
 def set_up(name: str, in_background: bool, verbosity: int) -> LogHandler:
     """Log to the sink called `name`, at the level of so many -v less -q. Raises OSError if that sink is not there."""
-    handler = LogHandler(choose(name, in_background), own_choice=name == "auto")
     logging.addLevelName(BYTES, "DEBUG")
-    root = logging.getLogger("prhelper")
-    root.handlers[:] = [handler]
-    root.setLevel(_LEVELS[max(-1, min(verbosity, 2))])
-    root.propagate = False
+    level = _LEVELS[max(-1, min(verbosity, 2))]
+    return _attach("prhelper", level, LogHandler(choose(name, in_background), own_choice=name == "auto"))
+
+
+def set_up_traces(fd: int | None) -> LogHandler | None:
+    """Write traces to the file `fd`, which may be as slow as it likes; without one they go to the log."""
+    if fd is None:
+        return None
+    return _attach("prhelper.trace", logging.INFO, LogHandler(FileSink(fd), own_choice=False))
+
+
+def _attach(name: str, level: int, handler: LogHandler) -> LogHandler:
+    logger = logging.getLogger(name)
+    logger.handlers[:] = [handler]
+    logger.setLevel(level)
+    logger.propagate = False
     return handler
 
 

@@ -3,7 +3,12 @@
 import contextlib
 import fcntl
 import os
+import struct
 from pathlib import Path
+
+# struct flock: type, whence, start, length (0: to the end), pid (must be 0). A lock of the open file, not of the
+# process: that one is lost when the process closes any descriptor of the file, one that a client passed for instance.
+_WRITE_LOCK = struct.pack("@hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 class PidfileError(Exception):
@@ -11,23 +16,27 @@ class PidfileError(Exception):
 
 
 class Pidfile:
-    """A locked pidfile of this process. Make it after the last fork: the lock belongs to the process that took it."""
+    """A locked pidfile of this process. Make it after the last fork: it names the process that made it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
             self._fd = _open_locked(path)
-            os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
         except BlockingIOError:
             raise PidfileError(f"--pidfile {path}: {_holder(path)} is running on it already") from None
         except OSError as error:
+            raise PidfileError(f"--pidfile {path}: {error.strerror}") from error
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            self.remove()
             raise PidfileError(f"--pidfile {path}: {error.strerror}") from error
 
     def remove(self) -> None:
         """Remove the file, or where that is not allowed empty it, and let go of the lock."""
         try:
-            if self.path.stat().st_ino == os.fstat(self._fd).st_ino:
+            if _same_file(self._fd, self.path):
                 self.path.unlink()
         except OSError:
             with contextlib.suppress(OSError):
@@ -39,7 +48,7 @@ def _open_locked(path: Path) -> int:
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _WRITE_LOCK)
             # The former owner may have removed the file between the open and the lock: then the lock is on nothing.
             if _same_file(fd, path):
                 return fd

@@ -56,10 +56,12 @@ def drop_privileges(identity: Identity) -> None:
     if change_user:
         _require(CAP_SETUID, CAP_SETGID)
         _prctl(PR_SET_KEEPCAPS, 1)
+    if any(map(has_capability, (CAP_SETPCAP, CAP_SETGID, CAP_SETUID))):
+        _take_up_what_is_permitted()
     if has_capability(CAP_SETPCAP):
         _empty_bounding_set()
     if has_capability(CAP_SETGID):
-        os.setgroups([])
+        _drop_groups()
     if change_user:
         _change_user(identity)
         _prctl(PR_SET_KEEPCAPS, 0)
@@ -100,12 +102,23 @@ def _change_user(identity: Identity) -> None:
         raise PrivilegeError(f"cannot become uid {identity.uid} gid {identity.gid}: {error.strerror}") from error
 
 
-def _empty_bounding_set() -> None:
-    # Raise SETPCAP first: a process may have it permitted without having it in effect.
+def _take_up_what_is_permitted() -> None:
     data = _capget()
     for word in data:
         word.effective = word.permitted
     _capset(data)
+
+
+def _drop_groups() -> None:
+    try:
+        os.setgroups([])
+    except PermissionError as error:
+        # In a user namespace made without privileges nobody may (user_namespaces(7)); the warning is elsewhere.
+        if in_initial_user_namespace():
+            raise PrivilegeError(f"cannot drop supplementary groups: {error.strerror}") from error
+
+
+def _empty_bounding_set() -> None:
     capability = 0
     while _libc.prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0:
         _prctl(PR_CAPBSET_DROP, capability)

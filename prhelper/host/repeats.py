@@ -23,7 +23,8 @@ class Repeats:
     """Decides which lines are written. Times are of `time.monotonic`; any thread may ask."""
 
     def __init__(self) -> None:
-        self._kinds: dict[Hashable, _Kind] = {}
+        self._kinds: dict[Hashable, _Kind] = {}  # the oldest window first
+        self._evicted: list[_Kind] = []
         self._lock = threading.Lock()
 
     def admit(self, kind: Hashable, burst: int, line: str, now: float) -> bool:
@@ -31,8 +32,7 @@ class Repeats:
         with self._lock:
             state = self._kinds.get(kind)
             if state is None:
-                if len(self._kinds) >= _MOST_KINDS:
-                    return False
+                self._make_room()
                 state = self._kinds[kind] = _Kind(now, burst)
             if state.left > 0:
                 state.left -= 1
@@ -42,13 +42,23 @@ class Repeats:
             return False
 
     def next_due(self) -> float | None:
-        """When the first window ends; None if none is open."""
+        """When the oldest window ends; None if none is open."""
         with self._lock:
-            return min(state.began for state in self._kinds.values()) + WINDOW if self._kinds else None
+            if self._evicted:
+                return 0.0
+            return next((state.began + WINDOW for state in self._kinds.values()), None)
 
     def sum_up(self, now: float, everything: bool = False) -> list[str]:
         """Close the windows that are over: a line for each that withheld some."""
         with self._lock:
-            over = [kind for kind, state in self._kinds.items() if everything or now >= state.began + WINDOW]
-            closed = [self._kinds.pop(kind) for kind in over]
+            closed, self._evicted = self._evicted, []
+            for kind, state in list(self._kinds.items()):
+                if not everything and now < state.began + WINDOW:
+                    break
+                closed.append(self._kinds.pop(kind))
         return [f"{state.withheld} more like this: {state.example}" for state in closed if state.withheld]
+
+    def _make_room(self) -> None:
+        # The oldest window goes, rather than the line of somebody who has not had a word yet.
+        if len(self._kinds) >= _MOST_KINDS:
+            self._evicted.append(self._kinds.pop(next(iter(self._kinds))))

@@ -1,14 +1,19 @@
 """Where log lines end up: stderr, the journal, or syslog. A sink may block, and raise OSError; only `logs` calls it."""
 
+import contextlib
+import errno
 import logging
+import os
 import sys
 import syslog
 import time
 from typing import Protocol
 
-from .journal import Journal, journal_is_there, stderr_is_journal
+from .journal import Journal, stderr_is_journal
 
 IDENTIFIER = "prhelper"
+
+_STDERR = 2
 
 _formatter = logging.Formatter()  # the message, and below it a traceback if there is one
 
@@ -20,18 +25,22 @@ class Sink(Protocol):
         """Write one record. May block; raises OSError when the sink is broken."""
 
 
-class StderrSink:
-    """Standard error, a line a record; what a user sees, and what a service manager may collect."""
+class FileSink:
+    """An open file, a line a record: standard error, or a file for traces. Borrows the descriptor.
+
+    Nothing is buffered: at the end of the process nobody waits for a reader that never reads.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
 
     def write(self, record: logging.LogRecord) -> None:
-        """Write one line. Raises OSError, when nobody reads standard error any more."""
+        """Write one line. Raises OSError when nobody reads any more."""
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
         level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        try:
-            sys.stderr.write(f"{when}.{record.msecs:03.0f} {IDENTIFIER}: {level}{_text(record)}\n")
-            sys.stderr.flush()
-        except ValueError as error:  # closed by this very process
-            raise OSError(str(error)) from error
+        rest = f"{when}.{record.msecs:03.0f} {IDENTIFIER}: {level}{_text(record)}\n".encode(errors="replace")
+        while rest:
+            rest = rest[os.write(self._fd, rest) :]
 
 
 class JournalSink:
@@ -67,22 +76,21 @@ class SyslogSink:
 
 def choose(name: str, in_background: bool) -> Sink:
     """The sink for --log=NAME; "auto" finds the fitting one. Raises OSError if the one asked for is not there."""
+    if name == "stderr" and in_background:
+        raise OSError(errno.EINVAL, "a daemon has no standard error; use auto, journal or syslog")
     if name == "journal" or (name == "auto" and stderr_is_journal()):
         return JournalSink()
     if name == "syslog":
         return SyslogSink()
-    if name == "auto" and in_background:
+    if name == "auto" and (in_background or sys.stderr is None):
         return fallback()
-    return StderrSink()
+    return FileSink(_STDERR)
 
 
 def fallback() -> Sink:
     """Where to go when nobody reads standard error."""
-    if journal_is_there():
-        try:
-            return JournalSink()
-        except OSError:
-            pass
+    with contextlib.suppress(OSError):
+        return JournalSink()
     return SyslogSink()
 
 

@@ -1,7 +1,7 @@
 """What systemd and its services tell one another: passed sockets, readiness, status, watchdog.
 
-With systemd-python these are the library's own functions; without it the same protocol, as sd_listen_fds(3) and
-sd_notify(3) describe it.
+Socket activation is systemd-python's where that is installed, else our own after the same page, sd_listen_fds(3).
+Notification is our own: the library's waits when the service manager does not read, and nothing here may wait.
 """
 
 import contextlib
@@ -10,10 +10,8 @@ import socket
 
 try:
     from systemd.daemon import listen_fds as _listen_fds
-    from systemd.daemon import notify as _notify
 except ImportError:
-    from .systemd_protocol import listen_fds as _listen_fds
-    from .systemd_protocol import notify as _notify
+    from .listen_fds import listen_fds as _listen_fds
 
 
 class ActivationError(Exception):
@@ -47,14 +45,17 @@ def adopt_listening_socket() -> socket.socket | None:
 
 
 def notify(*assignments: str) -> None:
-    """Tell the service manager, if there is one; its absence or silence is no reason to fail."""
-    with contextlib.suppress(OSError):
-        _notify("\n".join(assignments))
+    """Tell the service manager (sd_notify(3)); its absence or silence is no reason to fail or to wait."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
+        sock.sendto("\n".join(assignments).encode(), address)
 
 
 def manager_is_there() -> bool:
     """Whether a service manager listens to `notify`."""
-    return "NOTIFY_SOCKET" in os.environ
+    return bool(os.environ.get("NOTIFY_SOCKET"))
 
 
 def watchdog_interval() -> float | None:

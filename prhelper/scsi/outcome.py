@@ -1,8 +1,8 @@
 """What a guest is told about a command: one place that turns errno and the three SG_IO statuses into status and sense.
 
-The tables are those of qemu-pr-helper, as it was seen to answer, with one correction: where it takes a host or driver
-status that it does not know for GOOD, and passes on whatever is in the buffer, this says CHECK CONDITION. A reservation
-that may not have happened must never look as if it had.
+The tables are those of qemu-pr-helper, as it was seen to answer, with one correction: where it takes a host status that
+it does not know for GOOD, and passes on whatever is in the buffer, this says CHECK CONDITION. A reservation that may
+not have happened must never look as if it had.
 """
 
 import errno

@@ -106,7 +106,7 @@ class _Buffers(threading.local):
 
 _buffers = _Buffers()
 MOST_DATA = _Buffers.SIZE
-"""Most bytes that one command can move, either way."""
+"""Most bytes that one command can move, either way; QEMU's protocol has the same limit."""
 
 
 def read_command(fd: int, cdb: bytes, size: int, timeout: float) -> SgIoResult:
@@ -148,7 +148,7 @@ def _submit(fd: int, cdb: bytes, direction: int, size: int, timeout: float) -> S
         status=hdr.status,
         host_status=hdr.host_status,
         driver_status=hdr.driver_status,
-        sense=ctypes.string_at(sense_address, hdr.sb_len_wr),
+        sense=ctypes.string_at(sense_address, min(hdr.sb_len_wr, SENSE_SIZE)),
         resid=hdr.resid,
         data=ctypes.string_at(data_address, size) if direction == SG_DXFER_FROM_DEV else b"",
     )

@@ -50,6 +50,18 @@ def test_journal_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         Journal(str(tmp_path / "nothing"))
 
 
+def test_journal_that_was_restarted_is_found_again(connection: Journal, far_end: socket.socket) -> None:
+    path = far_end.getsockname()
+    far_end.close()
+    with pytest.raises(ConnectionRefusedError):
+        connection.send({"MESSAGE": "lost"})
+    Path(path).unlink()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as again:
+        again.bind(path)
+        connection.send({"MESSAGE": "hello"})
+        assert again.recv(4096) == b"MESSAGE=hello\n"
+
+
 def test_record_carries_priority_and_fields(
     far_end: socket.socket, connection: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """Logging goes on whatever the sink does."""
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 
@@ -8,7 +9,7 @@ import pytest
 
 from prhelper.host import logs
 from prhelper.host.logs import LogHandler
-from prhelper.host.sinks import StderrSink
+from prhelper.host.sinks import FileSink
 
 from ..support.helper import wait_until
 
@@ -79,13 +80,12 @@ def test_broken_sink_loses_lines_and_nothing_else(handler: LogHandler, sink: Sin
 
 
 def test_broken_stderr_is_replaced_where_the_choice_was_ours(monkeypatch: pytest.MonkeyPatch, sink: Sink) -> None:
-    class Closed(StderrSink):
-        def write(self, record: logging.LogRecord) -> None:  # noqa: ARG002
-            raise BrokenPipeError
-
     monkeypatch.setattr(logs, "fallback", lambda: sink)
-    LogHandler(Closed(), own_choice=True).emit(record("saved"))
-    LogHandler(Closed(), own_choice=False).emit(record("lost"))
+    reading, broken = os.pipe()
+    os.close(reading)
+    LogHandler(FileSink(broken), own_choice=True).emit(record("saved"))
+    LogHandler(FileSink(broken), own_choice=False).emit(record("lost"))
+    os.close(broken)
     assert sink.lines == ["saved"]
 
 

@@ -13,7 +13,6 @@ TAKE = "import sys; from pathlib import Path; from prhelper.host.pidfile import 
 
 
 def take_in_another_process(path: Path) -> subprocess.CompletedProcess[str]:
-    """Locks of fcntl(2) do not keep out the process that holds them."""
     return subprocess.run([sys.executable, "-c", TAKE, str(path)], capture_output=True, text=True, check=False)
 
 
@@ -31,6 +30,14 @@ def test_second_holder_is_refused_by_the_number_of_the_first(tmp_path: Path) -> 
     pidfile.remove()
     assert second.returncode == 1
     assert f"process {os.getpid()} is running on it already" in second.stderr
+
+
+def test_lock_outlives_a_descriptor_of_the_same_file_that_a_client_passed(tmp_path: Path) -> None:
+    pidfile = Pidfile(tmp_path / "pid")
+    os.close(os.open(tmp_path / "pid", os.O_RDONLY))
+    second = take_in_another_process(tmp_path / "pid")
+    pidfile.remove()
+    assert second.returncode == 1
 
 
 def test_pidfile_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:

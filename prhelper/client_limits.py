@@ -11,7 +11,8 @@ class ClientLimits:
     """Counts the connections. Used by one thread at a time, the caller's lock held.
 
     total: connections in all.
-    per_process: connections of one process, so that one virtual machine cannot use up the rest.
+    per_process: connections of one process, so that one virtual machine cannot use up the rest. Not asked of those
+        whose process cannot be seen from here, pid 0: they may be many machines.
     """
 
     def __init__(self, total: int, per_process: int) -> None:
@@ -24,7 +25,7 @@ class ClientLimits:
         """Count one connection more. Raises Full, and counts nothing, if that is one too many."""
         if self._clients >= self.total:
             raise Full(f"there are {self.total} clients already (--max-clients)")
-        if self._by_process[pid] >= self.per_process:
+        if pid and self._by_process[pid] >= self.per_process:
             raise Full(f"it has {self.per_process} connections already (--max-clients-per-process)")
         self._clients += 1
         self._by_process[pid] += 1

@@ -1,0 +1,79 @@
+"""What every channel test gets: a pair, the contexts, the waits to see, and a check that nothing is left behind."""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from prhelper.channel import SocketChannel
+
+from .contexts import CONTEXTS, LOOPS, PATIENCE, Context
+from .kinds import Pair, unix_pair
+from .watching import Waits
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    descriptors, threads = open_descriptors(), set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - threads:
+        if not thread.name.startswith("Trio thread"):  # trio keeps idle workers for its next call
+            thread.join(PATIENCE)
+            assert not thread.is_alive(), f"{thread} still runs"
+    assert open_descriptors() == descriptors
+
+
+def open_descriptors() -> dict[int, str]:
+    """What is open: each number with what it refers to."""
+    numbers = {}
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the listing's own
+            numbers[int(link.name)] = os.readlink(link)  # noqa: PTH115
+    return numbers
+
+
+@pytest.fixture(params=CONTEXTS, ids=repr)
+def context(request: pytest.FixtureRequest) -> Context:
+    result: Context = request.param
+    return result
+
+
+@pytest.fixture(params=CONTEXTS, ids=repr)
+def other(request: pytest.FixtureRequest) -> Context:
+    """A second context, for tests over every pair of them."""
+    result: Context = request.param
+    return result
+
+
+@pytest.fixture(params=LOOPS, ids=repr)
+def loop(request: pytest.FixtureRequest) -> Context:
+    """A context with an event loop."""
+    result: Context = request.param
+    return result
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    seen = Waits()
+    seen.install(monkeypatch.setattr)
+    return seen
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    """Two connected Unix socket channels with small buffers."""
+    made = unix_pair()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def wire() -> Iterator[tuple[SocketChannel, socket.socket]]:
+    """A Unix socket channel, and the plain socket at its other end."""
+    near, far = socket.socketpair()
+    with SocketChannel(near) as channel, far:
+        yield channel, far

@@ -1,0 +1,74 @@
+"""The kinds of channel that the conformance suite runs over: each a maker of a connected pair.
+
+To add a kind, write a maker and append a Kind to KINDS. Bytes written to the pair's writer must arrive at its reader;
+the other way need not exist.
+"""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prhelper.channel import Channel, SocketChannel
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two channels: what is written to `writer` arrives at `reader`.."""
+
+    reader: Channel
+    writer: Channel
+
+    def close(self) -> None:
+        self.reader.close()
+        self.writer.close()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of channel.
+
+    make: a fresh pair, with buffers as small as it can do with.
+    """
+
+    name: str
+    make: Callable[[], Pair]
+
+
+def unix_pair() -> Pair:
+    """A pair of Unix sockets."""
+    return _pair(*socket.socketpair(), 1)
+
+
+def tcp_pair() -> Pair:
+    """A pair of TCP sockets on the loopback interface."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    return _pair(near, far, 32768)  # with less, TCP lets whole seconds pass before it sends on
+
+
+def _pair(near: socket.socket, far: socket.socket, buffer_size: int) -> Pair:
+    for sock in near, far:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer_size)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_size)
+    return Pair(SocketChannel(near), SocketChannel(far))
+
+
+def clog(channel: Channel) -> int:
+    """Write until it would block: how many bytes."""
+    written = 0
+    while (count := channel.writev([bytes(4096)])) is not None:
+        written += count
+    return written
+
+
+def drain(channel: Channel) -> bytes:
+    """Read until it would block."""
+    data = b""
+    buffer = bytearray(65536)
+    while count := channel.readv([buffer]):
+        data += buffer[:count]
+    return data
+
+
+KINDS = (Kind("unix", unix_pair), Kind("tcp", tcp_pair))

@@ -1,0 +1,54 @@
+"""Choosing between following and a home loop: what goes together, and what the refusals say."""
+
+import pytest
+
+from prhelper.channel import Direction, HomeLoop, base, run
+
+from .contexts import Context
+from .kinds import Pair
+from .watching import is_open
+
+
+def test_a_home_loop_needs_an_event_loop(pair: Pair) -> None:
+    home = HomeLoop()
+
+    async def enter() -> None:
+        async with home:
+            pass
+
+    with pytest.raises(RuntimeError, match="home loop"):
+        run(enter())
+    pair.reader.set_follow(False, home)
+    with pytest.raises(RuntimeError, match="never entered"):
+        run(pair.reader.read(1))
+
+
+def test_follow_and_home_go_together(pair: Pair) -> None:
+    home = HomeLoop()
+    with pytest.raises(ValueError, match="home"):
+        pair.reader.set_follow(False)
+    with pytest.raises(ValueError, match="home"):
+        pair.reader.set_follow(True, home)
+    pair.reader.set_follow(False, home)
+    pair.reader.set_follow(True)
+    pair.writer.writev([b"x"])
+    assert run(pair.reader.read(2)) == b"x"
+
+
+def test_a_wait_at_home_for_which_no_flag_can_be_opened_leaks_nothing(
+    pair: Pair, loop: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OSError(24, "Too many open files")
+
+    async def body() -> None:
+        async with HomeLoop() as home:
+            pair.reader.set_follow(False, home)
+            await pair.reader.read(1)
+
+    fd = pair.reader._wait_on(Direction.READ)[0]
+    monkeypatch.setattr(base, "EventFd", refuse)
+    with pytest.raises(OSError, match="Too many"):
+        loop.run(body)
+    pair.reader.close()
+    assert not is_open(fd)

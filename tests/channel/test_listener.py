@@ -1,0 +1,187 @@
+"""Listening: accepting in every context, and the socket file, which only who made it may replace or remove."""
+
+import errno
+import io
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from prhelper.channel import (
+    ClosedResourceError,
+    Direction,
+    Feature,
+    SocketChannel,
+    SocketListener,
+    UnixListener,
+    run,
+)
+
+from .contexts import Context
+from .watching import Waits, registered
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "socket"
+
+
+@pytest.fixture
+def listener(path: Path) -> Iterator[UnixListener]:
+    with UnixListener(path) as made:
+        yield made
+
+
+def test_accepting_waits_and_gives_a_channel(
+    listener: UnixListener, path: Path, context: Context, waits: Waits
+) -> None:
+    accepting = context.start(listener.accept)
+    waits.next()
+    with run(SocketChannel.connect(path)) as far, accepting.result() as near:
+        far.writev([b"hello"])
+        assert context.run(lambda: near.read(10)) == b"hello"
+        fd = near._wait_on(Direction.READ)[0]
+        assert not os.get_inheritable(fd)
+        assert os.get_blocking(fd)
+
+
+def test_several_wait_in_the_backlog_and_all_are_accepted(listener: UnixListener, path: Path, context: Context) -> None:
+    callers = [run(SocketChannel.connect(path)) for _ in range(5)]
+    for caller in callers:
+        context.run(listener.accept).close()
+        assert caller.readv([bytearray(1)]) == 0
+        caller.close()
+
+
+def test_closing_wakes_who_accepts_and_leaves_nothing(listener: UnixListener, context: Context, waits: Waits) -> None:
+    accepting = context.start(listener.accept)
+    fd = waits.next().fd
+    listener.close()
+    assert isinstance(accepting.fault(), ClosedResourceError)
+    assert registered(fd) == 0
+    with pytest.raises(ClosedResourceError):
+        context.run(listener.accept)
+
+
+def test_an_adopted_listening_socket_is_accepted_from_and_its_file_stays(path: Path, context: Context) -> None:
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(path))
+    sock.listen()
+    with SocketListener(sock) as listener, run(SocketChannel.connect(path)):
+        context.run(listener.accept).close()
+    assert path.is_socket()
+
+
+def test_a_listener_listens_and_does_nothing_else(listener: UnixListener) -> None:
+    assert listener.has_feature(Feature.LISTEN)
+    assert not listener.has_feature(Feature.SHUTDOWN)
+    with pytest.raises(io.UnsupportedOperation):
+        listener.shutdown()
+    with pytest.raises(io.UnsupportedOperation):
+        listener.readv([bytearray(1)])
+    with pytest.raises(io.UnsupportedOperation):
+        listener.writev([b"x"])
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077, 0o777], ids=oct)
+@pytest.mark.parametrize("mode", [0o600, 0o660, 0o666], ids=oct)
+def test_the_file_has_the_mode_that_was_asked_for_whatever_the_umask(path: Path, mode: int, umask: int) -> None:
+    old = os.umask(umask)
+    try:
+        with UnixListener(path, mode):
+            assert stat.S_IMODE(path.stat().st_mode) == mode
+    finally:
+        os.umask(old)
+
+
+def test_the_file_never_had_a_wider_mode(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[int] = []
+    monkeypatch.setattr(Path, "chmod", lambda self, _: modes.append(stat.S_IMODE(self.stat().st_mode)))
+    old = os.umask(0)
+    try:
+        UnixListener(path, 0o600).close()
+    finally:
+        os.umask(old)
+    assert modes == [0o600]
+
+
+def test_where_listening_fails_the_file_does_not_stay(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "refused")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(PermissionError):
+        UnixListener(path)
+    assert not path.exists()
+
+
+def test_the_file_goes_with_the_listener_and_not_with_a_client(path: Path) -> None:
+    with UnixListener(path) as listener:
+        run(SocketChannel.connect(path)).close()
+        run(listener.accept()).close()
+        assert path.is_socket()
+    assert not path.exists()
+
+
+def test_the_file_can_be_removed_before_the_listener_closes(listener: UnixListener, path: Path) -> None:
+    listener.remove_file()
+    listener.remove_file()
+    assert not path.exists()
+
+
+def test_a_file_that_was_replaced_by_somebody_is_left_alone(path: Path) -> None:
+    with UnixListener(path):
+        path.rename(path.with_suffix(".old"))
+        path.write_text("somebody else's")
+    assert path.read_text() == "somebody else's"
+
+
+def test_a_stale_file_is_replaced(path: Path, context: Context) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    with UnixListener(path) as listener, run(SocketChannel.connect(path)):
+        context.run(listener.accept).close()
+
+
+def test_where_somebody_listens_nobody_else_may(listener: UnixListener, path: Path) -> None:
+    with pytest.raises(OSError, match="listens") as caught:
+        UnixListener(path)
+    assert caught.value.errno == errno.EADDRINUSE
+    run(listener.accept()).close()  # the probe
+    with run(SocketChannel.connect(path)):
+        run(listener.accept()).close()
+
+
+def test_a_full_backlog_counts_as_listening(path: Path) -> None:
+    with UnixListener(path, backlog=0), run(SocketChannel.connect(path)):
+        with pytest.raises(OSError, match="listens") as caught:
+            UnixListener(path)
+        assert caught.value.errno == errno.EADDRINUSE
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "link to nothing", "link to a socket"])
+def test_what_is_no_socket_is_refused_and_left_intact(path: Path, kind: str) -> None:
+    if kind == "file":
+        path.write_text("precious")
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to(path.with_suffix(".target"))
+        if kind == "link to a socket":
+            with socket.socket(socket.AF_UNIX) as dead:
+                dead.bind(str(path.with_suffix(".target")))
+    before = path.lstat()
+    with pytest.raises(FileExistsError) as caught:
+        UnixListener(path)
+    assert caught.value.errno == errno.EEXIST
+    assert path.lstat() == before
+
+
+def test_where_no_file_can_be_made_nothing_is_left_open(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        UnixListener(tmp_path / "missing" / "socket")
+    with pytest.raises(OSError, match="too long"):
+        UnixListener(tmp_path / ("x" * 200))

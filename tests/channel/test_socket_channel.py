@@ -1,0 +1,169 @@
+"""What is particular to sockets: features, shutting down, adopting, connecting, and failures of the connection."""
+
+import io
+import os
+import signal
+import socket
+import struct
+import time
+from pathlib import Path
+
+import pytest
+
+from prhelper.channel import BrokenResourceError, Direction, Feature, SocketChannel, run
+
+from .contexts import Context
+from .kinds import Pair, tcp_pair
+from .watching import Waits
+
+Wire = tuple[SocketChannel, socket.socket]
+
+
+def test_a_unix_socket_can_pass_descriptors_and_shut_down(wire: Wire) -> None:
+    channel, _ = wire
+    assert channel.has_feature(Feature.FD_PASS | Feature.SHUTDOWN)
+    assert not channel.has_feature(Feature.LISTEN)
+    assert not channel.has_feature(Feature.SEEKABLE | Feature.SHUTDOWN)
+    with pytest.raises(io.UnsupportedOperation, match="seek"):
+        channel.seek(0)
+
+
+def test_a_tcp_socket_can_shut_down() -> None:
+    pair = tcp_pair()
+    assert all(channel.has_feature(Feature.SHUTDOWN) for channel in (pair.reader, pair.writer))
+    pair.close()
+
+
+def test_shutting_down_writing_lets_the_peer_read_the_end_and_answer(pair: Pair, context: Context) -> None:
+    async def converse() -> list[bytes | None]:
+        await pair.writer.write_all([b"last"])
+        pair.writer.shutdown(Direction.WRITE)
+        heard = [await pair.reader.read(10), await pair.reader.read(10)]
+        await pair.reader.write_all([b"answer"])
+        return [*heard, await pair.writer.read(10)]
+
+    assert context.run(converse) == [b"last", b"", b"answer"]
+    with pytest.raises(BrokenResourceError):
+        pair.writer.writev([b"more"])
+
+
+def test_shutting_down_reading_ends_a_waiting_read_and_not_writing(pair: Pair, context: Context, waits: Waits) -> None:
+    reading = context.start(lambda: pair.reader.read(1))
+    waits.next()
+    pair.reader.shutdown(Direction.READ)
+    assert reading.result() == b""
+    assert pair.reader.writev([b"still"]) == 5
+
+
+def test_shutting_down_both_directions_ends_both_even_twice(pair: Pair, context: Context) -> None:
+    pair.reader.shutdown()
+    pair.writer.close()
+    pair.reader.shutdown()
+    assert context.run(lambda: pair.reader.read(1)) == b""
+
+
+def test_writing_to_a_peer_that_is_gone_raises_no_signal(wire: Wire) -> None:
+    signals: list[int] = []
+    channel, far = wire
+    far.close()
+    before = signal.signal(signal.SIGPIPE, lambda number, _: signals.append(number))
+    try:
+        with pytest.raises(BrokenResourceError):
+            channel.writev([b"x"])
+    finally:
+        signal.signal(signal.SIGPIPE, before)
+    assert not signals
+
+
+def test_a_peer_that_leaves_data_unread_breaks_the_connection(wire: Wire, context: Context) -> None:
+    channel, far = wire
+    channel.writev([b"unread"])
+    far.close()
+    with pytest.raises(BrokenResourceError) as caught:
+        context.run(lambda: channel.read(1))
+    assert isinstance(caught.value.__cause__, ConnectionResetError)
+
+
+def test_a_connection_that_is_reset_during_the_wait_is_broken(context: Context, waits: Waits) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        far = socket.create_connection(server.getsockname())
+        near, _ = server.accept()
+    with far, SocketChannel(near) as channel:
+        reading = context.start(lambda: channel.read_exactly(4))
+        waits.next()
+        far.send(b"ab")
+        waits.next()
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        far.close()
+        assert isinstance(reading.fault(), BrokenResourceError)
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_an_adopted_socket_works_and_keeps_its_mode(context: Context, blocking: bool) -> None:
+    near, far = socket.socketpair()
+    near.setblocking(blocking)
+    with far, SocketChannel.adopt(near.detach()) as channel:
+        assert channel.readv([bytearray(1)]) is None
+        assert channel.has_feature(Feature.FD_PASS)
+        context.run(lambda: channel.write_all([b"x"]))
+        assert far.recv(2) == b"x"
+        assert os.get_blocking(channel._wait_on(Direction.READ)[0]) is blocking
+
+
+def test_what_is_no_socket_is_not_adopted_and_stays_the_callers() -> None:
+    near, far = os.pipe()
+    with pytest.raises(OSError, match="socket"):
+        SocketChannel.adopt(near)
+    os.close(near)
+    os.close(far)
+
+
+def test_the_peer_credentials_are_those_of_who_connected(wire: Wire) -> None:
+    assert wire[0].peer_credentials() == (os.getpid(), os.geteuid(), os.getegid())
+
+
+def test_connecting_reaches_who_listens(tmp_path: Path, context: Context) -> None:
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        with context.run(lambda: SocketChannel.connect(path, time.monotonic() + 60)) as channel:
+            far, _ = server.accept()
+            timeout = socket.socket(fileno=os.dup(channel._wait_on(Direction.READ)[0]))
+            with far, timeout:
+                assert not any(timeout.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16))  # the deadline's is gone
+                far.send(b"hello")
+                assert context.run(lambda: channel.read_exactly(5)) == b"hello"
+
+
+def test_connecting_to_nobody_says_so(tmp_path: Path, context: Context) -> None:
+    with pytest.raises(FileNotFoundError):
+        context.run(lambda: SocketChannel.connect(tmp_path / "nothing"))
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "left"))
+    with pytest.raises(ConnectionRefusedError):
+        context.run(lambda: SocketChannel.connect(str(tmp_path / "left")))
+
+
+def test_connecting_where_nobody_accepts_keeps_to_the_deadline(tmp_path: Path, context: Context) -> None:
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen(0)
+        with run(SocketChannel.connect(path)):
+            for seconds in (0.03, -1.0):
+                deadline = time.monotonic() + seconds
+                with pytest.raises(TimeoutError, match="too long"):
+                    context.run(lambda deadline=deadline: SocketChannel.connect(path, deadline))  # type: ignore[misc]
+                assert time.monotonic() >= deadline
+
+
+def test_connecting_waits_for_room_in_the_backlog(tmp_path: Path, context: Context) -> None:
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen(0)
+        with run(SocketChannel.connect(path)):
+            connecting = context.start(lambda: SocketChannel.connect(path))
+            server.accept()[0].close()
+            connecting.result().close()
