@@ -1,0 +1,25 @@
+"""Tests with a real kernel, in an emulated machine.
+
+    kernel.py     Debian's kernel, downloaded and unpacked into a cache
+    initramfs.py  what the kernel starts with: the way into the host's root directory
+    emulator.py   one machine
+    suite.py      what is run in which machine, and the machines of one test run
+    proxy.py      makes the guest's results this pytest's own
+    guest/        everything that runs inside; a folder a suite, and one boot a folder
+
+What cannot be had (QEMU, a network for the first run) skips these tests and says why; with CI=true it fails them.
+PRHELPER_COMMAND names another helper to test, such as /usr/bin/qemu-pr-helper; PRHELPER_KERNEL_CACHE another cache.
+
+Both sides load this file; only the host needs the proxies.
+"""
+
+from __future__ import annotations
+
+import os
+
+if "GUEST_SUITE" not in os.environ:
+    from .proxy import (  # noqa: F401  (pytest finds its hooks by name)
+        pytest_collection_modifyitems,
+        pytest_runtest_makereport,
+        pytest_sessionfinish,
+    )

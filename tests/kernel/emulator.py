@@ -1,0 +1,77 @@
+"""One emulated machine: QEMU without acceleration, which needs no rights and no KVM.
+
+The machine has two serial ports. The kernel's console (ttyS0) goes to a file, for people and for the story of a
+failure. The second (ttyS1) carries the tests' reports and nothing else, a line each: the kernel never writes there, so
+no message of its own can tear a report apart.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from .kernel import Kernel
+
+
+class HungError(Exception):
+    """The guest has reported nothing for longer than it may."""
+
+
+class Emulator:
+    """A running guest that boots into `script` (a file on the host). Whoever creates it calls `stop` and `reap`."""
+
+    def __init__(self, kernel: Kernel, script: Path, console: Path, memory: int) -> None:
+        arguments = f'console=ttyS0 quiet panic=-1 "guest_script={script}"'
+        self._process = subprocess.Popen(
+            [
+                *("setpriv", "--pdeathsig", "KILL"),  # not to outlive us, however we end
+                "qemu-system-x86_64",
+                *("-accel", "tcg", "-cpu", "max,la57=off", "-smp", "1", "-m", str(memory)),
+                *("-display", "none", "-monitor", "none", "-vga", "none", "-nic", "none", "-no-reboot"),
+                *("-kernel", str(kernel.image), "-initrd", str(kernel.initramfs), "-append", arguments),
+                *("-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"),
+                *("-chardev", f"file,id=console,path={console}", "-serial", "chardev:console"),
+                *("-chardev", "stdio,id=reports,signal=off", "-serial", "chardev:reports"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def lines(self, silence: float) -> Iterator[str]:
+        """Yield what the guest reports until it powers off. HungError: nothing for `silence` seconds."""
+        assert self._process.stdout is not None
+        port = self._process.stdout.fileno()
+        poll = select.poll()
+        poll.register(port, select.POLLIN)
+        pending = b""
+        deadline = time.monotonic() + silence
+        while True:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise HungError(f"no report from the guest for {silence:.0f} seconds")
+            chunk = os.read(port, 65536)
+            if not chunk:
+                return
+            *complete, pending = (pending + chunk).split(b"\n")
+            for line in complete:
+                deadline = time.monotonic() + silence
+                yield line.decode(errors="replace").rstrip("\r")
+
+    def stop(self) -> None:
+        """End the emulator, whatever it does. Any thread may call this."""
+        self._process.kill()
+
+    def reap(self) -> None:
+        """Let go of an emulator that has ended or been stopped."""
+        with self._process:
+            pass
+
+
+def tail(console: Path, lines: int) -> str:
+    """The end of what a console showed."""
+    text = console.read_text(errors="replace") if console.exists() else ""
+    return "\n".join(line.rstrip("\r") for line in text.split("\n")[-lines:])

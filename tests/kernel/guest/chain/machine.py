@@ -1,0 +1,121 @@
+"""A virtual machine inside the emulated machine: QEMU with pr-manager-helper, and a guest that does as it is told.
+
+The inner guest is the same kernel with a tiny initramfs of its own: the SCSI modules, sg_persist, and a shell that runs
+what comes in by its second serial port and writes back the output and, on a line of its own, the exit status. Its
+console goes to ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import socket
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.kernel import initramfs
+from tests.kernel.kernel import Kernel
+
+from ..modules import modprobe
+
+SERVE_COMMANDS = """\
+exec </dev/ttyS1 >/dev/ttyS1 2>&1
+stty raw -echo
+until [ -b /dev/sda ]; do sleep 0.1; done
+echo "exit status 0"
+while read -r command; do
+    eval "$command"
+    echo "exit status $?"
+done
+"""
+
+
+class Machine:
+    """The inner machine, with a disk `device` whose reservations go through the helper at `socket`."""
+
+    def __init__(self, kernel: Kernel, device: Path, helper: Path, scratch: Path) -> None:
+        archive = scratch / "initramfs"
+        modules = initramfs.module_files(kernel.root, ("virtio_pci", "virtio_scsi", "sd_mod", "sg"))
+        initramfs.write(archive, SERVE_COMMANDS, modules, program("sg_persist"))
+        self._monitor, theirs = socket.socketpair()
+        disk = f"node-name=disk,driver=raw,file.driver=host_device,file.filename={device},file.pr-manager=helper"
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    "qemu-system-x86_64",
+                    *("-accel", accelerator(), "-cpu", "max", "-m", "256", "-no-reboot", "-nodefaults"),
+                    *("-display", "none", "-kernel", str(kernel.image), "-initrd", str(archive)),
+                    *("-append", "console=ttyS0 quiet panic=-1"),
+                    *("-serial", "file:/dev/console"),
+                    *("-chardev", "stdio,id=commands,signal=off", "-serial", "chardev:commands"),
+                    *("-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"),
+                    *("-object", f"pr-manager-helper,id=helper,path={helper}"),
+                    *("-device", "virtio-scsi-pci", "-blockdev", disk, "-device", "scsi-block,drive=disk"),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+            )
+        self._answers = self._monitor.makefile("r")
+        self.events: list[dict[str, Any]] = []
+        self._answers.readline()  # the greeting
+        self.monitor("qmp_capabilities")
+
+    def wait_until_booted(self) -> None:
+        self._read_result()
+
+    def run(self, command: str) -> tuple[int, str]:
+        """Have the guest run a command line; return exit status and output."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(command.encode() + b"\n")
+        self._process.stdin.flush()
+        return self._read_result()
+
+    def _read_result(self) -> tuple[int, str]:
+        assert self._process.stdout is not None
+        output: list[str] = []
+        for line in self._process.stdout:
+            text = line.decode(errors="replace").rstrip()
+            if found := re.fullmatch(r"exit status (\d+)", text):
+                return int(found[1]), "\n".join(output)
+            output.append(text)
+        raise EOFError(f"the inner machine ended: {output}")
+
+    def monitor(self, command: str) -> Any:
+        """Run a QMP command; events that come meanwhile are kept in `events`."""
+        self._monitor.sendall(json.dumps({"execute": command}).encode() + b"\n")
+        for line in self._answers:
+            message = json.loads(line)
+            if "event" not in message:
+                return message["return"]
+            self.events.append(message)
+        raise EOFError("QEMU closed its monitor")
+
+    def __enter__(self) -> Machine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._process:
+            self._process.kill()
+        self._answers.close()
+        self._monitor.close()
+
+
+def program(name: str) -> dict[str, Path]:
+    """A program of the host and the libraries that it loads, each at its own path."""
+    found = subprocess.run(["which", name], check=True, capture_output=True, text=True).stdout.strip()
+    libraries = subprocess.run(["ldd", found], check=True, capture_output=True, text=True).stdout
+    return {path: Path(path) for path in [found, *re.findall(r"(/\S+) \(0x", libraries)]}
+
+
+def accelerator() -> str:
+    """KVM if it can be had: on QEMU's emulation of an AMD processor it can, and is ten times as fast."""
+    with contextlib.suppress(subprocess.CalledProcessError):
+        modprobe("kvm_amd")
+    return "kvm" if os.access("/dev/kvm", os.W_OK) else "tcg"

@@ -1,0 +1,62 @@
+"""The unit with its three nexuses, a disk without reservations, and a running helper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from .. import helper, lio
+from ..initiators import forget_everything, settle, straight, through_helper
+from ..modules import modprobe
+from ..persistent import Nexus
+
+
+@pytest.fixture(scope="session")
+def lio_devices() -> list[Path]:
+    return lio.create()
+
+
+@pytest.fixture
+def devices(lio_devices: list[Path]) -> list[Path]:
+    """The devices of the unit, with nobody registered and no unit attention left over."""
+    forget_everything(lio_devices)
+    return lio_devices
+
+
+@pytest.fixture(scope="session")
+def scsi_debug(lio_devices: list[Path]) -> Path:
+    """A disk by the kernel's scsi_debug driver, which knows no persistent reservations."""
+    modprobe("scsi_debug", options="dev_size_mb=8")
+    (name,) = Path("/sys/bus/pseudo/drivers/scsi_debug").glob("adapter0/host*/target*/*/block/*")
+    device = Path("/dev") / name.name
+    assert device not in lio_devices
+    settle([device])
+    return device
+
+
+@pytest.fixture(scope="session")
+def helper_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("helper") / "socket"
+    with helper.running(path):
+        yield path
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def nexuses(devices: list[Path], helper_socket: Path, stack: ExitStack) -> list[Nexus]:
+    """Three initiators that send their commands through the helper, each over a connection of its own."""
+    return [through_helper(device, helper_socket, stack) for device in devices]
+
+
+@pytest.fixture
+def direct(devices: list[Path], stack: ExitStack) -> list[Nexus]:
+    """The same initiators without the helper."""
+    return [straight(device, stack) for device in devices]

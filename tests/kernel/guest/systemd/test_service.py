@@ -1,0 +1,110 @@
+"""The shipped units under the real systemd: activation, readiness, the sandbox, the watchdog, stopping."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from .. import lio
+from ..initiators import through_helper
+from ..persistent import GOOD, Nexus, Out
+from .units import LOG, SERVICE, SOCKET, install, listens_at, show, systemctl
+
+ONLY_SYS_RAWIO = f"{1 << 17:016x}"
+
+
+@pytest.fixture(scope="session")
+def device() -> Path:
+    return lio.create()[0]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed() -> None:
+    install(watchdog_seconds=5)
+
+
+@pytest.fixture(autouse=True)
+def socket() -> Iterator[Path]:
+    """The listening socket, and nothing started yet."""
+    LOG.write_text("")
+    systemctl("start", SOCKET)
+    yield listens_at()
+    systemctl("stop", SOCKET, SERVICE)
+    systemctl("reset-failed")
+    print(LOG.read_text())
+
+
+@contextmanager
+def nexus(device: Path, socket: Path) -> Iterator[Nexus]:
+    with ExitStack() as stack:
+        yield through_helper(device, socket, stack)
+
+
+def main_pid() -> int:
+    return int(show(SERVICE, "MainPID"))
+
+
+def test_first_connection_starts_the_service_and_it_says_that_it_is_ready(device: Path, socket: Path) -> None:
+    assert show(SERVICE, "ActiveState") == "inactive"
+    with nexus(device, socket) as client:
+        client.keys()
+        assert show(SERVICE, "ActiveState") == "active"
+        assert show(SERVICE, "Type") == "notify"
+        assert show(SERVICE, "StatusText") != ""
+
+
+def test_reservations_work_inside_the_sandbox(device: Path, socket: Path) -> None:
+    with nexus(device, socket) as client:
+        assert client.write(Out.REGISTER_AND_IGNORE_EXISTING_KEY, new=0xA).status == GOOD
+        assert client.write(Out.RESERVE, key=0xA, kind=5).status == GOOD
+        assert client.keys() == [0xA]
+        assert client.write(Out.CLEAR, key=0xA).status == GOOD
+
+
+def test_process_has_one_capability_no_new_privileges_and_a_system_call_filter(device: Path, socket: Path) -> None:
+    with nexus(device, socket) as client:
+        client.keys()
+        text = Path(f"/proc/{main_pid()}/status").read_text()
+    status = dict(line.split(":\t", 1) for line in text.splitlines())
+    assert "0" not in status["Uid"].split()
+    assert {status[name] for name in ("CapPrm", "CapEff", "CapBnd")} <= {ONLY_SYS_RAWIO, f"{0:016x}"}
+    assert status["CapEff"] == ONLY_SYS_RAWIO
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+
+
+def test_service_that_answers_no_more_is_killed_and_the_next_connection_is_served(device: Path, socket: Path) -> None:
+    with nexus(device, socket) as client:
+        client.keys()
+    stopped = main_pid()
+    os.kill(stopped, signal.SIGSTOP)
+    with nexus(device, socket) as client:  # waits in the socket's queue until somebody accepts
+        assert client.keys() == []
+    assert main_pid() != stopped
+    with pytest.raises(ProcessLookupError):
+        os.kill(stopped, 0)
+
+
+def test_stop_ends_it_with_success_and_the_next_connection_starts_it_again(device: Path, socket: Path) -> None:
+    with nexus(device, socket) as client:
+        client.keys()
+        systemctl("stop", SERVICE)
+        assert show(SERVICE, "Result") == "success"
+        assert (show(SERVICE, "ExecMainCode"), show(SERVICE, "ExecMainStatus")) == ("1", "0")
+    with nexus(device, socket) as client:
+        assert client.keys() == []
+
+
+def test_idle_service_keeps_the_watchdog_content(device: Path, socket: Path) -> None:
+    with nexus(device, socket) as client:
+        client.keys()
+        pid = main_pid()
+        ping = show(SERVICE, "WatchdogTimestampMonotonic")
+        while show(SERVICE, "WatchdogTimestampMonotonic") == ping:
+            pass
+        client.keys()
+        assert main_pid() == pid

@@ -1,0 +1,75 @@
+"""The units that the project ships, installed in the guest with as few changes as a test needs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from ..helper import let_everybody_run_it
+
+SOURCE = Path("packaging")
+INSTALLED = Path("/run/systemd/system")
+LOG = Path("/run/prhelper.log")
+HOMES = ("/root", "/home", "/run/user")
+
+SOCKET, SERVICE = "prhelper.socket", "prhelper.service"
+
+
+def install(watchdog_seconds: int) -> None:
+    """Copy the units; drop-ins name the interpreter under test and shorten the watchdog's patience."""
+    for unit in (SOCKET, SERVICE):
+        (INSTALLED / unit).write_text((SOURCE / unit).read_text())
+        drop_in(unit, "[Unit]", "DefaultDependencies=no")
+    drop_in(
+        SERVICE,
+        "[Service]",
+        "ExecStart=",
+        f"ExecStart={command()}",
+        f"WatchdogSec={watchdog_seconds}",
+        f"StandardError=append:{LOG}",
+        *way_to_the_interpreter(),
+    )
+    systemctl("daemon-reload")
+
+
+def drop_in(unit: str, section: str, *lines: str) -> None:
+    folder = INSTALLED / f"{unit}.d"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{section.strip('[]')}.conf").write_text("\n".join([section, *lines, ""]))
+
+
+def command() -> str:
+    """The helper's command line, with the options that the unit gives it."""
+    found = re.search(r"^ExecStart=.*?prhelper\b *(.*)$", (SOURCE / SERVICE).read_text(), re.MULTILINE)
+    assert found is not None
+    return f"{os.environ['GUEST_HELPER']} {found[1]}"
+
+
+def way_to_the_interpreter() -> list[str]:
+    """A Python that lives in a home directory must be let through ProtectHome=."""
+    let_everybody_run_it()
+    if not sys.base_prefix.startswith(HOMES) and not sys.prefix.startswith(HOMES):
+        return []
+    return ["ProtectHome=tmpfs", f"BindReadOnlyPaths={sys.base_prefix} {sys.prefix}"]
+
+
+def systemctl(*arguments: str) -> str:
+    """Run systemctl; raise if it fails."""
+    done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{shlex.join(done.args)}: {done.stdout}{done.stderr}")
+    return done.stdout.strip()
+
+
+def show(unit: str, name: str) -> str:
+    """One property of a unit."""
+    return systemctl("show", "--value", "--property", name, unit)
+
+
+def listens_at() -> Path:
+    """The path of the socket, as the unit has it."""
+    return Path(show(SOCKET, "Listen").split()[0])

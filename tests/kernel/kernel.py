@@ -1,0 +1,135 @@
+"""Debian's own kernel, downloaded and unpacked, but never installed.
+
+The machines that develop and test this project have no SCSI subsystem, so an emulator boots the kernel that Debian
+ships: with LIO, scsi_debug and everything else as modules. One folder a kernel version is kept in a cache:
+
+    .cache/kernel/6.1.0-NN-amd64/
+        boot/vmlinuz-*  lib/modules/*    what the package holds, plus depmod's index: `modprobe -d` finds it
+        initramfs                        boots into the host's own root directory, made anew for each run
+    .cache/kernel/runs/PID/              the scripts and consoles of the machines of one test run
+
+A kernel's folder appears under its name only when it is complete, and any complete one will do: the network is used
+once. No step needs root.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import initramfs
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+METAPACKAGE = "linux-image-amd64"
+
+TOOLS = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "busybox": "busybox-static",
+    "cpio": "cpio",
+    "modprobe": "kmod",
+    "mkfs.ext4": "e2fsprogs",
+    "setpriv": "util-linux",
+    "sg_persist": "sg3-utils",
+    "systemctl": "systemd",
+}
+
+
+class MissingError(Exception):
+    """Something that the emulated machines need is not there; the text says what, and which command would help."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """An unpacked kernel package. `root` is what `modprobe -d` wants."""
+
+    root: Path
+
+    @property
+    def image(self) -> Path:
+        return self.root / "boot" / f"vmlinuz-{self.root.name}"
+
+    @property
+    def initramfs(self) -> Path:
+        return self.root / "initramfs"
+
+
+def obtain() -> Kernel:
+    """Find the newest kernel in the cache, or put one there. Raises MissingError if that cannot be done."""
+    require_tools()
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    with locked(cache / "lock"):
+        cached = sorted(cache.glob("[0-9]*-amd64"))
+        found = Kernel(cached[-1] if cached else create(cache))
+        fresh = found.initramfs.with_suffix(".new")
+        initramfs.write_boot_from_host(fresh, found.root)
+        fresh.rename(found.initramfs)
+    return found
+
+
+def cache_folder() -> Path:
+    return Path(os.environ.get("PRHELPER_KERNEL_CACHE", REPOSITORY / ".cache" / "kernel"))
+
+
+def require_tools() -> None:
+    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    missing = [package for tool, package in TOOLS.items() if not shutil.which(tool, path=path)]
+    if missing:
+        raise MissingError(f"needed to boot a kernel: apt-get install --no-install-recommends {' '.join(missing)}")
+
+
+def create(cache: Path) -> Path:
+    """Download and unpack the kernel that `linux-image-amd64` depends on now."""
+    if not shutil.which("apt-get"):
+        raise MissingError("a kernel to boot comes from Debian's archive, and there is no apt-get here")
+    with tempfile.TemporaryDirectory(dir=cache, prefix="new-") as scratch:
+        package = download(Path(scratch))
+        version = package.name.removeprefix("linux-image-").split("_")[0]
+        unpacked = Path(scratch, "unpacked")
+        run("dpkg", "-x", str(package), str(unpacked))
+        run("depmod", "-b", str(unpacked), version)
+        return unpacked.rename(cache / version)
+
+
+def download(folder: Path) -> Path:
+    """Fetch the package into `folder`, with package lists of our own should the system have none."""
+    own_lists = ["-o", f"Dir::State={folder}/state", "-o", f"Dir::Cache={folder}/cache"]
+    for options in ([], own_lists):
+        try:
+            if options:
+                for needed in ("state/lists/partial", "cache/archives/partial"):
+                    (folder / needed).mkdir(parents=True)
+                run("apt-get", *options, "update")
+            depends = run("apt-cache", *options, "depends", METAPACKAGE)
+            (name,) = set(re.findall(r"Depends: (linux-image-[0-9]\S+)", depends))
+            run("apt-get", *options, "-o", "APT::Sandbox::User=root", "download", name, cwd=folder)
+            (package,) = folder.glob("linux-image-*.deb")
+            return package
+        except (subprocess.CalledProcessError, ValueError) as error:
+            reason = error
+    detail = getattr(reason, "stderr", None) or str(reason)
+    raise MissingError(
+        f"the kernel could not be fetched; `apt-get update && apt-get download {METAPACKAGE}` should work:\n{detail}"
+    )
+
+
+def run(*command: str, cwd: Path | None = None) -> str:
+    environment = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(command, cwd=cwd, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep out other test runs that would fill the same cache."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,207 @@
+"""Suites of guest-side tests, one boot each, and the fleet of emulators that runs them.
+
+A suite is a folder under `guest/`. `Boot` starts a machine for the tests selected in one suite, listens to the reports
+(see guest/reporter.py) and lets any number of waiters have the report of "their" test. `Fleet` runs the boots that a
+test run needs, as many at a time as there are processors, those that take longest first.
+"""
+
+from __future__ import annotations
+
+import compileall
+import json
+import os
+import shlex
+import shutil
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import emulator, kernel
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """How to boot one folder of tests. `silence`: seconds without a report after which the guest counts as hung."""
+
+    memory: int = 1024
+    silence: float = 150
+    init: str = ""
+
+
+# The ones that take longest come first.
+SUITES = {
+    "chain": Suite(memory=2048, silence=400),
+    "scsi": Suite(),
+    "systemd": Suite(init="guest/systemd/boot.sh"),
+}
+
+
+class GuestError(Exception):
+    """The guest ended, or was ended, without a word on a test."""
+
+
+class Boot:
+    """One machine's run over some tests of a suite. `run` belongs to one thread; `report` to any."""
+
+    def __init__(self, name: str, tests: Sequence[str], folder: Path) -> None:
+        self._suite = SUITES[name]
+        self._name = name
+        self._tests = tests
+        self._folder = folder
+        self._changed = threading.Condition()
+        self._phases: dict[str, list[Report]] = {}
+        self._finished: set[str] = set()
+        self._running = "starting up"
+        self._over: str | None = None
+        self._emulator: emulator.Emulator | None = None
+
+    def report(self, test: str) -> Report:
+        """Wait for one test to end; return its report. GuestError if the machine ended before."""
+        with self._changed:
+            self._changed.wait_for(lambda: test in self._finished or self._over is not None)
+            if test not in self._finished:
+                raise GuestError(self._over)
+            phases = self._phases[test]
+        failed = [phase for phase in phases if phase["outcome"] != "passed"]
+        calls = [phase for phase in phases if phase["when"] == "call"]
+        return (failed or calls)[0]
+
+    def run(self, booted: kernel.Kernel) -> None:
+        """Boot the machine and follow it to its end."""
+        try:
+            story = self._follow(booted)
+        except Exception as error:
+            story = f"running the emulator failed: {error!r}"
+        tail = emulator.tail(self._console, lines=40)
+        self._update(over=f"{story} ({self._running}). The end of its console, {self._console}:\n{tail}")
+
+    def stop(self) -> None:
+        """End the machine early, from another thread."""
+        if self._emulator is not None:
+            self._emulator.stop()
+
+    def _follow(self, booted: kernel.Kernel) -> str:
+        """Take in the reports; return how it ended."""
+        script = self._write_script(booted)
+        machine = self._emulator = emulator.Emulator(booted, script, self._console, self._suite.memory)
+        noise = ""
+        try:
+            for line in machine.lines(self._suite.silence):
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    noise += f"\n{line}"
+                else:
+                    self._update(**event)
+        except emulator.HungError as error:
+            return f"{error}{noise}"
+        finally:
+            machine.stop()
+            machine.reap()
+        return f"the guest ended early{noise}"
+
+    def _update(
+        self,
+        started: str | None = None,
+        phase: Report | None = None,
+        finished: str | None = None,
+        over: str | None = None,
+    ) -> None:
+        with self._changed:
+            if started is not None:
+                self._running = f"it was at {started}"
+                self._phases[started] = []
+            if phase is not None:
+                self._phases[phase["nodeid"]].append(phase)
+            if finished is not None:
+                self._running = f"it had finished {finished}"
+                self._finished.add(finished)
+            if over is not None:
+                self._over = over
+            self._changed.notify_all()
+
+    @property
+    def _console(self) -> Path:
+        return self._folder / f"{self._name}.console"
+
+    def _write_script(self, booted: kernel.Kernel) -> Path:
+        """The script that the guest boots into: run the tests, then reset the machine, which ends the emulator."""
+        environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "LC_ALL": "C.UTF-8",
+            "TMPDIR": "/run",
+            "GUEST_SUITE": self._name,
+            "GUEST_KERNEL": str(booted.root),
+            "GUEST_HELPER": os.environ.get("PRHELPER_COMMAND") or f"{sys.executable} -I -m prhelper",
+        }
+        pytest = [sys.executable, "-m", "pytest", "-p", "tests.kernel.guest.reporter", "-p", "no:cacheprovider"]
+        lines = [
+            *(f"export {name}={shlex.quote(value)}" for name, value in environment.items()),
+            f"cd {shlex.quote(str(kernel.REPOSITORY))}",
+            "run_tests() {",
+            "    " + shlex.join([*pytest, "--quiet", "--color=no", *self._tests]),
+            "    echo b > /proc/sysrq-trigger",
+            "}",
+        ]
+        if self._suite.init:
+            lines.append(f'[ "$1" = tests ] || . tests/kernel/{self._suite.init}')
+        lines.append("run_tests")
+        script = self._folder / f"{self._name}.sh"
+        script.write_text("\n".join(lines) + "\n")
+        return script
+
+
+class Fleet:
+    """All the machines of one test run, started together at the first call of `report`."""
+
+    def __init__(self, tests: Mapping[str, Sequence[str]]) -> None:
+        self._tests = tests
+        self._boots: dict[str, Boot] = {}
+        self._missing: kernel.MissingError | None = None
+        self._pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+
+    def report(self, suite: str, test: str) -> Report:
+        """Wait for a test's report. MissingError: no machine can be had; GuestError: there was one, but it ended."""
+        if not self._boots and self._missing is None:
+            self._start()
+        if self._missing is not None:
+            raise self._missing
+        return self._boots[suite].report(test)
+
+    def stop(self) -> None:
+        """End every machine."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for boot in self._boots.values():
+            boot.stop()
+        self._pool.shutdown()
+
+    def _start(self) -> None:
+        try:
+            booted = kernel.obtain()
+        except kernel.MissingError as error:
+            self._missing = error
+            return
+        compileall.compile_dir(kernel.REPOSITORY / "prhelper", quiet=2)  # compiling in the guest is slow
+        folder = new_run_folder()
+        self._boots = {name: Boot(name, self._tests[name], folder) for name in SUITES if name in self._tests}
+        for boot in self._boots.values():
+            self._pool.submit(boot.run, booted)
+
+
+def new_run_folder() -> Path:
+    """A folder for this process; those of processes that are no more are removed."""
+    runs = kernel.cache_folder() / "runs"
+    runs.mkdir(exist_ok=True)
+    for run in runs.iterdir():
+        if not Path("/proc", run.name).exists():
+            shutil.rmtree(run, ignore_errors=True)
+    folder = runs / str(os.getpid())
+    folder.mkdir(exist_ok=True)
+    return folder
