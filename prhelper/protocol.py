@@ -13,7 +13,7 @@ A violation raises ProtocolError, and the decoder stays failed. QEMU specifies i
 import enum
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .channel.descriptors import OwnedFd
 from .scsi.outcome import Outcome
@@ -37,8 +37,7 @@ class ProtocolError(Exception):
     """The client broke the protocol; the text says how. There is no answer to that but to hang up."""
 
 
-@dataclass(slots=True)
-class Request:
+class Request(NamedTuple):
     """A command, and the descriptor of the device that it is for; whoever holds the request owns the descriptor."""
 
     command: Command

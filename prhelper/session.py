@@ -71,19 +71,21 @@ async def negotiate(channel: Channel, decoder: Decoder, timeout: float) -> bool:
 
 async def read_request(channel: Channel, decoder: Decoder, timeout: float) -> Request | None:
     """The next request; None if the client hung up, or the channel was quiesced, before its first byte."""
-    if not await channel.next_message():
-        return None
-    deadline = _in(timeout)
-    request = None
-    while request is None:
-        fds: list[OwnedFd] | None = [] if decoder.takes_descriptors else None
-        data = await channel.read(decoder.needed, fds, deadline)
-        if not data:
-            if not decoder.at_boundary:
-                raise IncompleteRead
+    fds: list[OwnedFd] = []
+    data = None
+    while data is None:  # a wait may end for nothing, and then the time for the rest has not begun
+        if not await channel.next_message():
             return None
-        request = decoder.feed(data, fds or ())
-    return request
+        data = channel.read_now(decoder.needed, fds)
+    deadline = _in(timeout)
+    while data:
+        if (request := decoder.feed(data, fds)) is not None:
+            return request
+        fds = []
+        data = await channel.read(decoder.needed, fds if decoder.takes_descriptors else None, deadline)
+    if not decoder.at_boundary:
+        raise IncompleteRead
+    return None
 
 
 def _in(seconds: float) -> float:

@@ -89,6 +89,12 @@ class Channel(ABC):
         finally:
             self._lifetime.release()
 
+    def read_now(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
+        """Read at most `size` bytes that are there; b"" at the end, None if it would block. `fds` as for `readv`."""
+        buffer = bytearray(size)
+        count = self.readv([buffer], fds)
+        return None if count is None else bytes(memoryview(buffer)[:count])
+
     # With waiting.
 
     async def wait(self, direction: Direction, deadline: float | None = None) -> None:
@@ -114,10 +120,9 @@ class Channel(ABC):
 
     async def read(self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None) -> bytes:
         """Read at least one byte and at most `size`; b"" at the end. `fds` as for `readv`."""
-        buffer = bytearray(size)
-        while (count := self.readv([buffer], fds)) is None:
+        while (data := self.read_now(size, fds)) is None:
             await self.wait(Direction.READ, deadline)
-        return bytes(memoryview(buffer)[:count])
+        return data
 
     async def read_exactly(self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None) -> bytes:
         """Read `size` bytes. Raises EndOfStream if none comes, IncompleteRead if only some do."""

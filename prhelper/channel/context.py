@@ -18,8 +18,7 @@ import select
 import threading
 import types
 from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -47,8 +46,7 @@ class Context(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A blocking call that a bare coroutine asks its stepper for; `function` may raise, and the coroutine gets that."""
 
     key: Hashable

@@ -1,14 +1,13 @@
 """What became of one command: the answer to the guest, and what the administrator may want to know about it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..scsi.outcome import Outcome
 from ..scsi.reservation import Command
 from .identity import DeviceId
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(NamedTuple):
     """A command that was carried out, or refused.
 
     device: what the descriptor was of; None if even that could not be found out.

@@ -3,8 +3,8 @@
 import contextlib
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _SYS_DEV = Path("/sys/dev")
 _PROC_DEVICES = Path("/proc/devices")
@@ -23,8 +23,7 @@ class CannotTellError(Exception):
     """Neither sysfs nor procfs says which driver a block device belongs to."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceId:
+class DeviceId(NamedTuple):
     """The file behind a descriptor, by its file type and device number; device number 0 where it is no device."""
 
     file_type: int

@@ -11,7 +11,7 @@ from ..channel import OwnedFd, current_context
 from ..scsi import sense
 from ..scsi.outcome import check_condition, outcome_of_errno, outcome_of_result
 from ..scsi.reservation import Command
-from ..scsi.sg_io import MOST_DATA, SgIoResult, read_command, write_command
+from ..scsi.sg_io import SgIoResult, read_command, write_command
 from .execution import Execution
 from .identity import CannotTellError, DeviceId
 
@@ -58,13 +58,12 @@ class ScsiDevices:
             return Execution(command, outcome_of_errno(error.errno), device, seconds, _explain(error))
         seconds = time.monotonic() - began
         trace.sg_io(device, result.status, result.host_status, result.driver_status, result.resid, seconds)
-        return Execution(command, outcome_of_result(result, command.length), device, seconds)
+        return Execution(command, outcome_of_result(result), device, seconds)
 
     def _sg_io(self, command: Command, fd: int) -> SgIoResult:
         if command.is_out:
             return write_command(fd, command.cdb, command.parameter_list, self._timeout)
-        # As qemu-pr-helper: always room for the most, so that no device overruns what it was told it had.
-        return read_command(fd, command.cdb, MOST_DATA, self._timeout)
+        return read_command(fd, command.cdb, command.length, self._timeout)
 
 
 def _refusal(fd: int, device: DeviceId) -> str | None:

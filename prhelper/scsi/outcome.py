@@ -6,7 +6,7 @@ not have happened must never look as if it had.
 """
 
 import errno
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import sense
 from .sense import SENSE_SIZE, Sense
@@ -16,8 +16,7 @@ from .status import Status
 NO_SENSE = bytes(SENSE_SIZE)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """Status, sense data of exactly SENSE_SIZE bytes, and the data of a command that read some."""
 
     status: int
@@ -66,10 +65,10 @@ def outcome_of_errno(number: int | None) -> Outcome:
     return _FROM_ERRNO.get(number or 0, _ANY_OTHER_ERRNO)
 
 
-def outcome_of_result(result: SgIoResult, allocation_length: int) -> Outcome:
+def outcome_of_result(result: SgIoResult) -> Outcome:
     """What the guest is told when the kernel took the command: trouble on the way first, then the device's own word.
 
-    Data goes along only with GOOD, never more than `allocation_length` bytes.
+    Data goes along only with GOOD.
     """
     if result.host_status != HostStatus.OK:
         if (known := _FROM_HOST_STATUS.get(result.host_status)) is not None:
@@ -77,8 +76,5 @@ def outcome_of_result(result: SgIoResult, allocation_length: int) -> Outcome:
         if result.status == Status.GOOD:
             return _ANY_OTHER_HOST_STATUS
     status = Status.BUSY if result.driver_status & _DRIVER_FAULT else result.status
-    sense_data = result.sense.ljust(SENSE_SIZE, b"\0")
-    if status != Status.GOOD:
-        return Outcome(status, sense_data)
-    moved = max(0, len(result.data) - result.resid)
-    return Outcome(status, sense_data, result.data[: min(moved, allocation_length)])
+    sense_data = result.sense.ljust(SENSE_SIZE, b"\0") if result.sense else NO_SENSE
+    return Outcome(status, sense_data, result.data if status == Status.GOOD else b"")

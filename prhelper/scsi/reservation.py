@@ -2,7 +2,7 @@
 
 import enum
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 CDB_SIZE = 16
 """The helper's protocol pads the ten bytes of these CDBs to sixteen."""
@@ -48,8 +48,7 @@ class ReservationType(enum.IntEnum):
     EXCLUSIVE_ACCESS_ALL_REGISTRANTS = 0x8
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A PERSISTENT RESERVE command: its CDB and, for OUT, the parameter list."""
 
     cdb: bytes

@@ -7,8 +7,9 @@ signal blocked: on /dev/sgN a signal interrupts the ioctl, and a restarted ioctl
 import ctypes
 import enum
 import fcntl
+import struct
 import threading
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .sense import SENSE_SIZE
 
@@ -17,34 +18,15 @@ SG_DXFER_NONE = -1
 SG_DXFER_TO_DEV = -2
 SG_DXFER_FROM_DEV = -3
 
+_INTERFACE_ID = ord("S")
 
-class SgIoHdr(ctypes.Structure):
-    """struct sg_io_hdr."""
 
-    _fields_ = (
-        ("interface_id", ctypes.c_int),
-        ("dxfer_direction", ctypes.c_int),
-        ("cmd_len", ctypes.c_ubyte),
-        ("mx_sb_len", ctypes.c_ubyte),
-        ("iovec_count", ctypes.c_ushort),
-        ("dxfer_len", ctypes.c_uint),
-        ("dxferp", ctypes.c_void_p),
-        ("cmdp", ctypes.c_void_p),
-        ("sbp", ctypes.c_void_p),
-        ("timeout", ctypes.c_uint),
-        ("flags", ctypes.c_uint),
-        ("pack_id", ctypes.c_int),
-        ("usr_ptr", ctypes.c_void_p),
-        ("status", ctypes.c_ubyte),
-        ("masked_status", ctypes.c_ubyte),
-        ("msg_status", ctypes.c_ubyte),
-        ("sb_len_wr", ctypes.c_ubyte),
-        ("host_status", ctypes.c_ushort),
-        ("driver_status", ctypes.c_ushort),
-        ("resid", ctypes.c_int),
-        ("duration", ctypes.c_uint),
-        ("info", ctypes.c_uint),
-    )
+_SG_IO_HDR = struct.Struct("@ii BBHI PPP II iP BBBB HHi II 4x")
+"""struct sg_io_hdr, in the kernel's order:
+
+interface_id, dxfer_direction; cmd_len, mx_sb_len, iovec_count, dxfer_len; dxferp, cmdp, sbp; timeout, flags; pack_id,
+usr_ptr; status, masked_status, msg_status, sb_len_wr; host_status, driver_status, resid; duration, info.
+"""
 
 
 class HostStatus(enum.IntEnum):
@@ -73,14 +55,12 @@ class HostStatus(enum.IntEnum):
     TRANSPORT_MARGINAL = 0x14
 
 
-@dataclass(frozen=True, slots=True)
-class SgIoResult:
+class SgIoResult(NamedTuple):
     """How a command ended that the kernel took.
 
     status: the device's SCSI status.
     sense: as much as the device sent, at most SENSE_SIZE bytes.
-    resid: how many bytes fewer were moved than asked for.
-    data: the whole buffer for a command that reads, whatever `resid` says; empty otherwise.
+    data: what a command that reads has brought, at most its allocation length.
     """
 
     status: int
@@ -91,36 +71,42 @@ class SgIoResult:
     data: bytes
 
 
-class _Buffers(threading.local):
-    """Memory for one command at a time, a set for each thread: a stuck thread keeps its own."""
-
-    SIZE = 8192
-
-    def __init__(self) -> None:
-        self.hdr = SgIoHdr()
-        self.cdb = ctypes.create_string_buffer(32)
-        self.sense = ctypes.create_string_buffer(SENSE_SIZE)
-        self.data = ctypes.create_string_buffer(self.SIZE)
-        self.addresses = tuple(ctypes.addressof(buffer) for buffer in (self.cdb, self.sense, self.data))
-
-
-_buffers = _Buffers()
-MOST_DATA = _Buffers.SIZE
+MOST_DATA = 8192
 """Most bytes that one command can move, either way; QEMU's protocol has the same limit."""
 
+_CDB, _SENSE, _DATA = 128, 256, 512  # where things lie behind the header; each has room to spare
 
-def read_command(fd: int, cdb: bytes, size: int, timeout: float) -> SgIoResult:
-    """Send a command that reads up to `size` bytes. `timeout` in seconds; OSError if the kernel refuses the command."""
-    _require_room(size)
-    ctypes.memset(_buffers.data, 0, size)  # a device that claims to have sent more than it did reveals nothing
-    return _submit(fd, cdb, SG_DXFER_FROM_DEV, size, timeout)
+
+class _Memory(threading.local):
+    """Memory for one command at a time, and a set for each thread: a stuck thread keeps its own."""
+
+    def __init__(self) -> None:
+        buffer = ctypes.create_string_buffer(_DATA + MOST_DATA)
+        self.address = ctypes.addressof(buffer)
+        self.view = memoryview(buffer).cast("B")
+        self.header = self.view[: _SG_IO_HDR.size]
+
+
+_memory = _Memory()
+
+
+def read_command(fd: int, cdb: bytes, allocation_length: int, timeout: float) -> SgIoResult:
+    """Send a command that reads. `timeout` in seconds; OSError if the kernel refuses the command.
+
+    As with qemu-pr-helper the kernel is given room for MOST_DATA whatever the allocation length, so that no device
+    overruns what it was told it had.
+    """
+    _require_room(allocation_length)
+    view = _memory.view
+    view[_DATA : _DATA + allocation_length] = bytes(allocation_length)  # what a device did not send reveals nothing
+    return _submit(fd, cdb, SG_DXFER_FROM_DEV, MOST_DATA, timeout, allocation_length)
 
 
 def write_command(fd: int, cdb: bytes, data: bytes, timeout: float) -> SgIoResult:
     """Send a command that writes `data`. `timeout` in seconds; OSError if the kernel refuses the command."""
     _require_room(len(data))
-    ctypes.memmove(_buffers.data, data, len(data))
-    return _submit(fd, cdb, SG_DXFER_TO_DEV if data else SG_DXFER_NONE, len(data), timeout)
+    _memory.view[_DATA : _DATA + len(data)] = data
+    return _submit(fd, cdb, SG_DXFER_TO_DEV if data else SG_DXFER_NONE, len(data), timeout, 0)
 
 
 def _require_room(size: int) -> None:
@@ -128,27 +114,21 @@ def _require_room(size: int) -> None:
         raise ValueError(f"{size} bytes are more than the {MOST_DATA} that one command can move")
 
 
-def _submit(fd: int, cdb: bytes, direction: int, size: int, timeout: float) -> SgIoResult:
-    buffers = _buffers
-    hdr = buffers.hdr
-    cdb_address, sense_address, data_address = buffers.addresses
-    ctypes.memset(ctypes.byref(hdr), 0, ctypes.sizeof(hdr))
-    ctypes.memmove(cdb_address, cdb, len(cdb))
-    hdr.interface_id = ord("S")
-    hdr.dxfer_direction = direction
-    hdr.cmd_len = len(cdb)
-    hdr.mx_sb_len = SENSE_SIZE
-    hdr.dxfer_len = size
-    hdr.dxferp = data_address
-    hdr.cmdp = cdb_address
-    hdr.sbp = sense_address
-    hdr.timeout = round(timeout * 1000)
-    fcntl.ioctl(fd, SG_IO, hdr)
+def _submit(fd: int, cdb: bytes, direction: int, size: int, timeout: float, allocation_length: int) -> SgIoResult:
+    view, header, address = _memory.view, _memory.header, _memory.address
+    view[_CDB : _CDB + len(cdb)] = cdb
+    addresses = address + _DATA, address + _CDB, address + _SENSE
+    before = (_INTERFACE_ID, direction, len(cdb), SENSE_SIZE, 0, size, *addresses, round(timeout * 1000), 0, 0, 0)
+    _SG_IO_HDR.pack_into(header, 0, *before, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    fcntl.ioctl(fd, SG_IO, header)
+    after = _SG_IO_HDR.unpack_from(header)
+    status, _, _, sb_len_wr, host_status, driver_status, resid, _, _ = after[len(before) :]
+    moved = min(max(0, size - resid), allocation_length)
     return SgIoResult(
-        status=hdr.status,
-        host_status=hdr.host_status,
-        driver_status=hdr.driver_status,
-        sense=ctypes.string_at(sense_address, min(hdr.sb_len_wr, SENSE_SIZE)),
-        resid=hdr.resid,
-        data=ctypes.string_at(data_address, size) if direction == SG_DXFER_FROM_DEV else b"",
+        status=status,
+        host_status=host_status,
+        driver_status=driver_status,
+        sense=bytes(view[_SENSE : _SENSE + min(sb_len_wr, SENSE_SIZE)]),
+        resid=resid,
+        data=bytes(view[_DATA : _DATA + moved]),
     )

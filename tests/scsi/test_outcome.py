@@ -69,42 +69,33 @@ def test_errno_becomes_status_and_sense(number: int | None, expected: Expected) 
 
 @pytest.mark.parametrize(("host", "expected"), HOST_STATUSES.items(), ids=map(hex, HOST_STATUSES))
 def test_host_status_becomes_status_and_sense_and_never_good(host: int, expected: Expected) -> None:
-    outcome = outcome_of_result(result(host=host, data=b"stale"), 5)
+    outcome = outcome_of_result(result(host=host, data=b"stale"))
     assert (outcome.status, codes(outcome.sense), outcome.data) == (*expected, b"")
 
 
 def test_unknown_host_status_leaves_the_devices_own_bad_news_alone() -> None:
-    outcome = outcome_of_result(result(status=0x02, host=0x07, sense=UNIT_ATTENTION), 0)
+    outcome = outcome_of_result(result(status=0x02, host=0x07, sense=UNIT_ATTENTION))
     assert (outcome.status, codes(outcome.sense)) == (0x02, (0x06, 0x2A, 0x03))
 
 
 @pytest.mark.parametrize("driver", [0x02, 0x04, 0x05, 0x06, 0x07])
 def test_driver_fault_is_busy(driver: int) -> None:
-    assert outcome_of_result(result(driver=driver), 0).status == 0x08
+    assert outcome_of_result(result(driver=driver)).status == 0x08
 
 
 @pytest.mark.parametrize("driver", [0x01, 0x08, 0x18])
 def test_harmless_driver_status_leaves_the_devices_answer(driver: int) -> None:
-    outcome = outcome_of_result(result(driver=driver, sense=UNIT_ATTENTION, data=b"ab"), 2)
+    outcome = outcome_of_result(result(driver=driver, sense=UNIT_ATTENTION, data=b"ab"))
     assert (outcome.status, outcome.sense[:18], outcome.data) == (0x00, UNIT_ATTENTION, b"ab")
 
 
 @pytest.mark.parametrize("status", [0x02, 0x04, 0x08, 0x18, 0x28, 0x30, 0x40, 0x7F])
 def test_devices_status_is_passed_on_without_data(status: int) -> None:
-    outcome = outcome_of_result(result(status, data=b"stale"), 5)
+    outcome = outcome_of_result(result(status, data=b"stale"))
     assert (outcome.status, outcome.sense, outcome.data) == (status, NO_SENSE, b"")
 
 
 @pytest.mark.parametrize("sense", [UNIT_ATTENTION, IN_DESCRIPTOR_FORMAT, bytes(range(96))])
 def test_devices_sense_is_passed_on_verbatim(sense: bytes) -> None:
-    outcome = outcome_of_result(result(0x02, driver=0x08, sense=sense), 0)
+    outcome = outcome_of_result(result(0x02, driver=0x08, sense=sense))
     assert outcome.sense == sense.ljust(96, b"\0")
-
-
-@pytest.mark.parametrize(
-    ("resid", "allocation_length", "expected"),
-    [(0, 8, 8), (0, 5, 5), (0, 0, 0), (3, 8, 5), (8, 8, 0), (9, 8, 0), (-1, 8, 8)],
-)
-def test_data_ends_where_device_or_allocation_length_says(resid: int, allocation_length: int, expected: int) -> None:
-    outcome = outcome_of_result(result(resid=resid, data=b"12345678"), allocation_length)
-    assert outcome.data == b"12345678"[:expected]

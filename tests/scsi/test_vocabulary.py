@@ -1,14 +1,13 @@
 """Sense data, names and CDB fields, as the log shows them."""
 
-import ctypes
 import os
 
 import pytest
 
-from prhelper.scsi import sense
+from prhelper.scsi import sense, sg_io
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.sense import Sense
-from prhelper.scsi.sg_io import MOST_DATA, SgIoHdr, read_command, write_command
+from prhelper.scsi.sg_io import MOST_DATA, read_command, write_command
 from prhelper.scsi.status import status_name
 
 from ..support.client import keys, reserve_in, reserve_out
@@ -76,10 +75,8 @@ def test_status_reads_as_the_standard_calls_it(status: int, name: str) -> None:
     assert status_name(status) == name
 
 
-def test_header_has_the_layout_of_the_kernels_on_64_bit() -> None:
-    offsets = {name: getattr(SgIoHdr, name).offset for name in ("dxferp", "cmdp", "sbp", "timeout", "status", "info")}
-    assert offsets == {"dxferp": 16, "cmdp": 24, "sbp": 32, "timeout": 40, "status": 64, "info": 80}
-    assert ctypes.sizeof(SgIoHdr) == 88
+def test_header_has_the_size_of_the_kernels_on_64_bit() -> None:
+    assert sg_io._SG_IO_HDR.size == 88
 
 
 def test_more_data_than_there_is_room_for_never_reaches_the_kernel() -> None:
