@@ -107,6 +107,12 @@ def test_descriptors_that_come_one_with_each_half_of_the_cdb_are_two(decoder: De
         decoder.feed(reserve_in(0)[8:], [a_descriptor()])
 
 
+def test_descriptors_beyond_the_first_are_not_held_until_the_cdb_is_whole(decoder: Decoder) -> None:
+    decoder.feed(NO_FEATURES)
+    with pytest.raises(ProtocolError, match="16 descriptors"):
+        decoder.feed(b"\x5e", [a_descriptor() for _ in range(16)])
+
+
 def test_descriptors_are_wanted_with_a_cdb_only(decoder: Decoder) -> None:
     wanted = [decoder.takes_descriptors]
     decoder.feed(NO_FEATURES)

@@ -4,7 +4,7 @@ Whoever waits on a channel waits in the event loop, the plain thread or the step
 moment. This package knows nothing of the rest of prhelper and can be used on its own.
 """
 
-from .base import Channel, Feature, ReadableBuffer, WritableBuffer
+from .base import Channel, Feature
 from .context import BareCoroutine, Call, current_context, run, stepping
 from .descriptors import OwnedFd
 from .errors import (
@@ -18,6 +18,7 @@ from .errors import (
 from .eventfd import EventFd
 from .home import HomeLoop
 from .socket import SocketChannel, SocketListener
+from .transfer import ReadableBuffer, WritableBuffer
 from .unix_path import UnixListener
 from .waiter import Direction, Waiter, is_ready
 

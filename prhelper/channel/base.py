@@ -4,7 +4,8 @@ Three layers, each in terms of the one below:
 
 1. `readv` and `writev` never wait. "Would block" is a value, None, as in `io.RawIOBase`: it unwinds nobody.
 2. `wait` suspends the coroutine, wherever that runs (`context`), until one direction is worth another try.
-3. `read`, `read_exactly`, `write_all` and their kin do the first until it succeeds, with the second in between.
+3. `read`, `read_exactly`, `write_all` and their kin (`transfer`) do the first until it succeeds, with the second in
+   between.
 
 **Who may do what at once.** One coroutine may read while another, in another loop or thread, writes; no lock is held
 across a wait. A second reader, or writer, is refused with BusyResourceError. `wake_reader`, `quiesce` and `close` may
@@ -21,20 +22,18 @@ A kind of channel implements the methods at the end, and gets the rest from here
 
 import enum
 import io
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Self
 
 from .context import current_context
 from .descriptors import OwnedFd
-from .errors import ClosedResourceError, EndOfStream, IncompleteRead
+from .errors import ClosedResourceError
 from .eventfd import EventFd
 from .home import HomeLoop, HomeWatch, wait_at_home
 from .lifetime import Lifetime
+from .transfer import ReadableBuffer, Transfer, WritableBuffer
 from .waiter import Direction, Waiter, is_ready
-
-ReadableBuffer = bytes | bytearray | memoryview
-WritableBuffer = bytearray | memoryview
 
 
 class Feature(enum.Flag):
@@ -47,7 +46,7 @@ class Feature(enum.Flag):
     SEEKABLE = enum.auto()
 
 
-class Channel(ABC):
+class Channel(Transfer):
     """A channel of any kind. See the module's text for who may do what at once.
 
     Every method raises ClosedResourceError once the channel is closed, BrokenResourceError when the peer is gone, and
@@ -64,7 +63,7 @@ class Channel(ABC):
         self._last_message = True
         self._home: HomeLoop | None = None
 
-    # Without waiting.
+    # Without waiting, and the wait itself.
 
     def readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None = None) -> int | None:
         """Read what is there into `buffers`, in order: how many bytes, 0 at the end, None if it would block.
@@ -89,14 +88,6 @@ class Channel(ABC):
         finally:
             self._lifetime.release()
 
-    def read_now(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
-        """Read at most `size` bytes that are there; b"" at the end, None if it would block. `fds` as for `readv`."""
-        buffer = bytearray(size)
-        count = self.readv([buffer], fds)
-        return None if count is None else bytes(memoryview(buffer)[:count])
-
-    # With waiting.
-
     async def wait(self, direction: Direction, deadline: float | None = None) -> None:
         """Wait until `direction` is worth another try (QEMU: qio_channel_yield).
 
@@ -117,51 +108,6 @@ class Channel(ABC):
             last, self._last_message = self._last_message, False
             return last
         return True
-
-    async def read(self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None) -> bytes:
-        """Read at least one byte and at most `size`; b"" at the end. `fds` as for `readv`."""
-        while (data := self.read_now(size, fds)) is None:
-            await self.wait(Direction.READ, deadline)
-        return data
-
-    async def read_exactly(self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None) -> bytes:
-        """Read `size` bytes. Raises EndOfStream if none comes, IncompleteRead if only some do."""
-        if (data := await self.read_exactly_or_eof(size, fds, deadline)) is None:
-            raise EndOfStream
-        return data
-
-    async def read_exactly_or_eof(
-        self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None
-    ) -> bytes | None:
-        """Read `size` bytes, or None at a clean end (QEMU: readv_all_eof). Raises IncompleteRead in between."""
-        buffer = bytearray(size)
-        rest = memoryview(buffer)
-        while rest:
-            if (count := self.readv([rest], fds)) is None:
-                await self.wait(Direction.READ, deadline)
-            elif count == 0:
-                if len(rest) == size:
-                    return None
-                raise IncompleteRead
-            else:
-                rest = rest[count:]
-        return bytes(buffer)
-
-    async def write_all(
-        self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = (), deadline: float | None = None
-    ) -> None:
-        """Write everything in `buffers`, `fds` along with the first byte."""
-        fds = tuple(fds)
-        rest = [memoryview(buffer).cast("B") for buffer in buffers if len(buffer)]
-        while rest:
-            if (count := self.writev(rest, fds)) is None:
-                await self.wait(Direction.WRITE, deadline)
-                continue
-            fds = ()
-            while rest and count >= len(rest[0]):
-                count -= len(rest.pop(0))
-            if rest:
-                rest[0] = rest[0][count:]
 
     # From any thread.
 

@@ -14,10 +14,11 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .base import Channel, Feature, ReadableBuffer, WritableBuffer
+from .base import Channel, Feature
 from .context import current_context
 from .descriptors import OwnedFd, control_space, pack_rights, unpack_rights
 from .errors import BrokenResourceError, DescriptorsTruncatedError
+from .transfer import ReadableBuffer, WritableBuffer
 from .waiter import Direction
 
 _MOST_FDS = 16

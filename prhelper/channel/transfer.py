@@ -1,0 +1,81 @@
+"""Reading and writing whole pieces: try, and wait for another try, until it is done."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+
+from .descriptors import OwnedFd
+from .errors import EndOfStream, IncompleteRead
+from .waiter import Direction
+
+ReadableBuffer = bytes | bytearray | memoryview
+WritableBuffer = bytearray | memoryview
+
+
+class Transfer(ABC):
+    """What every channel can do because it can try (`readv`, `writev`) and wait (`wait`).
+
+    `deadline` is a time of `time.monotonic`; past it a coroutine gets TimeoutError.
+    """
+
+    @abstractmethod
+    def readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None = None) -> int | None:
+        """Read what is there into `buffers`, in order: how many bytes, 0 at the end, None if it would block."""
+
+    @abstractmethod
+    def writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = ()) -> int | None:
+        """Write from `buffers` what can be written: how many bytes, None if it would block."""
+
+    @abstractmethod
+    async def wait(self, direction: Direction, deadline: float | None = None) -> None:
+        """Wait until `direction` is worth another try."""
+
+    def read_now(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
+        """Read at most `size` bytes that are there; b"" at the end, None if it would block. `fds` as for `readv`."""
+        buffer = bytearray(size)
+        count = self.readv([buffer], fds)
+        return None if count is None else bytes(memoryview(buffer)[:count])
+
+    async def read(self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None) -> bytes:
+        """Read at least one byte and at most `size`; b"" at the end. `fds` as for `readv`."""
+        while (data := self.read_now(size, fds)) is None:
+            await self.wait(Direction.READ, deadline)
+        return data
+
+    async def read_exactly(self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None) -> bytes:
+        """Read `size` bytes. Raises EndOfStream if none comes, IncompleteRead if only some do."""
+        if (data := await self.read_exactly_or_eof(size, fds, deadline)) is None:
+            raise EndOfStream
+        return data
+
+    async def read_exactly_or_eof(
+        self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None
+    ) -> bytes | None:
+        """Read `size` bytes, or None at a clean end (QEMU: readv_all_eof). Raises IncompleteRead in between."""
+        buffer = bytearray(size)
+        rest = memoryview(buffer)
+        while rest:
+            if (count := self.readv([rest], fds)) is None:
+                await self.wait(Direction.READ, deadline)
+            elif count == 0:
+                if len(rest) == size:
+                    return None
+                raise IncompleteRead
+            else:
+                rest = rest[count:]
+        return bytes(buffer)
+
+    async def write_all(
+        self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = (), deadline: float | None = None
+    ) -> None:
+        """Write everything in `buffers`, `fds` along with the first byte."""
+        fds = tuple(fds)
+        rest = [memoryview(buffer).cast("B") for buffer in buffers if len(buffer)]
+        while rest:
+            if (count := self.writev(rest, fds)) is None:
+                await self.wait(Direction.WRITE, deadline)
+                continue
+            fds = ()
+            while rest and count >= len(rest[0]):
+                count -= len(rest.pop(0))
+            if rest:
+                rest[0] = rest[0][count:]
