@@ -39,10 +39,14 @@ class Client:
     def __init__(self, path: Path | str, *, negotiate: bool = True, timeout: float = 20.0) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
-        self.socket.connect(os.fspath(path))
-        if negotiate:
-            assert self.receive(4) == bytes(4)
-            self.socket.sendall(bytes(4))
+        try:
+            self.socket.connect(os.fspath(path))
+            if negotiate:
+                assert self.receive(4) == bytes(4)
+                self.socket.sendall(bytes(4))
+        except BaseException:
+            self.close()
+            raise
 
     def send(self, data: bytes, fds: Sequence[int] = ()) -> None:
         """Send bytes in one message, with descriptors."""
@@ -85,6 +89,10 @@ class Client:
         if data:
             self.send(data)
         return self.reply()
+
+    def stop_sending(self) -> None:
+        """End this side of the connection; the other can still be received from."""
+        self.socket.shutdown(socket.SHUT_WR)
 
     def hung_up(self) -> bool:
         """Wait for the helper's next move: whether it was to hang up."""

@@ -58,6 +58,7 @@ class Helper:
         options: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         stderr: int | IO[bytes] | None = None,
+        cwd: Path | None = None,
     ) -> None:
         self.socket = directory / "helper.sock"
         self.log = directory / "helper.log"
@@ -68,6 +69,7 @@ class Helper:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log if stderr is None else stderr,
+                cwd=cwd,
             )
         try:
             wait_until(self._listening, what=f"{self.socket} to appear")
@@ -99,7 +101,11 @@ class Helper:
 
     def wait_for_rest(self, rest: Rest) -> None:
         """Wait until every client is forgotten; a descriptor too many fails."""
-        wait_until(lambda: self.descriptors() <= rest.descriptors, what=f"{rest.descriptors} descriptors to be left")
+        self.wait_for_descriptors(rest.descriptors)
+
+    def wait_for_descriptors(self, count: int) -> None:
+        """Wait until no more than so many descriptors are open."""
+        wait_until(lambda: self.descriptors() <= count, what=f"{count} descriptors to be left")
 
     def wait_for_idle_threads(self, rest: Rest) -> None:
         """Wait until threads that have nothing to do any more have ended."""
@@ -109,9 +115,11 @@ class Helper:
         """Wait until the log has a text, so many times."""
         wait_until(lambda: self.output().count(text) >= times, what=f"'{text}' in the log")
 
-    def limit_descriptors(self, count: int) -> None:
-        """Let the process open no descriptor beyond so many."""
-        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, count))
+    def limit_descriptors(self, more: int) -> None:
+        """Let the process open so many descriptors more than now, perhaps a few beyond; at least none further up."""
+        highest = max(map(int, os.listdir(f"/proc/{self.pid}/fd")))  # noqa: PTH208
+        limit = highest + 1 + more
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (limit, limit))
 
     def output(self) -> str:
         """What the process has written to the log so far."""
@@ -129,7 +137,7 @@ class Helper:
 
     def _listening(self) -> bool:
         assert self.process.poll() is None, f"the helper ended at once: {self.output()}"
-        return is_listening(self.socket)
+        return self.socket.is_socket() and is_listening(self.socket)
 
     def __enter__(self) -> "Helper":
         return self

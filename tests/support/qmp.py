@@ -10,8 +10,10 @@ def query_pr_managers(socket: Path, qemu: str = "qemu-system-x86_64") -> list[di
     """Start QEMU with a pr-manager-helper on `socket`: what its query-pr-managers says, once it has connected."""
     commands = ["qmp_capabilities", "query-pr-managers", "quit"]
     done = subprocess.run(
-        [qemu, "-machine", "none", "-nodefaults", "-display", "none", "-qmp", "stdio"]
-        + ["-object", f"pr-manager-helper,id=pr0,path={socket}"],
+        [
+            *(qemu, "-machine", "none", "-nodefaults", "-display", "none", "-qmp", "stdio"),
+            *("-object", f"pr-manager-helper,id=pr0,path={socket}"),
+        ],
         input="".join(json.dumps({"execute": command, "id": command}) + "\n" for command in commands),
         capture_output=True,
         text=True,

@@ -1,0 +1,90 @@
+"""-d: the parent waits, and tells by its exit status and on standard error how the start went.
+
+The daemon is nobody's child here; its end is seen through a pidfd, which needs no parent.
+"""
+
+import os
+import select
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ...support.client import Client
+from ...support.helper import run_to_end
+
+
+class Daemon:
+    """A helper that was started with -d."""
+
+    def __init__(self, directory: Path) -> None:
+        self.socket = directory / "helper.sock"
+        self.pidfile = directory / "pid"
+        self.start = run_to_end("-d", "-k", self.socket, "-f", self.pidfile)
+        self.pid = int(self.pidfile.read_text())
+        self._pidfd = os.pidfd_open(self.pid)
+
+    def stop(self) -> None:
+        """Tell it to stop, and wait until it has."""
+        signal.pidfd_send_signal(self._pidfd, signal.SIGTERM)
+        assert select.select([self._pidfd], [], [], 20.0)[0], "the daemon does not stop"
+
+    def close(self) -> None:
+        if not select.select([self._pidfd], [], [], 0)[0]:
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        os.close(self._pidfd)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    daemon = Daemon(tmp_path)
+    yield daemon
+    daemon.close()
+
+
+def test_the_parent_exits_with_0_when_the_daemon_serves(daemon: Daemon) -> None:
+    assert daemon.start.returncode == 0
+    assert "Traceback" not in daemon.start.stderr
+    with Client(daemon.socket):
+        pass
+
+
+def test_the_daemon_has_a_session_of_its_own_no_terminal_and_no_directory(daemon: Daemon) -> None:
+    assert os.getsid(daemon.pid) == daemon.pid
+    assert Path(f"/proc/{daemon.pid}/cwd").readlink() == Path("/")
+    for standard in (0, 1, 2):
+        assert Path(f"/proc/{daemon.pid}/fd/{standard}").readlink() == Path("/dev/null")
+
+
+def test_the_daemon_removes_its_files_at_the_end(daemon: Daemon) -> None:
+    daemon.stop()
+    assert not daemon.socket.exists()
+    assert not daemon.pidfile.exists()
+
+
+def test_a_second_start_on_its_pidfile_fails_in_the_background_and_in_front(daemon: Daemon, tmp_path: Path) -> None:
+    other = tmp_path / "other.sock"
+    for options in (("-d",), ()):
+        done = run_to_end(*options, "-k", other, "-f", daemon.pidfile)
+        assert done.returncode == 1
+        assert f"--pidfile {daemon.pidfile}: process {daemon.pid} is running on it already" in done.stderr
+        assert not other.exists()
+    with Client(daemon.socket):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("-k", "{}/none/h.sock", "-f", "{}/pid"), "--socket {}/none/h.sock: No such file or directory"),
+        (("-k", "{}/h.sock", "-f", "{}/none/pid"), "--pidfile {}/none/pid: No such file or directory"),
+        (("-k", "{}/h.sock", "-f", "{}/pid", "-u", "no-such-user"), "--user no-such-user: there is no such user"),
+    ],
+    ids=["socket", "pidfile", "user"],
+)
+def test_a_start_that_fails_is_told_by_the_parent(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+    done = run_to_end("-d", *(option.replace("{}", str(tmp_path)) for option in options))
+    assert done.returncode == 1
+    assert message.replace("{}", str(tmp_path)) in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,65 @@
+"""Where ours is meant to answer better than the C helper: each difference is a row, and both halves of it are checked.
+
+A row that the C helper no longer fails is a row to remove.
+"""
+
+import os
+
+import pytest
+
+from ..support.client import keys, reserve_in, reserve_out
+from ..support.fake_device import HEALTHY, MOST_DATA, PATTERN, Answer
+from .pair import Pair, Side, opened
+from .test_status_table import CHECK, FROM_HOST_STATUS, GOOD, response
+
+NEXUS_LOSS = (0x0B, 0x29, 0x07)
+INVALID_OPCODE = (0x05, 0x20, 0x00)
+
+UNKNOWN_HOST_STATUSES = (0x06, 0x07, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x0F, 0x14, 0xFF)
+
+DEVICE_SENSE = bytes(range(0x70, 0x70 + 96))
+
+
+def one_command(side: Side) -> bytes:
+    with opened(HEALTHY, os.O_RDWR) as fd:
+        return side.command(fd, reserve_in(0, 64))
+
+
+@pytest.mark.parametrize("host_status", FROM_HOST_STATUS, ids=hex)
+def test_the_sense_of_a_command_that_failed_on_the_way_is_not_mixed_with_the_device_s(
+    pair: Pair, host_status: int
+) -> None:
+    pair.set(Answer(host_status=host_status, status=CHECK, sense=DEVICE_SENSE))
+    status, codes = FROM_HOST_STATUS[host_status]
+    made_here = response(status, codes)
+    kept = 8 + (18 if codes else 0)
+    assert one_command(pair.theirs) == made_here[:kept] + DEVICE_SENSE[kept - 8 :]
+    assert one_command(pair.ours) == made_here
+
+
+@pytest.mark.parametrize("host_status", UNKNOWN_HOST_STATUSES, ids=hex)
+def test_a_host_status_that_has_no_meaning_here_is_no_success(pair: Pair, host_status: int) -> None:
+    pair.set(Answer(host_status=host_status))
+    assert one_command(pair.theirs) == response(GOOD, None, PATTERN[:64])
+    assert one_command(pair.ours) == response(CHECK, NEXUS_LOSS)
+
+
+def test_zeros_follow_the_sense_made_for_a_read_only_descriptor(pair: Pair) -> None:
+    with opened(HEALTHY, os.O_RDONLY) as fd:
+        theirs, ours = pair.commands(fd, reserve_out(0), keys(1, 2))
+    assert theirs[: 8 + 18] == ours[: 8 + 18]
+    assert ours == response(CHECK, INVALID_OPCODE)
+
+
+def test_the_device_gets_a_minute_and_not_a_millisecond(pair: Pair) -> None:
+    for side, milliseconds in ((pair.theirs, 1), (pair.ours, 60_000)):
+        one_command(side)
+        assert side.device.last.timeout == milliseconds
+
+
+@pytest.mark.parametrize("resid", [-1, -MOST_DATA, -(2**31), MOST_DATA + 1, 2**31 - 1])
+def test_an_impossible_resid_never_makes_more_data_than_there_is(pair: Pair, resid: int) -> None:
+    # The C helper would abort: ours alone.
+    pair.ours.device.set(Answer(resid=resid))
+    got = one_command(pair.ours)
+    assert got == response(GOOD, None, PATTERN[:64] if resid < 0 else b"")

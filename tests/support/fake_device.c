@@ -1,0 +1,131 @@
+/* A library to preload under a helper: it answers ioctl(SG_IO) as the test says, whatever the descriptor is of.
+ *
+ *     gcc -O2 -shared -fPIC -o fake_device.so fake_device.c
+ *     FAKE_DEVICE=FILE LD_PRELOAD=fake_device.so qemu-pr-helper ...
+ *
+ * FILE is memory shared with the test (fake_device.py has the same structure): what to answer, and what was sent. A
+ * command to /dev/zero hangs while `held` is 1; `fake_device_release`, called in the test's process, lets it go on.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <scsi/sg.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define MOST_DATA 8192
+#define MOST_SENSE 96
+
+struct fake_device {
+    /* the test's to write */
+    int32_t error; /* errno; 0 for the answer below */
+    int32_t status, host_status, driver_status;
+    int32_t sense_length;
+    int32_t resid;
+    uint32_t held;
+    uint8_t sense[MOST_SENSE];
+    uint8_t data[MOST_DATA];
+    /* the library's to write */
+    uint32_t commands, in_flight;
+    int32_t interface_id, direction, cmd_len, mx_sb_len, iovec_count, dxfer_len, timeout, flags;
+    uint8_t cdb[16];
+    uint8_t sent[MOST_DATA];
+};
+
+const uint32_t fake_device_size = sizeof(struct fake_device);
+
+static struct fake_device *device;
+
+__attribute__((constructor)) static void map(void)
+{
+    const char *path = getenv("FAKE_DEVICE");
+    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return;
+    void *memory = mmap(NULL, sizeof *device, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (memory != MAP_FAILED)
+        device = memory;
+}
+
+static void wait_if_held(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 5))
+        while (__atomic_load_n(&device->held, __ATOMIC_ACQUIRE))
+            syscall(SYS_futex, &device->held, FUTEX_WAIT, 1, NULL, NULL, 0);
+}
+
+void fake_device_release(struct fake_device *shared)
+{
+    __atomic_store_n(&shared->held, 0, __ATOMIC_RELEASE);
+    syscall(SYS_futex, &shared->held, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static void record(const struct sg_io_hdr *hdr)
+{
+    device->interface_id = hdr->interface_id;
+    device->direction = hdr->dxfer_direction;
+    device->cmd_len = hdr->cmd_len;
+    device->mx_sb_len = hdr->mx_sb_len;
+    device->iovec_count = hdr->iovec_count;
+    device->dxfer_len = hdr->dxfer_len;
+    device->timeout = hdr->timeout;
+    device->flags = hdr->flags;
+    memcpy(device->cdb, hdr->cmdp, hdr->cmd_len < 16 ? hdr->cmd_len : 16);
+    if (hdr->dxfer_direction == SG_DXFER_TO_DEV)
+        memcpy(device->sent, hdr->dxferp, hdr->dxfer_len < MOST_DATA ? hdr->dxfer_len : MOST_DATA);
+}
+
+static int answer(struct sg_io_hdr *hdr)
+{
+    if (device->error) {
+        errno = device->error;
+        return -1;
+    }
+    hdr->status = device->status;
+    hdr->host_status = device->host_status;
+    hdr->driver_status = device->driver_status;
+    hdr->resid = device->resid;
+    hdr->sb_len_wr = device->sense_length < hdr->mx_sb_len ? device->sense_length : hdr->mx_sb_len;
+    memcpy(hdr->sbp, device->sense, hdr->sb_len_wr);
+    if (hdr->dxfer_direction == SG_DXFER_FROM_DEV)
+        memcpy(hdr->dxferp, device->data, hdr->dxfer_len < MOST_DATA ? hdr->dxfer_len : MOST_DATA);
+    return 0;
+}
+
+/* libcap-ng's: qemu-pr-helper ends when it may not take up a capability, which fake devices do not ask for. */
+int capng_change_id(int uid, int gid, int flags)
+{
+    (void)uid, (void)gid, (void)flags;
+    return 0;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+    va_list arguments;
+    va_start(arguments, request);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    if (request != SG_IO || !device)
+        return syscall(SYS_ioctl, fd, request, argument);
+
+    __atomic_add_fetch(&device->commands, 1, __ATOMIC_ACQ_REL);
+    __atomic_add_fetch(&device->in_flight, 1, __ATOMIC_ACQ_REL);
+    record(argument);
+    wait_if_held(fd);
+    int result = answer(argument);
+    int saved = errno;
+    __atomic_sub_fetch(&device->in_flight, 1, __ATOMIC_ACQ_REL);
+    errno = saved;
+    return result;
+}

@@ -1,0 +1,157 @@
+"""SG_IO in the hands of a test: a preloaded library (fake_device.c) answers it, over memory shared with the test.
+
+    device = FakeDevice(library, tmp_path)
+    with Helper(tmp_path, env=device.env) as helper:
+        device.set(Answer(status=0x18))
+
+Every descriptor is a SCSI device then. One of /dev/zero is a device that hangs, between `hold` and `release`.
+"""
+
+import ctypes
+import mmap
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from .programs import require_program
+
+MOST_DATA = 8192
+MOST_SENSE = 96
+
+PATTERN = bytes((7 * i + i // 256 + 1) % 256 for i in range(MOST_DATA))
+"""What a device sends that is not told otherwise: no two places alike enough to be mixed up."""
+
+HEALTHY = "/dev/null"
+HANGING = "/dev/zero"
+
+SG_DXFER_NONE, SG_DXFER_TO_DEV, SG_DXFER_FROM_DEV = -1, -2, -3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What SG_IO says. `error` is an errno; then the rest does not matter."""
+
+    error: int = 0
+    status: int = 0
+    host_status: int = 0
+    driver_status: int = 0
+    sense: bytes = b""
+    resid: int = 0
+
+
+class _Shared(ctypes.Structure):
+    """struct fake_device."""
+
+    _fields_ = (
+        ("error", ctypes.c_int32),
+        ("status", ctypes.c_int32),
+        ("host_status", ctypes.c_int32),
+        ("driver_status", ctypes.c_int32),
+        ("sense_length", ctypes.c_int32),
+        ("resid", ctypes.c_int32),
+        ("held", ctypes.c_uint32),
+        ("sense", ctypes.c_uint8 * MOST_SENSE),
+        ("data", ctypes.c_uint8 * MOST_DATA),
+        ("commands", ctypes.c_uint32),
+        ("in_flight", ctypes.c_uint32),
+        ("interface_id", ctypes.c_int32),
+        ("direction", ctypes.c_int32),
+        ("cmd_len", ctypes.c_int32),
+        ("mx_sb_len", ctypes.c_int32),
+        ("iovec_count", ctypes.c_int32),
+        ("dxfer_len", ctypes.c_int32),
+        ("timeout", ctypes.c_int32),
+        ("flags", ctypes.c_int32),
+        ("cdb", ctypes.c_uint8 * 16),
+        ("sent", ctypes.c_uint8 * MOST_DATA),
+    )
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The fields of struct sg_io_hdr in the last command, its CDB and, of OUT, its parameter list."""
+
+    interface_id: int
+    direction: int
+    cmd_len: int
+    mx_sb_len: int
+    iovec_count: int
+    dxfer_len: int
+    timeout: int
+    flags: int
+    cdb: bytes
+    parameter_list: bytes
+
+
+def build(directory: Path) -> Path:
+    """Compile the library."""
+    library = directory / "fake_device.so"
+    source = Path(__file__).with_suffix(".c")
+    compiler = require_program("gcc", "gcc libc6-dev")
+    command = [compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library), str(source)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, f"the library does not compile:\n{result.stderr}"
+    return library
+
+
+class FakeDevice:
+    """The devices of one helper process, which must be started with `env`."""
+
+    def __init__(self, library: Path, directory: Path) -> None:
+        file = directory / "fake_device"
+        file.write_bytes(bytes(ctypes.sizeof(_Shared)))
+        with file.open("r+b") as opened:
+            self._shared = _Shared.from_buffer(mmap.mmap(opened.fileno(), 0))
+        self._library = ctypes.CDLL(str(library))
+        assert ctypes.c_uint32.in_dll(self._library, "fake_device_size").value == ctypes.sizeof(_Shared)
+        self.env = {"LD_PRELOAD": str(library), "FAKE_DEVICE": str(file)}
+        self.set(Answer())
+
+    def set(self, answer: Answer, data: bytes = PATTERN) -> None:
+        """What commands are answered from now on."""
+        shared = self._shared
+        shared.error = answer.error
+        shared.status, shared.host_status, shared.driver_status = (
+            answer.status,
+            answer.host_status,
+            answer.driver_status,
+        )
+        shared.sense_length = len(answer.sense)
+        shared.sense[: len(answer.sense)] = answer.sense
+        shared.resid = answer.resid
+        shared.data[: len(data)] = data
+
+    def hold(self) -> None:
+        """Let commands to the hanging device hang, those to come included."""
+        self._shared.held = 1
+
+    def release(self) -> None:
+        """Let every hanging command go on, and no other hang."""
+        self._library.fake_device_release(ctypes.byref(self._shared))
+
+    @property
+    def commands(self) -> int:
+        """How many commands have been sent in all."""
+        return int(self._shared.commands)
+
+    @property
+    def in_flight(self) -> int:
+        """How many commands have not been answered yet."""
+        return int(self._shared.in_flight)
+
+    @property
+    def last(self) -> Sent:
+        """The command that was sent last."""
+        shared = self._shared
+        return Sent(
+            shared.interface_id,
+            shared.direction,
+            shared.cmd_len,
+            shared.mx_sb_len,
+            shared.iovec_count,
+            shared.dxfer_len,
+            shared.timeout,
+            shared.flags,
+            bytes(shared.cdb),
+            bytes(shared.sent[: shared.dxfer_len]) if shared.direction == SG_DXFER_TO_DEV else b"",
+        )

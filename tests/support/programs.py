@@ -1,0 +1,32 @@
+"""What a test needs from the machine: the one rule for what happens where it is missing.
+
+On a developer's machine the test is skipped, and says which package would let it run. On a CI machine (environment
+CI=true) it fails, so that a suite cannot quietly shrink.
+"""
+
+import importlib.util
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+_ALSO = "/usr/sbin:/sbin:/usr/bin:/usr/lib/qemu"
+
+
+def require_program(name: str, package: str) -> str:
+    """The path of a program, of Debian's package `package`."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_ALSO}")
+    return found or _missing(f"needs {name}: apt-get install --no-install-recommends {package}")
+
+
+def require_module(name: str, remedy: str) -> None:
+    """A Python module that the package can do without."""
+    if importlib.util.find_spec(name) is None:
+        _missing(f"needs the module {name}: {remedy}")
+
+
+def _missing(text: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(text)
+    pytest.skip(text)
