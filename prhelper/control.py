@@ -73,13 +73,15 @@ async def _ping_watchdog(threads: IOThreads) -> None:
     interval = watchdog_interval()
     if interval is None:
         return
+    pause = interval / 2
     while True:
-        alive = threads.alive()
-        if alive:
+        await anyio.sleep(pause)
+        if threads.alive():
             notify("WATCHDOG=1")
+            pause = interval / 2
         else:
             _log.error("the I/O threads have not moved; the watchdog of systemd will end this process unless they do")
-        await anyio.sleep(interval / 2 if alive else interval / 8)
+            pause = interval / 8
 
 
 async def _report_status(server: Server) -> None:

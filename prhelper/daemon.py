@@ -100,9 +100,10 @@ def _run(options: Options) -> int:
         # Finally, leave nothing behind that we made.
         for command in stuck:
             _log.error("abandoned, for its device did not answer: %s", command)
-        if not threads.stop(_LAST_WAIT) or stuck:
+        ended = threads.stop(_LAST_WAIT)
+        made.close()
+        if stuck or not ended or any(log.stuck for log in logs):
             # A thread sleeps in the kernel, where nothing can end it: leave without waiting for it any more.
-            made.close()
             os._exit(0)
         server.close()
     return 0

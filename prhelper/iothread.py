@@ -71,7 +71,7 @@ class IOThreads:
         self._beat()
 
     def stop(self, timeout: float) -> bool:
-        """End the threads, waiting `timeout` seconds at most: whether all of them did end."""
+        """End the threads once nobody is ready, waiting `timeout` seconds at most: whether all of them did end."""
         self._stopped = True
         self._resting.kick()
         self._guard.stop()
@@ -124,7 +124,7 @@ class IOThreads:
     def _lead(self, term: Term) -> None:
         self._term = term  # not before this thread is there: until then the old leader may still lead
         with stepping():
-            while self._term is term and not self._stopped:
+            while self._term is term and (self._ready or not self._stopped):
                 try:
                     strand = self._ready.popleft()
                 except IndexError:

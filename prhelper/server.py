@@ -126,10 +126,10 @@ class Server:
     def _goodbye(self, client: ClientObserver, error: BaseException | None) -> None:
         """In an I/O thread: a session is over."""
         with self._lock:
+            self._limits.leave(client.peer.pid)  # first: a client that sees the hang-up may be back at once
             channel = self._clients[client]
         channel.close()
         with self._lock:
-            self._limits.leave(client.peer.pid)
             del self._clients[client]
         _log_end(client, error)
         self._left.set()

@@ -2,12 +2,19 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import socket
 import stat
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from .socket import SocketListener
+
+_LONGEST_LOCK = 2.0
+_LOCK_PAUSE = 0.01
+"""Seconds: flock(2) has no time limit of its own."""
 
 
 class UnixListener(SocketListener):
@@ -22,6 +29,10 @@ class UnixListener(SocketListener):
     """
 
     def __init__(self, path: Path, mode: int = 0o600, backlog: int = 128) -> None:
+        with _alone_in(path.parent):
+            self._take(path, mode, backlog)
+
+    def _take(self, path: Path, mode: int, backlog: int) -> None:
         _remove_if_stale(path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -51,6 +62,26 @@ class UnixListener(SocketListener):
         with contextlib.suppress(OSError):
             self.remove_file()
         super()._dispose()
+
+
+@contextlib.contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Hold a lock on the directory, so that of several who start at once one finds what another has just made.
+
+    Whoever cannot read the directory, or waits for too long, goes on without: a lock is no reason not to start.
+    """
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):
+            fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            held.callback(os.close, fd)
+            deadline = time.monotonic() + _LONGEST_LOCK
+            while time.monotonic() < deadline:
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    time.sleep(_LOCK_PAUSE)
+        yield
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

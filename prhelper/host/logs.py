@@ -67,6 +67,11 @@ class LogHandler(logging.Handler):
             self._queue.put(None)
             thread.join(timeout)
 
+    @property
+    def stuck(self) -> bool:
+        """Whether the thread is still writing, after `stop`."""
+        return self._thread is not None and self._thread.is_alive()
+
     def _run(self) -> None:
         while True:
             due = self._repeats.next_due()

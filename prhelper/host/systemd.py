@@ -30,8 +30,8 @@ def adopt_listening_socket() -> socket.socket | None:
     if count > 1:
         raise ActivationError(f"systemd passed {count} sockets; prhelper serves one: one ListenStream= in its .socket")
     fd = fds[0]
-    os.set_inheritable(fd, False)
     try:
+        os.set_inheritable(fd, False)
         sock = socket.socket(fileno=fd)
     except OSError as error:
         raise ActivationError("what systemd passed is no socket: use ListenStream= in the .socket unit") from error

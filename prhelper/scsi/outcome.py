@@ -70,11 +70,11 @@ def outcome_of_result(result: SgIoResult) -> Outcome:
 
     Data goes along only with GOOD.
     """
+    sense_data = result.sense.ljust(SENSE_SIZE, b"\0") if result.sense else NO_SENSE
     if result.host_status != HostStatus.OK:
         if (known := _FROM_HOST_STATUS.get(result.host_status)) is not None:
-            return known
+            return known if known.sense != NO_SENSE else known._replace(sense=sense_data)
         if result.status == Status.GOOD:
             return _ANY_OTHER_HOST_STATUS
     status = Status.BUSY if result.driver_status & _DRIVER_FAULT else result.status
-    sense_data = result.sense.ljust(SENSE_SIZE, b"\0") if result.sense else NO_SENSE
     return Outcome(status, sense_data, result.data if status == Status.GOOD else b"")

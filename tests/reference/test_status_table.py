@@ -57,6 +57,8 @@ PASSED_ON = {
     "CHECK CONDITION, fixed sense": (Answer(status=CHECK, sense=FIXED_SENSE), CHECK),
     "CHECK CONDITION, fixed sense, driver says so": (Answer(status=CHECK, driver_status=8, sense=FIXED_SENSE), CHECK),
     "CHECK CONDITION, descriptor sense": (Answer(status=CHECK, sense=DESCRIPTOR_SENSE), CHECK),
+    "BUS_BUSY, and sense": (Answer(host_status=0x02, status=CHECK, sense=FIXED_SENSE), BUSY),
+    "NEXUS_FAILURE, and sense": (Answer(host_status=0x11, status=CONFLICT, sense=FIXED_SENSE), CONFLICT),
     "CHECK CONDITION, longest sense": (Answer(status=CHECK, sense=LONGEST_SENSE), CHECK),
     "CHECK CONDITION, no sense": (Answer(status=CHECK), CHECK),
     **{
