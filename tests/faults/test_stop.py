@@ -1,5 +1,6 @@
 """Told to stop, the helper finishes what it has begun, and takes its files away; or gives up when its time is over."""
 
+import select
 import signal
 from pathlib import Path
 
@@ -109,6 +110,19 @@ def test_being_told_twice_changes_nothing(start: Start) -> None:
                 bench.helper.process.send_signal(number)
         assert client.reply().status == GOOD
     assert bench.helper.process.wait(20) == 0
+
+
+def test_being_told_until_the_very_end_changes_nothing(start: Start, tmp_path: Path) -> None:
+    pidfile = tmp_path / "pid"
+    bench = start("--stop-timeout", "0.2", "--pidfile", str(pidfile))
+    with bench.connect() as client, bench.devices_hang():
+        send(client, OUT, bench.hanging)
+        bench.wait_for_hanging(1)
+        while bench.helper.process.poll() is None:
+            tell(bench)
+            select.select([], [], [], 0.002)
+    assert bench.helper.process.returncode == 0
+    assert not pidfile.exists()
 
 
 def test_commands_that_are_stuck_are_named_and_given_up_after_a_while(start: Start, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """What the helper tells the service manager: READY=1, STATUS=, STOPPING=1; and that it is alive, if that is asked."""
 
+import contextlib
 import os
 import signal
+import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,6 +107,28 @@ def test_without_a_watchdog_nothing_is_told_of_it(
         helper.process.send_signal(signal.SIGTERM)
         messages += manager.wait_for("STOPPING=1")
     assert not any("WATCHDOG" in message for message in messages)
+
+
+def test_a_service_manager_that_does_not_read_keeps_nobody_waiting(
+    fake_device_library: Path, tmp_path: Path, command: Sequence[str]
+) -> None:
+    device = FakeDevice(fake_device_library, tmp_path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stuffer:
+            stuffer.setblocking(False)
+            stuffer.connect(str(tmp_path / "notify"))
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    stuffer.send(b"x")
+        env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), **WATCHDOG, **device.env}
+        null = os.open(HEALTHY, os.O_RDWR)
+        with Helper(tmp_path, command, env=env) as helper:
+            for _ in range(3):
+                with Client(helper.socket) as client:
+                    assert client.command(null, reserve_in(0)).status == 0
+            assert helper.stop() == 0
+        os.close(null)
 
 
 @pytest.mark.parametrize("address", ["{}/nobody", "@prhelper-test-nobody", "nonsense"])

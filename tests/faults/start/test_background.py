@@ -6,13 +6,14 @@ The daemon is nobody's child here; its end is seen through a pidfd, which needs 
 import os
 import select
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ...support.client import Client
-from ...support.helper import run_to_end
+from ...support.helper import OURS, run_to_end, wait_until
 
 
 class Daemon:
@@ -55,6 +56,22 @@ def test_the_daemon_has_a_session_of_its_own_no_terminal_and_no_directory(daemon
     assert Path(f"/proc/{daemon.pid}/cwd").readlink() == Path("/")
     for standard in (0, 1, 2):
         assert Path(f"/proc/{daemon.pid}/fd/{standard}").readlink() == Path("/dev/null")
+
+
+def test_a_parent_that_is_ended_takes_nothing_along(tmp_path: Path) -> None:
+    path, pidfile = tmp_path / "helper.sock", tmp_path / "pid"
+    parent = subprocess.Popen([*OURS, "-d", "-k", str(path), "-f", str(pidfile)])
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    wait_until(lambda: parent.poll() is not None or children.read_text(), what="the daemon to be forked")
+    parent.terminate()
+    parent.wait(20)
+    wait_until(pidfile.exists, what="the pidfile")
+    daemon = os.pidfd_open(int(pidfile.read_text()))
+    with Client(path):
+        pass
+    signal.pidfd_send_signal(daemon, signal.SIGTERM)
+    assert select.select([daemon], [], [], 20.0)[0], "the daemon does not stop"
+    os.close(daemon)
 
 
 def test_the_daemon_removes_its_files_at_the_end(daemon: Daemon) -> None:

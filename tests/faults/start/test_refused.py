@@ -29,6 +29,7 @@ REFUSED = {
     "unknown log": (("--log", "paper"), "argument --log: invalid choice: 'paper'"),
     "unknown option": (("--colour",), "unrecognized arguments: --colour"),
     "a stray word": (("helper.sock",), "unrecognized arguments: helper.sock"),
+    "standard error in the background": (("-d", "-k", "{}/h.sock", "--log=stderr"), "a daemon has no standard error"),
     "trace key": (("-T", "colour=red"), "--trace: 'colour=' is none of"),
     "trace events file": (("-T", "events={}/none"), "--trace: events={}/none: No such file"),
 }
