@@ -3,9 +3,13 @@
 The kernel gives a closed number to the next file that is opened, so a descriptor must outlive every call and every
 registration that names it. Whoever uses it *holds* it: for one call, or for a whole wait. Closing marks the lifetime as
 over and wakes those who wait; the descriptor is disposed of by the last to let go.
+
+There is no lock: several holds are taken for each message. Instead each side writes before it reads. A hold is counted
+and then asks whether the channel is closed; `close` says so and then asks whether there are holds. What both may find
+to do, to dispose, is done by whoever takes it out of a list of one. Appending to, and taking from, a list or dict is one
+step for other threads.
 """
 
-import threading
 from collections.abc import Callable
 
 from .errors import BusyResourceError, ClosedResourceError
@@ -20,57 +24,51 @@ class Lifetime:
 
     def __init__(self, dispose: Callable[[], None]) -> None:
         self.closed = False
-        self._dispose = dispose
-        self._lock = threading.Lock()
-        self._holds = 0
+        self._dispose = [dispose]
+        self._holds: list[None] = []
         self._waiters: dict[Direction, Waiter] = {}
 
     def hold(self) -> None:
         """Keep the descriptors open until `release`. Raises ClosedResourceError after `close`."""
-        with self._lock:
-            if self.closed:
-                raise ClosedResourceError
-            self._holds += 1
+        self._holds.append(None)
+        if self.closed:
+            self.release()
+            raise ClosedResourceError
 
     def release(self) -> None:
         """Let go again."""
-        with self._lock:
-            self._holds -= 1
-            last = self.closed and not self._holds
-        if last:
-            self._dispose()
+        self._holds.pop()
+        if self.closed:
+            self._dispose_if_unused()
 
     def begin_wait(self, direction: Direction, waiter: Waiter) -> None:
         """Note, under a hold, who waits in `direction`. Raises BusyResourceError if somebody does already."""
-        with self._lock:
-            if direction in self._waiters:
-                raise BusyResourceError(f"waiting to {direction.value} on")
-            self._waiters[direction] = waiter
-            closed = self.closed
-        if closed:
+        if self._waiters.setdefault(direction, waiter) is not waiter:
+            raise BusyResourceError(f"waiting to {direction.value} on")
+        if self.closed:
             waiter.wake()
 
     def end_wait(self, direction: Direction) -> None:
         """Forget who waits in `direction`."""
-        with self._lock:
-            del self._waiters[direction]
+        del self._waiters[direction]
 
     def wake(self, direction: Direction) -> None:
         """End the wait in `direction`, if there is one."""
-        with self._lock:
-            waiter = self._waiters.get(direction)
-        if waiter is not None:
+        if (waiter := self._waiters.get(direction)) is not None:
             waiter.wake()
 
     def close(self) -> None:
         """End the lifetime. Harmless when that was done before."""
-        with self._lock:
-            if self.closed:
-                return
-            self.closed = True
-            waiters = list(self._waiters.values())
-            unused = not self._holds
-        for waiter in waiters:
-            waiter.wake()
-        if unused:
-            self._dispose()
+        self.closed = True
+        for direction in Direction:
+            self.wake(direction)
+        self._dispose_if_unused()
+
+    def _dispose_if_unused(self) -> None:
+        if self._holds:
+            return
+        try:
+            dispose = self._dispose.pop()
+        except IndexError:
+            return
+        dispose()

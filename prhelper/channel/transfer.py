@@ -69,13 +69,19 @@ class Transfer(ABC):
     ) -> None:
         """Write everything in `buffers`, `fds` along with the first byte."""
         fds = tuple(fds)
-        rest = [memoryview(buffer).cast("B") for buffer in buffers if len(buffer)]
+        rest = [buffer for buffer in buffers if len(buffer)]
         while rest:
             if (count := self.writev(rest, fds)) is None:
                 await self.wait(Direction.WRITE, deadline)
-                continue
-            fds = ()
-            while rest and count >= len(rest[0]):
-                count -= len(rest.pop(0))
-            if rest:
-                rest[0] = rest[0][count:]
+            else:
+                fds = ()
+                rest = _without_first(count, rest)
+
+
+def _without_first(count: int, buffers: list[ReadableBuffer]) -> list[ReadableBuffer]:
+    for number, buffer in enumerate(buffers):
+        size = memoryview(buffer).nbytes
+        if count < size:
+            return [memoryview(buffer).cast("B")[count:], *buffers[number + 1 :]]
+        count -= size
+    return []

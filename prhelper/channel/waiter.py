@@ -2,7 +2,6 @@
 
 import enum
 import select
-import threading
 import time
 from collections.abc import Callable
 
@@ -27,14 +26,13 @@ class Waiter:
     deadline: a time of `time.monotonic`, or None to wait for ever.
     """
 
-    __slots__ = ("_lock", "_waker", "deadline", "direction", "fd", "woken")
+    __slots__ = ("_waker", "deadline", "direction", "fd", "woken")
 
     def __init__(self, fd: int, direction: Direction, deadline: float | None) -> None:
         self.fd = fd
         self.direction = direction
         self.deadline = deadline
         self.woken = False
-        self._lock = threading.Lock()
         self._waker: Callable[[], object] | None = None
 
     def remaining(self) -> float | None:
@@ -42,26 +40,24 @@ class Waiter:
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
     def arm(self, waker: Callable[[], object]) -> None:
-        """Let `wake` call `waker` from now on; a wake that came earlier calls it at once."""
-        with self._lock:
-            self._waker = waker
-            late = self.woken
-        if late:
+        """Let `wake` call `waker` from now on; a wake that came earlier calls it at once.
+
+        The two meet without a lock, each writing before it reads, so a waker may be called twice, or late.
+        """
+        self._waker = waker
+        if self.woken:
             waker()
 
     def disarm(self) -> None:
         """The wait is over: a later wake does nothing."""
-        with self._lock:
-            self._waker = None
+        self._waker = None
 
     def wake(self) -> None:
-        """End the wait from any thread, once; harmless when it is over."""
-        with self._lock:
-            if self.woken:
-                return
-            self.woken = True
-            waker = self._waker
-        if waker is not None:
+        """End the wait, from any thread; harmless when it is over."""
+        if self.woken:
+            return
+        self.woken = True
+        if (waker := self._waker) is not None:
             waker()
 
 

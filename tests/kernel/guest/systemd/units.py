@@ -9,12 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import prhelper
+
 from ..helper import let_everybody_run_it
 
 SOURCE = Path("packaging")
 INSTALLED = Path("/run/systemd/system")
 LOG = Path("/run/prhelper.log")
 HOMES = ("/root", "/home", "/run/user")
+PRIVATE = ("/tmp", "/var/tmp")
 
 SOCKET, SERVICE = "prhelper.socket", "prhelper.service"
 
@@ -50,11 +53,12 @@ def command() -> str:
 
 
 def way_to_the_interpreter() -> list[str]:
-    """A Python that lives in a home directory must be let through ProtectHome=."""
+    """A Python, or a checkout, in a home directory or in /tmp must be let through ProtectHome= and PrivateTmp=."""
     let_everybody_run_it()
-    if not sys.base_prefix.startswith(HOMES) and not sys.prefix.startswith(HOMES):
-        return []
-    return ["ProtectHome=tmpfs", f"BindReadOnlyPaths={sys.base_prefix} {sys.prefix}"]
+    places = {sys.base_prefix, sys.prefix, str(Path(prhelper.__file__).parents[1])}
+    lines = ["ProtectHome=tmpfs"] if any(place.startswith(HOMES) for place in places) else []
+    hidden = [place for place in places if place.startswith((*HOMES, *PRIVATE))]
+    return [*lines, *(f"BindReadOnlyPaths={place}" for place in sorted(hidden))]
 
 
 def systemctl(*arguments: str) -> str:
