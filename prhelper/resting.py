@@ -43,7 +43,8 @@ class RestingSet:
         self._lock = threading.Lock()
         self._resting: dict[int, Strand] = {}
         self._deadlines: dict[Strand, float] = {}
-        self._awake_at = -math.inf
+        self._awake_at = math.inf
+        """When whoever waits on the set looks up by itself; infinity also where that is not known."""
 
     def rest(self, strand: Strand, waiter: Waiter) -> None:
         """Put a strand to rest until its waiter's descriptor is ready, or its deadline is over.
@@ -63,7 +64,7 @@ class RestingSet:
             if waiter.deadline is not None:
                 self._deadlines[strand] = waiter.deadline
                 if waiter.deadline < self._awake_at:
-                    self._kick.set()
+                    self.kick()
 
     def take(self, strand: Strand, waiter: Waiter) -> bool:
         """Take a strand out if it still rests in this very wait: whether it was there, and is the caller's now."""
@@ -90,7 +91,7 @@ class RestingSet:
             timeout = self._awake_at - time.monotonic()
         events = self._epoll.poll(None if timeout == math.inf else max(0.0, timeout))
         with self._lock:
-            self._awake_at = -math.inf
+            self._awake_at = math.inf
             ready = [strand for fd, _ in events if (strand := self._take_ready(fd)) is not None]
             return ready + self._take_late() if self._deadlines else ready
 
