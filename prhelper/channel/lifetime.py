@@ -6,8 +6,8 @@ over and wakes those who wait; the descriptor is disposed of by the last to let 
 
 There is no lock: several holds are taken for each message. Instead each side writes before it reads. A hold is counted
 and then asks whether the channel is closed; `close` says so and then asks whether there are holds. What both may find
-to do, to dispose, is done by whoever takes it out of a list of one. Appending to, and taking from, a list or dict is one
-step for other threads.
+to do, to dispose, is done by whoever takes it out of a list of one. Appending to, and taking from, a list or dict is
+one step for other threads.
 """
 
 from collections.abc import Callable
