@@ -28,7 +28,7 @@ _STATUS_REFRESH = 30.0
 async def control(
     listener: SocketListener, server: Server, threads: IOThreads, stop_timeout: float, background: Background | None
 ) -> list[str]:
-    """Serve until SIGTERM, SIGINT or SIGHUP, then let what is in flight end: the commands that did not in time.
+    """Serve until SIGTERM, SIGINT or SIGHUP, then let what is in flight end: what did not in time, in words.
 
     Those signals are expected to be blocked, and are blocked again on return: to be told twice changes nothing.
     """

@@ -98,8 +98,8 @@ def _run(options: Options) -> int:
         stuck = anyio.run(control, listener, server, threads, options.stop_timeout, background)
 
         # Finally, leave nothing behind that we made.
-        for command in stuck:
-            _log.error("abandoned, for its device did not answer: %s", command)
+        for one in stuck:
+            _log.error("abandoned, for it did not end within --stop-timeout: %s", one)
         ended = threads.stop(_LAST_WAIT)
         made.close()
         if stuck or not ended or any(log.stuck for log in logs):

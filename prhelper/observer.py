@@ -46,9 +46,6 @@ class ClientObserver:
         self._in_flight: tuple[Command, float] | None = None
         self._device: DeviceId | None = None
 
-    def __str__(self) -> str:
-        return f"client {self.number}, {self.peer}"
-
     def in_flight(self) -> str | None:
         """The command that is being carried out now, and for how long; None if there is none."""
         if (now := self._in_flight) is None:

@@ -79,7 +79,7 @@ class Server:
         return f"{clients} client{'' if clients == 1 else 's'}, {self.counters.commands} commands done"
 
     async def drain(self, listener: SocketListener, timeout: float) -> list[str]:
-        """Let every session end after what it has begun, for `timeout` seconds: the commands that still have not.
+        """Let every session end after what it has begun, for `timeout` seconds: what still has not, in words.
 
         Nobody is accepted any more; whoever waits for that is turned away.
         """
@@ -92,7 +92,7 @@ class Server:
             while self._clients:
                 await self._left_once()
         with self._lock:
-            return [client.in_flight() or f"{client.peer}: a reply" for client in self._clients]
+            return [client.in_flight() or f"{client.peer}: half a request or reply" for client in self._clients]
 
     def _welcome(self, channel: SocketChannel) -> None:
         try:

@@ -94,22 +94,6 @@ class SocketChannel(Channel):
             _take_descriptors(ancillary, flags, fds)
         return count
 
-    def read_now(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
-        """Read at most `size` bytes that are there: as in every channel, but straight into the bytes object."""
-        self._lifetime.hold()
-        try:
-            data, ancillary, flags, _ = self._socket.recvmsg(size, 0 if fds is None else _ROOM, _RECV_FLAGS)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise BrokenResourceError from error
-        finally:
-            self._lifetime.release()
-        # Where not one descriptor may be open any more, none arrives: nothing but the flag tells.
-        if fds is not None and (ancillary or flags & _TRUNCATED):
-            _take_descriptors(ancillary, flags, fds)
-        return data
-
     def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
         try:
             return self._socket.sendmsg(buffers[:_MOST_BUFFERS], pack_rights(fds), _SEND_FLAGS)
@@ -155,22 +139,6 @@ class SocketListener(Channel):
 
     def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:  # noqa: ARG002
         raise io.UnsupportedOperation("a listening socket carries no data: accept a connection and read from that")
-
-    def read_now(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
-        """Read at most `size` bytes that are there: as in every channel, but straight into the bytes object."""
-        self._lifetime.hold()
-        try:
-            data, ancillary, flags, _ = self._socket.recvmsg(size, 0 if fds is None else _ROOM, _RECV_FLAGS)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise BrokenResourceError from error
-        finally:
-            self._lifetime.release()
-        # Where not one descriptor may be open any more, none arrives: nothing but the flag tells.
-        if fds is not None and (ancillary or flags & _TRUNCATED):
-            _take_descriptors(ancillary, flags, fds)
-        return data
 
     def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:  # noqa: ARG002
         raise io.UnsupportedOperation("a listening socket carries no data: accept a connection and write to that")
