@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: venv demo test test-fast check clean system-packages
+.PHONY: venv demo test test-fast check bench bench-quick clean system-packages
 
 venv: $(VENV)/installed
 
@@ -32,6 +32,14 @@ check: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# prhelper beside the C helper: tables, and .cache/bench/results.{json,svg}. Needs gcc and qemu-system-common.
+bench: venv
+	@$(BIN)/python -m tests.bench
+
+# Only proves that the benchmark runs; its figures mean nothing.
+bench-quick: venv
+	@$(BIN)/python -m tests.bench --quick
 
 clean:
 	rm -rf $(VENV) .cache build dist .mypy_cache .pytest_cache .ruff_cache
