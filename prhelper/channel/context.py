@@ -61,7 +61,10 @@ class _Bare:
     """In the hands of a stepper."""
 
     async def wait(self, waiter: Waiter) -> None:
-        await _yield_to_stepper(waiter)
+        try:
+            await _yield_to_stepper(waiter)
+        finally:
+            waiter.disarm()  # the waker knows the waiter: together they would wait for the garbage collector
 
     async def call(self, key: Hashable, function: Callable[[], T]) -> T:
         result: T = await _yield_to_stepper(Call(key, function))
