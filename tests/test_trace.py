@@ -2,12 +2,14 @@
 
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from prhelper import trace
+from prhelper.device.identity import DeviceId
 from prhelper.host.logs import set_up_traces
 from prhelper.trace import TraceError, enable
 
@@ -45,11 +47,15 @@ def test_events_go_to_the_file_that_was_named(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(trace, "output", None)
     logger = logging.getLogger("prhelper.trace")
     before = logger.handlers[:], logger.level, logger.propagate
-    enable(f"prh_client_connect,file={tmp_path}/trace")
+    enable(f"prh_client_connect,prh_sg_io_error,file={tmp_path}/trace")
     set_up_traces(trace.output)
     trace.client_connect(7, "pid 1")
+    trace.sg_io_error(DeviceId(stat.S_IFREG, 0), "no ioctl", 0.5)
     trace.client_end(7, "not enabled")
     logger.handlers[:], logger.level, logger.propagate = before
     assert trace.output is not None
     os.close(trace.output)
-    assert (tmp_path / "trace").read_text().endswith(" prhelper: prh_client_connect client 7 pid 1\n")
+    assert [line.partition(" prhelper: ")[2] for line in (tmp_path / "trace").read_text().splitlines()] == [
+        "prh_client_connect client 7 pid 1",
+        "prh_sg_io_error no device but a regular file no ioctl in 0.500000 s",
+    ]
