@@ -74,15 +74,15 @@ class ClientObserver:
         if execution.trouble is not None:
             self._log_trouble(execution)
         if execution.command.is_out:
-            self._log(logging.INFO, execution, (("out", self.peer.pid), _OUT_LINES))
+            self._log_command(logging.INFO, execution, (("out", self.peer.pid), _OUT_LINES))
         else:
-            self._log(logging.DEBUG, execution, None)
+            self._log_command(logging.DEBUG, execution, None)
         if _log.isEnabledFor(BYTES):
             command = execution.command
             _log.log(BYTES, "cdb %s, parameter list %s", command.cdb.hex(" "), command.parameter_list.hex(" ") or "-")
             _log.log(BYTES, "sense %s, data %s", outcome.sense.hex(" "), outcome.data.hex(" ") or "-")
 
-    def _log(self, level: int, execution: Execution, repeat: tuple[tuple[str, int], int] | None) -> None:
+    def _log_command(self, level: int, execution: Execution, repeat: tuple[tuple[str, int], int] | None) -> None:
         if not _log.isEnabledFor(level):
             return
         fields = {

@@ -24,7 +24,7 @@ import anyio
 import anyio.to_thread
 
 from .eventfd import EventFd
-from .loops import loop_runner, loop_runs_here
+from .loops import loop_runner, loop_runs_here, wait_ready
 from .waiter import Direction, Waiter
 
 T = TypeVar("T")
@@ -97,10 +97,7 @@ class _Loop:
 
             waiter.arm(wake)
             try:
-                if waiter.direction is Direction.READ:
-                    await anyio.wait_readable(waiter.fd)
-                else:
-                    await anyio.wait_writable(waiter.fd)
+                await wait_ready(waiter.fd, waiter.direction)
             finally:
                 waiter.disarm()
                 over = True

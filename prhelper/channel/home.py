@@ -25,7 +25,7 @@ import anyio
 
 from .context import current_context
 from .eventfd import EventFd
-from .loops import loop_runner
+from .loops import loop_runner, wait_ready
 from .waiter import Direction, Waiter
 
 
@@ -138,10 +138,7 @@ class HomeWatch:
         with anyio.CancelScope() as self._scope:
             if self._cancelled:
                 return
-            if self.waiter.direction is Direction.READ:
-                await anyio.wait_readable(self.waiter.fd)
-            else:
-                await anyio.wait_writable(self.waiter.fd)
+            await wait_ready(self.waiter.fd, self.waiter.direction)
 
     async def over(self) -> None:
         """In the home loop: wait until this watch is over."""

@@ -5,6 +5,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import anyio
+
+from .waiter import Direction
+
 
 def loop_runs_here() -> bool:
     """Whether this thread is running an event loop now."""
@@ -20,6 +24,14 @@ def loop_runner() -> Callable[[Callable[[], object]], object]:
         run_soon: Callable[[Callable[[], object]], object] = _trio_lowlevel().current_trio_token().run_sync_soon
         return run_soon
     return asyncio.get_running_loop().call_soon_threadsafe
+
+
+async def wait_ready(fd: int, direction: Direction) -> None:
+    """Wait in the loop of this thread until a descriptor is ready; the registration lasts as long as the wait."""
+    if direction is Direction.READ:
+        await anyio.wait_readable(fd)
+    else:
+        await anyio.wait_writable(fd)
 
 
 def _in_asyncio() -> bool:

@@ -20,7 +20,6 @@ SG_DXFER_FROM_DEV = -3
 
 _INTERFACE_ID = ord("S")
 
-
 _SG_IO_HDR = struct.Struct("@ii BBHI PPP II iP BBBB HHi II 4x")
 """struct sg_io_hdr, in the kernel's order:
 
@@ -59,7 +58,9 @@ class SgIoResult(NamedTuple):
     """How a command ended that the kernel took.
 
     status: the device's SCSI status.
+    host_status, driver_status: what the adapter's driver and the kernel's middle layer say; 0 for nothing.
     sense: as much as the device sent, at most SENSE_SIZE bytes.
+    resid: how many bytes fewer were moved than there was room for, as the device's driver has it.
     data: what a command that reads has brought, at most its allocation length.
     """
 

@@ -11,8 +11,6 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <scsi/sg.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../support/preload_sg.h"
 #include "answer.h"
 
 #define HANGING makedev(1, 5)         /* /dev/zero */
@@ -92,28 +91,14 @@ static void answer(struct sg_io_hdr *hdr, unsigned device)
         memcpy(hdr->dxferp, data, size);
 }
 
-/* libcap-ng's: qemu-pr-helper ends when it may not take up a capability, which made-up devices do not ask for. */
-int capng_change_id(int uid, int gid, int flags)
+static int sg_io(int fd, struct sg_io_hdr *hdr)
 {
-    (void)uid, (void)gid, (void)flags;
-    return 0;
-}
-
-int ioctl(int fd, unsigned long request, ...)
-{
-    va_list arguments;
-    va_start(arguments, request);
-    void *argument = va_arg(arguments, void *);
-    va_end(arguments);
-    if (request != SG_IO)
-        return syscall(SYS_ioctl, fd, request, argument);
-
     struct stat st;
     if (fstat(fd, &st))
         return -1;
     if (hanging && st.st_rdev == HANGING)
         hang();
     take(st.st_rdev == SOMETIMES_SLOW && is_slow_one() ? every_us : usual_us);
-    answer(argument, minor(st.st_rdev));
+    answer(hdr, minor(st.st_rdev));
     return 0;
 }

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ..support.programs import missing
 from .kernel import MissingError
 from .suite import Fleet, GuestError
 
@@ -38,16 +39,14 @@ class GuestTest(pytest.Item):
         try:
             data = fleet_of(self.session).report(self.suite, self.nodeid)
         except MissingError as error:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip(str(error))
+            missing(str(error))
         report = self.config.hook.pytest_report_from_serializable(config=self.config, data=data)
         if isinstance(report.longrepr, list):  # a tuple, before JSON: a skip's file, line and reason
             report.longrepr = tuple(report.longrepr)
         self.guest_report = report
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any) -> Any:
-        if isinstance(excinfo.value, GuestError | MissingError):
+        if isinstance(excinfo.value, GuestError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, *args)
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from ..support.programs import require_program
 from .kernel import REPOSITORY
 
 MOST_EXPOSURE = 1.0  # of 10; systemd calls that "SAFE"
-
-pytestmark = pytest.mark.skipif(
-    not shutil.which("systemd-analyze"), reason="needs systemd-analyze: apt-get install systemd"
-)
 
 
 @pytest.fixture
 def units(tmp_path: Path) -> list[Path]:
     """Copies of the units that start an interpreter which this machine has."""
+    require_program("systemd-analyze", "systemd")
     copies = []
     for source in sorted((REPOSITORY / "packaging").glob("prhelper.*")):
         copy = tmp_path / source.name

@@ -11,8 +11,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <scsi/sg.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +19,8 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "preload_sg.h"
 
 #define MOST_DATA 8192
 #define MOST_SENSE 96
@@ -103,27 +103,16 @@ static int answer(struct sg_io_hdr *hdr)
     return 0;
 }
 
-/* libcap-ng's: qemu-pr-helper ends when it may not take up a capability, which fake devices do not ask for. */
-int capng_change_id(int uid, int gid, int flags)
+static int sg_io(int fd, struct sg_io_hdr *hdr)
 {
-    (void)uid, (void)gid, (void)flags;
-    return 0;
-}
-
-int ioctl(int fd, unsigned long request, ...)
-{
-    va_list arguments;
-    va_start(arguments, request);
-    void *argument = va_arg(arguments, void *);
-    va_end(arguments);
-    if (request != SG_IO || !device)
-        return syscall(SYS_ioctl, fd, request, argument);
+    if (!device)
+        return syscall(SYS_ioctl, fd, SG_IO, hdr);
 
     __atomic_add_fetch(&device->commands, 1, __ATOMIC_ACQ_REL);
     __atomic_add_fetch(&device->in_flight, 1, __ATOMIC_ACQ_REL);
-    record(argument);
+    record(hdr);
     wait_if_held(fd);
-    int result = answer(argument);
+    int result = answer(hdr);
     int saved = errno;
     __atomic_sub_fetch(&device->in_flight, 1, __ATOMIC_ACQ_REL);
     errno = saved;

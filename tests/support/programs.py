@@ -17,16 +17,17 @@ _ALSO = "/usr/sbin:/sbin:/usr/bin:/usr/lib/qemu"
 def require_program(name: str, package: str) -> str:
     """The path of a program, of Debian's package `package`."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_ALSO}")
-    return found or _missing(f"needs {name}: apt-get install --no-install-recommends {package}")
+    return found or missing(f"needs {name}: apt-get install --no-install-recommends {package}")
 
 
 def require_module(name: str, remedy: str) -> None:
     """A Python module that the package can do without."""
     if importlib.util.find_spec(name) is None:
-        _missing(f"needs the module {name}: {remedy}")
+        missing(f"needs the module {name}: {remedy}")
 
 
-def _missing(text: str) -> NoReturn:
+def missing(text: str) -> NoReturn:
+    """Something that a test needs is not there: `text` says what, and what would bring it."""
     if os.environ.get("CI") == "true":
         pytest.fail(text)
     pytest.skip(text)
