@@ -1,0 +1,120 @@
+"""What the emulated logical unit remembers. Values only: a command makes a new State, and the old one stays as it was.
+
+An I_T nexus is an initiator port, named by its TransportID, seen through a target port of the unit, named by its
+relative target port identifier.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...scsi.reservation import ReservationType
+from ...scsi.sense import Sense
+from ...scsi.transport_id import TransportID, parse_transport_id
+
+_ALL_REGISTRANTS = (
+    ReservationType.WRITE_EXCLUSIVE_ALL_REGISTRANTS,
+    ReservationType.EXCLUSIVE_ACCESS_ALL_REGISTRANTS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Nexus:
+    """An I_T nexus: initiator port and target port. `name` is for people only, and makes no difference to equality."""
+
+    name: str = field(compare=False)
+    transport_id: TransportID
+    relative_port: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.transport_id}, port {self.relative_port})"
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A nexus and its reservation key, which is never zero."""
+
+    nexus: Nexus
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The persistent reservation. Its holder is None where every registrant holds it (SPC-4, 5.13.10)."""
+
+    type: ReservationType
+    holder: Nexus | None
+
+    @property
+    def is_all_registrants(self) -> bool:
+        """Whether every registered nexus holds it."""
+        return self.type in _ALL_REGISTRANTS
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A logical unit between two commands.
+
+    generation: PRGENERATION, 32 bits.
+    registrations: in the order in which they were made; a nexus has at most one.
+    aptpl: whether registrations and reservation outlive a power loss, as the last registration had it.
+    attentions: unit attention conditions not reported yet, each nexus's in the order in which they arose.
+    ports: relative identifiers of the target ports through which the unit can be reached.
+    """
+
+    generation: int = 0
+    registrations: tuple[Registration, ...] = ()
+    reservation: Reservation | None = None
+    aptpl: bool = False
+    attentions: tuple[tuple[Nexus, Sense], ...] = ()
+    ports: tuple[int, ...] = (1,)
+
+    def key_of(self, nexus: Nexus) -> int | None:
+        """The reservation key that a nexus is registered with; None if it is not registered."""
+        return next((each.key for each in self.registrations if each.nexus == nexus), None)
+
+    def holds(self, nexus: Nexus) -> bool:
+        """Whether a nexus is the persistent reservation holder, or one of them."""
+        if self.reservation is None:
+            return False
+        if self.reservation.is_all_registrants:
+            return self.key_of(nexus) is not None
+        return self.reservation.holder == nexus
+
+    def to_dict(self) -> dict[str, Any]:
+        """What outlives a power loss if `aptpl` is set, for JSON and the like."""
+        reservation = self.reservation
+        return {
+            "aptpl": self.aptpl,
+            "registrations": [{**_nexus_to_dict(each.nexus), "key": each.key} for each in self.registrations],
+            "reservation": reservation
+            and {
+                "type": int(reservation.type),
+                "holder": reservation.holder and _nexus_to_dict(reservation.holder),
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "State":
+        """A unit just switched on, from what `to_dict` gave. Raises KeyError, TypeError or ValueError if damaged."""
+        registrations = tuple(Registration(_nexus_from_dict(each), int(each["key"])) for each in data["registrations"])
+        reservation = None
+        if (stored := data["reservation"]) is not None:
+            holder = stored["holder"] and _nexus_from_dict(stored["holder"])
+            reservation = Reservation(ReservationType(stored["type"]), holder)
+        return cls(registrations=registrations, reservation=reservation, aptpl=bool(data["aptpl"]))
+
+
+def power_cycled(state: State) -> State:
+    """What is left when power comes back (SPC-4, 5.13.5): with APTPL all but PRGENERATION and attentions."""
+    if not state.aptpl:
+        return State(ports=state.ports)
+    return replace(state, generation=0, attentions=())
+
+
+def _nexus_to_dict(nexus: Nexus) -> dict[str, Any]:
+    return {"name": nexus.name, "transport_id": str(nexus.transport_id), "port": nexus.relative_port}
+
+
+def _nexus_from_dict(data: Mapping[str, Any]) -> Nexus:
+    return Nexus(str(data["name"]), parse_transport_id(data["transport_id"]), int(data["port"]))
