@@ -4,7 +4,8 @@ Whoever waits on a channel waits in the event loop, the plain thread or the step
 moment. This package knows nothing of the rest of prhelper and can be used on its own.
 """
 
-from .base import Channel, Feature
+from .base import Channel
+from .buffer import BufferChannel
 from .context import BareCoroutine, Call, current_context, run, stepping
 from .descriptors import OwnedFd
 from .errors import (
@@ -16,7 +17,9 @@ from .errors import (
     IncompleteRead,
 )
 from .eventfd import EventFd
+from .feature import Feature
 from .home import HomeLoop
+from .null import NullChannel
 from .socket import SocketChannel, SocketListener
 from .transfer import ReadableBuffer, WritableBuffer
 from .unix_path import UnixListener
@@ -25,6 +28,7 @@ from .waiter import Direction, Waiter, is_ready
 __all__ = [
     "BareCoroutine",
     "BrokenResourceError",
+    "BufferChannel",
     "BusyResourceError",
     "Call",
     "Channel",
@@ -36,6 +40,7 @@ __all__ = [
     "Feature",
     "HomeLoop",
     "IncompleteRead",
+    "NullChannel",
     "OwnedFd",
     "ReadableBuffer",
     "SocketChannel",

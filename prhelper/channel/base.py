@@ -20,7 +20,6 @@ message more, so that the conversation can stop or be continued elsewhere withou
 A kind of channel implements the methods at the end, and gets the rest from here.
 """
 
-import enum
 import io
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
@@ -30,20 +29,11 @@ from .context import current_context
 from .descriptors import OwnedFd
 from .errors import ClosedResourceError
 from .eventfd import EventFd
+from .feature import Feature
 from .home import HomeLoop, HomeWatch, wait_at_home
 from .lifetime import Lifetime
 from .transfer import ReadableBuffer, Transfer, WritableBuffer
 from .waiter import Direction, Waiter, is_ready
-
-
-class Feature(enum.Flag):
-    """What a channel can do beyond reading and writing (QEMU: QIOChannelFeature)."""
-
-    NONE = 0
-    FD_PASS = enum.auto()
-    SHUTDOWN = enum.auto()
-    LISTEN = enum.auto()
-    SEEKABLE = enum.auto()
 
 
 class Channel(Transfer):
@@ -185,8 +175,11 @@ class Channel(Transfer):
     def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None: ...
 
     @abstractmethod
-    def _wait_on(self, direction: Direction) -> tuple[int, Direction]:
-        """The descriptor, and its direction, that becomes ready when `direction` of this channel may be."""
+    def _wait_on(self, direction: Direction) -> tuple[int, Direction] | None:
+        """The descriptor, and its direction, that becomes ready when `direction` of this channel may be.
+
+        None where a try is worth it now: that is always so for a kind that never blocks.
+        """
 
     @abstractmethod
     def _dispose(self) -> None:
@@ -202,13 +195,20 @@ class Channel(Transfer):
         if feature not in self.features:
             raise io.UnsupportedOperation(f"{type(self).__name__} cannot {deed}")
 
+    def _refuse_descriptors(self, asked_for: bool) -> None:
+        """For a kind without FD_PASS: neither may descriptors go along, nor may any be expected."""
+        if asked_for:
+            self._require(Feature.FD_PASS, "pass descriptors")
+
     # How a wait goes.
 
     async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: bool = False) -> bool:
         """Whether the wait ended by itself, and not because somebody asked for that."""
         self._lifetime.hold()
         try:
-            waiter = Waiter(*self._wait_on(direction), deadline)
+            if (awaited := self._wait_on(direction)) is None:
+                return True
+            waiter = Waiter(*awaited, deadline)
             self._lifetime.begin_wait(direction, waiter)
             try:
                 # Asked only now: `quiesce` sets the flag first and looks for a waiter after.
@@ -234,6 +234,7 @@ class Channel(Transfer):
     def _readable_now(self) -> bool:
         self._lifetime.hold()
         try:
-            return is_ready(*self._wait_on(Direction.READ))
+            awaited = self._wait_on(Direction.READ)
+            return awaited is None or is_ready(*awaited)
         finally:
             self._lifetime.release()

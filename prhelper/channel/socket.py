@@ -14,10 +14,11 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .base import Channel, Feature
+from .base import Channel
 from .context import current_context
 from .descriptors import OwnedFd, control_space, pack_rights, unpack_rights
 from .errors import BrokenResourceError, DescriptorsTruncatedError
+from .feature import Feature
 from .transfer import ReadableBuffer, WritableBuffer
 from .waiter import Direction
 

@@ -7,11 +7,11 @@ from typing import Any
 import anyio
 import pytest
 
-from prhelper.channel import Channel, ClosedResourceError, Direction, SocketChannel
+from prhelper.channel import Channel, ClosedResourceError, Direction
 
 from .contexts import Context
 from .kinds import Pair, clog, drain
-from .watching import IN, OUT, registered
+from .watching import IN, OUT, number_of, registered
 
 Deed = Callable[[Channel], Coroutine[Any, Any, object]]
 DEEDS: dict[str, tuple[Deed, int]] = {
@@ -22,11 +22,6 @@ DEEDS: dict[str, tuple[Deed, int]] = {
     "next_message": (lambda channel: channel.next_message(), IN),
     "write_all": (lambda channel: channel.write_all([b"x"]), OUT),
 }
-
-
-def number_of(channel: Channel) -> int:
-    assert isinstance(channel, SocketChannel)
-    return channel._socket.fileno()
 
 
 @pytest.mark.parametrize("deed", DEEDS)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from prhelper.channel import Direction, HomeLoop, base, run
+from prhelper.channel import HomeLoop, base, run
 
 from .contexts import Context
 from .kinds import Pair
-from .watching import is_open
+from .watching import is_open, number_of
 
 
 def test_a_home_loop_needs_an_event_loop(pair: Pair) -> None:
@@ -46,7 +46,7 @@ def test_a_wait_at_home_for_which_no_flag_can_be_opened_leaks_nothing(
             pair.reader.set_follow(False, home)
             await pair.reader.read(1)
 
-    fd = pair.reader._wait_on(Direction.READ)[0]
+    fd = number_of(pair.reader)
     monkeypatch.setattr(base, "EventFd", refuse)
     with pytest.raises(OSError, match="Too many"):
         loop.run(body)

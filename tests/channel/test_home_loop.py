@@ -20,7 +20,7 @@ from prhelper.channel import BusyResourceError, ClosedResourceError, Direction, 
 
 from .contexts import LOOPS, Context
 from .kinds import Pair, clog
-from .watching import Waits, WatchedChannel, is_open, registered
+from .watching import Waits, WatchedChannel, is_open, number_of, registered
 
 Home = tuple[HomeLoop, BlockingPortal]
 
@@ -63,7 +63,7 @@ def test_the_home_loop_watches_and_the_coroutine_stays_where_it_is(
 
     reading = context.start(read)
     waits.next()
-    fd = homely.reader._wait_on(Direction.READ)[0]
+    fd = number_of(homely.reader)
     homely.writer.writev([b"data"])
     where, data = reading.result()
     home_thread = home[1].call(threading.get_ident)
@@ -160,7 +160,7 @@ def test_a_coroutine_may_wait_in_its_own_loop_as_its_home(pair: Pair, loop: Cont
 
 
 def test_leaving_the_home_loop_tells_who_waits_and_leaks_nothing(pair: Pair, loop: Context, context: Context) -> None:
-    fd = pair.reader._wait_on(Direction.READ)[0]
+    fd = number_of(pair.reader)
     for _ in range(5):
         with start_blocking_portal(loop.name) as portal:
             with portal.wrap_async_context_manager(HomeLoop()) as home:
@@ -194,7 +194,7 @@ def test_a_home_loop_that_ends_under_a_hurrying_reader_never_leaves_it_waiting(
 
 
 def test_a_home_loop_that_is_cancelled_ends_its_watches(pair: Pair, loop: Context, context: Context) -> None:
-    fd = pair.reader._wait_on(Direction.READ)[0]
+    fd = number_of(pair.reader)
 
     async def body() -> BaseException | None:
         with anyio.CancelScope() as scope:
@@ -225,7 +225,7 @@ def test_a_watch_that_is_cancelled_before_its_first_step_is_not_waited_for(pair:
 
     asyncio.run(body())
     gc.collect()
-    fd = pair.reader._wait_on(Direction.READ)[0]
+    fd = number_of(pair.reader)
     pair.reader.close()
     assert not is_open(fd)
 
@@ -233,7 +233,7 @@ def test_a_watch_that_is_cancelled_before_its_first_step_is_not_waited_for(pair:
 def test_a_fault_of_the_watch_is_the_waiting_coroutines_and_the_home_loop_goes_on(
     homely: Pair, home: Home, context: Context
 ) -> None:
-    fd = homely.reader._wait_on(Direction.READ)[0]
+    fd = number_of(homely.reader)
     rival = home[1].start_task_soon(anyio.wait_readable, fd)
     while not registered(fd):
         home[1].call(anyio.lowlevel.checkpoint)

@@ -12,7 +12,6 @@ import pytest
 
 from prhelper.channel import (
     ClosedResourceError,
-    Direction,
     Feature,
     SocketChannel,
     SocketListener,
@@ -21,7 +20,7 @@ from prhelper.channel import (
 )
 
 from .contexts import Context
-from .watching import Waits, registered
+from .watching import Waits, number_of, registered
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def test_accepting_waits_and_gives_a_channel(
     with run(SocketChannel.connect(path)) as far, accepting.result() as near:
         far.writev([b"hello"])
         assert context.run(lambda: near.read(10)) == b"hello"
-        fd = near._wait_on(Direction.READ)[0]
+        fd = number_of(near)
         assert not os.get_inheritable(fd)
         assert os.get_blocking(fd)
 

@@ -14,7 +14,7 @@ from prhelper.channel import BrokenResourceError, Direction, Feature, SocketChan
 
 from .contexts import Context
 from .kinds import Pair, tcp_pair
-from .watching import Waits
+from .watching import Waits, number_of
 
 Wire = tuple[SocketChannel, socket.socket]
 
@@ -107,7 +107,7 @@ def test_an_adopted_socket_works_and_keeps_its_mode(context: Context, blocking: 
         assert channel.has_feature(Feature.FD_PASS)
         context.run(lambda: channel.write_all([b"x"]))
         assert far.recv(2) == b"x"
-        assert os.get_blocking(channel._wait_on(Direction.READ)[0]) is blocking
+        assert os.get_blocking(number_of(channel)) is blocking
 
 
 def test_what_is_no_socket_is_not_adopted_and_stays_the_callers() -> None:
@@ -129,7 +129,7 @@ def test_connecting_reaches_who_listens(tmp_path: Path, context: Context) -> Non
         server.listen()
         with context.run(lambda: SocketChannel.connect(path, time.monotonic() + 60)) as channel:
             far, _ = server.accept()
-            timeout = socket.socket(fileno=os.dup(channel._wait_on(Direction.READ)[0]))
+            timeout = socket.socket(fileno=os.dup(number_of(channel)))
             with far, timeout:
                 assert not any(timeout.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16))  # the deadline's is gone
                 far.send(b"hello")

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from prhelper.channel import Direction, SocketChannel, Waiter
+from prhelper.channel import Channel, Direction, SocketChannel, Waiter
 
 from .contexts import PATIENCE
 
@@ -57,6 +57,13 @@ def registered(fd: int) -> int:
             if words[0] == "tfd:" and int(words[1]) == fd:
                 events |= int(words[3], 16)
     return events & (IN | OUT)
+
+
+def number_of(channel: Channel) -> int:
+    """The number of the descriptor that `channel` waits on to read."""
+    awaited = channel._wait_on(Direction.READ)
+    assert awaited is not None
+    return awaited[0]
 
 
 def is_open(fd: int) -> bool:

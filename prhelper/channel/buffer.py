@@ -1,0 +1,45 @@
+"""The buffer kind: bytes in memory (QEMU: QIOChannelBuffer)."""
+
+import io
+from collections.abc import Iterable, Sequence
+
+from .base import Channel
+from .descriptors import OwnedFd
+from .feature import Feature
+from .transfer import ReadableBuffer, WritableBuffer
+from .waiter import Direction
+
+
+class BufferChannel(Channel):
+    """A file in memory: reading and writing go on from one position, which begins at 0. Nothing ever waits.
+
+    data: what is in it at first.
+    """
+
+    features = Feature.SEEKABLE
+
+    def __init__(self, data: bytes = b"") -> None:
+        super().__init__()
+        self._memory = io.BytesIO(data)
+
+    @property
+    def data(self) -> bytes:
+        """All that is in it, whatever the position, and also after `close`."""
+        return self._memory.getvalue()
+
+    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int:
+        self._refuse_descriptors(fds is not None)
+        return sum(map(self._memory.readinto, buffers))
+
+    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int:
+        self._refuse_descriptors(bool(tuple(fds)))
+        return sum(map(self._memory.write, buffers))
+
+    def _wait_on(self, direction: Direction) -> None:  # noqa: ARG002
+        return None
+
+    def _seek(self, offset: int, whence: int) -> int:
+        return self._memory.seek(offset, whence)
+
+    def _dispose(self) -> None:
+        pass

@@ -1,0 +1,32 @@
+"""The null kind: takes everything, gives nothing (QEMU: QIOChannelNull)."""
+
+from collections.abc import Iterable, Sequence
+
+from .base import Channel
+from .descriptors import OwnedFd
+from .feature import Feature
+from .transfer import ReadableBuffer, WritableBuffer
+from .waiter import Direction
+
+
+class NullChannel(Channel):
+    """Whatever is written is gone; reading finds the end; any position is as good as another. Nothing ever waits."""
+
+    features = Feature.SEEKABLE
+
+    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int:  # noqa: ARG002
+        self._refuse_descriptors(fds is not None)
+        return 0
+
+    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int:
+        self._refuse_descriptors(bool(tuple(fds)))
+        return sum(memoryview(buffer).nbytes for buffer in buffers)
+
+    def _wait_on(self, direction: Direction) -> None:  # noqa: ARG002
+        return None
+
+    def _seek(self, offset: int, whence: int) -> int:  # noqa: ARG002
+        return 0
+
+    def _dispose(self) -> None:
+        pass
