@@ -1,0 +1,9 @@
+"""NBD on the channel layer, against QEMU's own programs: a client for qemu-nbd.
+
+    wire.py                what both ends write: the numbers and the headers of the protocol
+    client_handshake.py    from a connected channel to a Client: fixed newstyle, TLS perhaps, structured replies
+    client.py              many requests in flight: one coroutine reads replies, others elsewhere write requests
+    programs.py            qemu-nbd, qemu-io and qemu-img as a test starts them
+
+The protocol is that of doc/proto.md of github.com/NetworkBlockDevice/nbd.
+"""

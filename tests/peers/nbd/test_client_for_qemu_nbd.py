@@ -1,0 +1,185 @@
+"""The NBD client against qemu-nbd: replies read in one context, requests written in all of them at once."""
+
+import contextlib
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import anyio
+import pytest
+
+from prhelper.channel import BrokenResourceError, ClosedResourceError, EndOfStream, IncompleteRead, SocketChannel, run
+
+from ...channel.contexts import ASYNCIO, LOOPS, THREAD, TRIO, Context
+from .client import Client, Extent
+from .client_handshake import OptionRefusedError, negotiate
+from .conftest import SIZE
+from .programs import qemu_nbd
+from .wire import Command, CommandFlag, OptionReply, TransmissionFlag
+
+MIB = 1 << 20
+GONE = (BrokenResourceError, EndOfStream, IncompleteRead)
+"""What a server's death looks like, depending on what was under way."""
+
+READERS = pytest.mark.parametrize("reader", [ASYNCIO, TRIO, THREAD], ids=repr)
+
+
+async def connect(path: Path, export: str = "") -> Client:
+    return await negotiate(await SocketChannel.connect(path), export)
+
+
+@contextlib.contextmanager
+def connected(path: Path, reader: Context) -> Iterator[Client]:
+    """A client whose replies are read in `reader`, and which takes its leave in the end."""
+    client = run(connect(path))
+    receiving = reader.start(client.receive_replies)
+    try:
+        yield client
+        run(client.disconnect())
+        receiving.result()
+    finally:
+        client.close()
+
+
+@pytest.fixture
+def nbd(image: Path) -> Iterator[Path]:
+    with qemu_nbd(image) as (_, path):
+        yield path
+
+
+@READERS
+def test_what_is_read_is_what_the_image_holds(nbd: Path, image: Path, reader: Context) -> None:
+    with connected(nbd, reader) as client:
+        assert client.size == SIZE
+        assert TransmissionFlag.SEND_FLUSH in client.flags
+        assert run(client.read(0, SIZE)) == image.read_bytes()
+        assert run(client.read(2 * MIB - 3, 1025)) == image.read_bytes()[2 * MIB - 3 :][:1025]
+
+
+@READERS
+def test_requests_from_every_context_at_once_each_get_their_own_reply(nbd: Path, image: Path, reader: Context) -> None:
+    """Six writers, each with a region of its own, eight requests of each in flight; what they leave is compared."""
+    writers = [ASYNCIO, TRIO, THREAD] * 2
+    share = SIZE // len(writers) // 4096 * 4096
+    with connected(nbd, reader) as client:
+        working = [
+            context.start(lambda context=context, number=number: exercise(client, context, number * share, share))  # type: ignore[misc]
+            for number, context in enumerate(writers)
+        ]
+        wanted = b"".join(running.result() for running in working)
+        run(client.command(Command.FLUSH))
+        assert run(client.read(0, len(wanted))) == wanted
+    assert image.read_bytes()[: len(wanted)] == wanted
+
+
+async def exercise(client: Client, context: Context, start: int, size: int) -> bytes:
+    """Write, zero and read back pieces of a region, in random order: what the region must hold in the end."""
+    choose = random.Random(start)
+    content = bytearray(size)
+
+    async def piece(offset: int, length: int) -> None:
+        content[offset : offset + length] = data = choose.randbytes(length)
+        await client.write(start + offset, data, choose.choice([0, CommandFlag.FUA]))
+        assert await client.read(start + offset, length) == data
+        if choose.random() < 0.3:
+            await client.command(Command.WRITE_ZEROES, start + offset, length)
+            content[offset : offset + length] = bytes(length)
+            assert await client.read(start + offset, length) == bytes(length)
+
+    offsets = [*range(0, size, 65536)]
+    choose.shuffle(offsets)
+    lanes = [offsets[lane::8] for lane in range(8)]
+
+    async def work(offsets: Sequence[int]) -> None:
+        for offset in offsets:
+            await piece(offset, min(choose.randrange(1, 65537), size - offset))
+
+    await client.command(Command.WRITE_ZEROES, start, size)
+    if context in LOOPS:
+        async with anyio.create_task_group() as tasks:
+            for lane in lanes:
+                tasks.start_soon(work, lane)
+    else:
+        for lane in lanes:
+            await work(lane)
+    return bytes(content)
+
+
+@READERS
+def test_replies_may_all_be_awaited_after_all_requests_are_written(nbd: Path, image: Path, reader: Context) -> None:
+    client = run(connect(nbd))
+    pieces = [(number * 65536, 65536) for number in range(40)]  # 2.5 MiB: no socket buffer holds that
+    replies = [
+        context.run(lambda offset=offset, length=length: client.send(Command.READ, offset, length, room=length))  # type: ignore[misc]
+        for (offset, length), context in zip(pieces, [ASYNCIO, TRIO, THREAD] * 14, strict=False)
+    ]
+    receiving = reader.start(client.receive_replies)
+    for reply, (offset, length) in reversed([*zip(replies, pieces, strict=True)]):
+        with reply:
+            assert bytes(run(reply.complete()).data) == image.read_bytes()[offset : offset + length]
+    run(client.disconnect())
+    receiving.result()
+    client.close()
+
+
+@READERS
+def test_block_status_tells_holes_from_data(nbd: Path, reader: Context) -> None:
+    with connected(nbd, reader) as client:
+        extents = run(client.block_status(0, SIZE))
+        assert extents == [Extent(2 * MIB, 3), Extent(MIB, 0), Extent(5 * MIB, 3)]
+        run(client.command(Command.TRIM, 2 * MIB, MIB))
+        assert run(client.block_status(0, SIZE)) == [Extent(SIZE, 3)]
+
+
+@READERS
+def test_the_server_s_errors_reach_the_request_that_made_them_and_no_other(nbd: Path, reader: Context) -> None:
+    with connected(nbd, reader) as client:
+        for failing in client.read(SIZE, 512), client.write(SIZE - 1, b"two"), client.block_status(SIZE, 512):
+            with pytest.raises(OSError, match=r"EOF|size|bounds"):
+                run(failing)
+        assert run(client.read(SIZE - 512, 512)) == bytes(512)
+
+
+def test_a_read_only_export_says_so_and_refuses_writes(image: Path) -> None:
+    with qemu_nbd(image, ["--read-only"]) as (_, path), connected(path, TRIO) as client:
+        assert TransmissionFlag.READ_ONLY in client.flags
+        with pytest.raises(OSError, match="read-only"):
+            run(client.write(0, b"no"))
+
+
+def test_an_export_of_another_name_is_unknown(nbd: Path) -> None:
+    async def connect_to_another() -> None:
+        with await SocketChannel.connect(nbd) as channel:
+            await negotiate(channel, "another")
+
+    with pytest.raises(OptionRefusedError) as refused:
+        run(connect_to_another())
+    assert refused.value.reply == OptionReply.ERR_UNKNOWN
+
+
+@READERS
+def test_a_server_that_is_killed_fails_all_that_is_pending_and_all_that_comes_later(
+    image: Path, reader: Context
+) -> None:
+    with qemu_nbd(image) as (process, path):
+        client = run(connect(path))
+        replies = [run(client.send(Command.READ, 0, 4 * MIB, room=4 * MIB)) for _ in range(3)]
+        process.kill()
+        receiving = reader.start(client.receive_replies)
+        for reply in replies:
+            with reply, pytest.raises(GONE):
+                run(reply.complete())
+        receiving.fault()
+        with pytest.raises(GONE):
+            run(client.read(0, 1))
+        client.close()
+
+
+@READERS
+def test_closing_the_client_fails_what_is_pending(nbd: Path, reader: Context) -> None:
+    client = run(connect(nbd))
+    receiving = reader.start(client.receive_replies)
+    client.close()
+    assert isinstance(receiving.fault(), ClosedResourceError)
+    with pytest.raises(ClosedResourceError):
+        run(client.read(0, 1))
