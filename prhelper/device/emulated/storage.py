@@ -1,0 +1,169 @@
+"""What survives the power loss of an emulated logical unit: its state, where APTPL is 1, in a database (SQLite).
+
+Every change is a transaction of its own, and is on the disk when `save` returns (PRAGMA synchronous=FULL). Whoever
+answers a command after that has promised nothing that a crash could take back.
+
+A database that is damaged is renamed and kept, and the log says so: its reservations are lost to the emulation, yet a
+person may still look for them. One directory serves one process, which holds a lock on it.
+"""
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+from ...channel import OwnedFd
+from .state import State
+
+_log = logging.getLogger(__name__)
+
+DATABASE = "emulated.sqlite"
+"""The name of the file in the state directory."""
+
+_VERSION = 1
+"""Of the tables (PRAGMA user_version); 0 is a database that has none yet."""
+
+_PRAGMAS = ("PRAGMA journal_mode=TRUNCATE", "PRAGMA synchronous=FULL", "PRAGMA trusted_schema=OFF")
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA})
+_PRIMARY = 0xFF
+"""The part of a result code of SQLite that says what happened; the rest says where."""
+
+
+class StorageError(Exception):
+    """The directory or the database cannot be used; the text names it and says why."""
+
+
+class _DamagedError(Exception):
+    """The database is none, or its contents make no sense; the text says what was found."""
+
+
+class Storage:
+    """The states of all units, in `directory`, which is made if it is not there. Any thread may use it.
+
+    Make it after the last fork and after privileges were dropped: the files belong to whoever made them. Raises
+    StorageError.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / DATABASE
+        self._lock = threading.Lock()
+        try:
+            self._directory = _lock_directory(directory)
+        except BlockingIOError:
+            raise StorageError(f"{directory}: another prhelper keeps its state there") from None
+        except OSError as error:
+            raise StorageError(f"{directory}: {error.strerror}") from error
+        try:
+            self._connection, self._states = self._open()
+        except BaseException:
+            self._directory.close()
+            raise
+
+    def states(self) -> dict[str, State]:
+        """What was stored when the database was opened: the state of each unit, by its name."""
+        return dict(self._states)
+
+    def save(self, unit: str, state: State) -> None:
+        """Keep a unit's state, if it says APTPL, and else forget the unit; on the disk on return.
+
+        Raises StorageError; what is stored then is what was.
+        """
+        if state.aptpl:
+            text = json.dumps(state.to_dict(), separators=(",", ":"))
+            change = "INSERT OR REPLACE INTO unit (name, state) VALUES (:name, :state)"
+        else:
+            text, change = None, "DELETE FROM unit WHERE name = :name"
+        try:
+            with self._lock:
+                self._connection.execute(change, {"name": unit, "state": text})
+        except sqlite3.Error as error:
+            raise StorageError(f"{self._path}: {error}") from error
+
+    def close(self) -> None:
+        """Close the database and let go of the directory."""
+        with self._lock:
+            self._connection.close()
+            self._directory.close()
+
+    def _open(self) -> tuple[sqlite3.Connection, dict[str, State]]:
+        try:
+            return _open(self._path)
+        except _DamagedError as error:
+            kept = _set_aside(self._path)
+            _log.critical(
+                "%s is damaged (%s): the emulated reservations in it are LOST; it is kept as %s, and a new one begun",
+                *(self._path, error, kept.name),
+            )
+            return _open(self._path)
+
+
+def _lock_directory(directory: Path) -> OwnedFd:
+    """Make the directory, and lock it against other processes for as long as the descriptor returned is open."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    opened = OwnedFd(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+    try:
+        fcntl.flock(opened.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _open(path: Path) -> tuple[sqlite3.Connection, dict[str, State]]:
+    """Open the database and read it. Raises _DamagedError or StorageError."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}") from error
+    # Without isolation level each statement is a transaction, unless one is begun.
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        return connection, _read(connection)
+    except BaseException as error:
+        connection.close()
+        if not isinstance(error, sqlite3.DatabaseError):
+            raise
+        if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _DAMAGED:
+            raise _DamagedError(str(error)) from error
+        raise StorageError(f"{path}: {error}") from error
+
+
+def _read(connection: sqlite3.Connection) -> dict[str, State]:
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+    for (complaint,) in connection.execute("PRAGMA integrity_check(1)"):
+        if complaint != "ok":
+            raise _DamagedError(complaint)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > _VERSION:
+        raise StorageError(f"the state was written by a newer prhelper (version {version}, known is {_VERSION})")
+    if version == 0:
+        connection.executescript(
+            "BEGIN IMMEDIATE; CREATE TABLE unit (name TEXT PRIMARY KEY, state TEXT NOT NULL);"
+            f"PRAGMA user_version = {_VERSION}; COMMIT"
+        )
+    return dict(_decode(*row) for row in connection.execute("SELECT name, state FROM unit"))
+
+
+def _decode(name: str, text: str) -> tuple[str, State]:
+    try:
+        return name, State.from_dict(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _DamagedError(f"the state of unit '{name}' makes no sense: {error!r}") from error
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename a database, and its journal with it."""
+    kept = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}-journal").rename(f"{kept}-journal")
+        path.rename(kept)
+    except OSError as error:
+        raise StorageError(f"{path} is damaged and cannot be set aside: {error.strerror}") from error
+    return kept
