@@ -89,9 +89,10 @@ def _run(options: Options) -> int:
             made.callback(log.stop)
 
         # Serve, until a signal says to stop.
+        devices = ScsiDevices(options.timeout)
         server = Server(
             threads,
-            ScsiDevices(options.timeout),
+            lambda _peer, _number: devices,
             ClientLimits(options.max_clients, options.max_clients_per_process),
             options.request_timeout,
         )

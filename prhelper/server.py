@@ -7,6 +7,7 @@ threads, and tell it from there when they end.
 import errno
 import logging
 import threading
+from collections.abc import Callable
 
 import anyio
 import anyio.lowlevel
@@ -32,6 +33,9 @@ _log = logging.getLogger(__name__)
 
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
+DevicesFor = Callable[[Peer, int], Devices]
+"""Who carries out the commands of one client; the number tells its connection from all others."""
+
 _PAUSE = 0.2
 """Seconds without accepting when the process has no descriptor left; a client that leaves ends the pause early."""
 
@@ -42,10 +46,12 @@ class Server:
     request_timeout: see `session.serve`.
     """
 
-    def __init__(self, threads: IOThreads, devices: Devices, limits: ClientLimits, request_timeout: float) -> None:
+    def __init__(
+        self, threads: IOThreads, devices_for: DevicesFor, limits: ClientLimits, request_timeout: float
+    ) -> None:
         self.counters = Counters()
         self._threads = threads
-        self._devices = devices
+        self._devices_for = devices_for
         self._limits = limits
         self._request_timeout = request_timeout
         self._lock = threading.Lock()
@@ -112,7 +118,7 @@ class Server:
         self._clients[client] = channel
         self.changed.set()
         trace.client_connect(client.number, peer)
-        session = serve(channel, self._devices, client, self._request_timeout)
+        session = serve(channel, self._devices_for(peer, client.number), client, self._request_timeout)
         self._threads.spawn(session, lambda error: self._goodbye(client, error))
 
     def _hang_up(self, channel: Channel) -> None:

@@ -1,6 +1,7 @@
 """One session in each context that it can run in, against a plain socket: what it answers, and what it leaves."""
 
 import contextlib
+import errno
 import os
 import socket
 import threading
@@ -168,6 +169,7 @@ def test_file_that_is_no_scsi_device_gets_check_condition(runner: Runner, null: 
             peer.send(cdb, null)
             peer.send(data)
             assert peer.receive(104) == NOT_SCSI
+        assert [execution.error for execution in peer.observer.executions] == [errno.ENOTTY, errno.ENOTTY]
 
 
 def test_out_on_a_read_only_descriptor_is_refused_without_asking_the_device(runner: Runner, read_only: int) -> None:
@@ -177,6 +179,7 @@ def test_out_on_a_read_only_descriptor_is_refused_without_asking_the_device(runn
         peer.send(keys())
         assert peer.receive(104) == READ_ONLY
         assert "read-only" in str(peer.observer.executions[0].trouble)
+        assert peer.observer.executions[0].error is None
 
 
 def test_violation_ends_the_session(runner: Runner) -> None:

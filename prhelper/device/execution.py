@@ -13,6 +13,7 @@ class Execution(NamedTuple):
     device: what the descriptor was of; None if even that could not be found out.
     seconds: how long the command took.
     trouble: in words, with the remedy, why the device never saw the command; None if it did.
+    error: the errno with which the kernel refused to send it; None if it sent it, or was never asked to.
     """
 
     command: Command
@@ -20,3 +21,4 @@ class Execution(NamedTuple):
     device: DeviceId | None
     seconds: float = 0.0
     trouble: str | None = None
+    error: int | None = None

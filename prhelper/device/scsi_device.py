@@ -55,7 +55,7 @@ class ScsiDevices:
         except OSError as error:
             seconds = time.monotonic() - began
             trace.sg_io_error(device, error.strerror, seconds)
-            return Execution(command, outcome_of_errno(error.errno), device, seconds, _explain(error))
+            return Execution(command, outcome_of_errno(error.errno), device, seconds, _explain(error), error.errno)
         seconds = time.monotonic() - began
         trace.sg_io(device, result.status, result.host_status, result.driver_status, result.resid, seconds)
         return Execution(command, outcome_of_result(result), device, seconds)
