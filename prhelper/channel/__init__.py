@@ -5,6 +5,7 @@ moment. This package knows nothing of the rest of prhelper and can be used on it
 """
 
 from .base import Channel
+from .block import BlockChannel
 from .buffer import BufferChannel
 from .context import BareCoroutine, Call, current_context, run, stepping
 from .descriptors import OwnedFd
@@ -17,7 +18,9 @@ from .errors import (
     IncompleteRead,
 )
 from .eventfd import EventFd
+from .fd_channel import FdChannel
 from .feature import Feature
+from .file import FileChannel
 from .home import HomeLoop
 from .null import NullChannel
 from .socket import SocketChannel, SocketListener
@@ -27,6 +30,7 @@ from .waiter import Direction, Waiter, is_ready
 
 __all__ = [
     "BareCoroutine",
+    "BlockChannel",
     "BrokenResourceError",
     "BufferChannel",
     "BusyResourceError",
@@ -37,7 +41,9 @@ __all__ = [
     "Direction",
     "EndOfStream",
     "EventFd",
+    "FdChannel",
     "Feature",
+    "FileChannel",
     "HomeLoop",
     "IncompleteRead",
     "NullChannel",

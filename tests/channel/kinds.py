@@ -4,16 +4,23 @@ To add a kind, write a maker and append a Kind to KINDS. Bytes written to the pa
 the other way need not exist.
 """
 
+import errno
+import fcntl
+import mmap
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from prhelper.channel import Channel, SocketChannel
+import pytest
+
+from prhelper.channel import Channel, FileChannel, SocketChannel
+
+from .watching import number_of
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two channels: what is written to `writer` arrives at `reader`.."""
+    """Two channels: what is written to `writer` arrives at `reader`."""
 
     reader: Channel
     writer: Channel
@@ -39,12 +46,29 @@ def unix_pair() -> Pair:
     return _pair(*socket.socketpair(), 1)
 
 
-def tcp_pair() -> Pair:
+def tcp_pair(address: str = "127.0.0.1", family: socket.AddressFamily = socket.AF_INET) -> Pair:
     """A pair of TCP sockets on the loopback interface."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        near = socket.create_connection(listener.getsockname())
+    with socket.create_server((address, 0), family=family) as listener:
+        near = socket.create_connection(listener.getsockname()[:2])
         far, _ = listener.accept()
     return _pair(near, far, 32768)  # with less, TCP lets whole seconds pass before it sends on
+
+
+def tcp6_pair() -> Pair:
+    """The same over IPv6."""
+    try:
+        return tcp_pair("::1", socket.AF_INET6)
+    except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            pytest.skip("the loopback interface has no IPv6 here")
+        raise
+
+
+def pipe_pair() -> Pair:
+    """The ends of a pipe."""
+    reader, writer = FileChannel.pipe()
+    fcntl.fcntl(number_of(reader), fcntl.F_SETPIPE_SZ, mmap.PAGESIZE)
+    return Pair(reader, writer)
 
 
 def _pair(near: socket.socket, far: socket.socket, buffer_size: int) -> Pair:
@@ -71,4 +95,9 @@ def drain(channel: Channel) -> bytes:
     return data
 
 
-KINDS = (Kind("unix", unix_pair), Kind("tcp", tcp_pair))
+KINDS = (
+    Kind("unix", unix_pair),
+    Kind("tcp", tcp_pair),
+    Kind("tcp6", tcp6_pair),
+    Kind("pipe", pipe_pair),
+)

@@ -1,0 +1,98 @@
+"""The block kind: a range of bytes of a file or a device, as a stream (the role of QEMU's migration/channel-block)."""
+
+import errno
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Self
+
+from .base import Channel
+from .descriptors import OwnedFd
+from .errors import BrokenResourceError
+from .fd_channel import MOST_BUFFERS
+from .feature import Feature
+from .transfer import ReadableBuffer, WritableBuffer
+from .waiter import Direction
+
+
+class BlockChannel(Channel):
+    """`length` bytes from `offset` on of the open file or device `fd`, which it owns. Nothing ever waits.
+
+    Reading ends with the range, or with the file; writing past the range is BrokenResourceError, with ENOSPC as a disk
+    has it, and so is all that the kernel refuses. One position, from 0 to `length`, serves both directions; that of the
+    open file is neither used nor moved, so others may share it. Raises ValueError if there can be no such range.
+    """
+
+    features = Feature.SEEKABLE
+
+    def __init__(self, fd: OwnedFd, offset: int, length: int) -> None:
+        if offset < 0 or length < 0:
+            raise ValueError(f"no range of a file: {length} bytes from {offset}")
+        super().__init__()
+        self._fd = fd
+        self._offset = offset
+        self._length = length
+        self._position = 0
+
+    @classmethod
+    def open(
+        cls, path: str | Path, flags: int = os.O_RDONLY, offset: int = 0, length: int | None = None, mode: int = 0o666
+    ) -> Self:
+        """Open a file or device as open(2) does, and take the range from `offset`, by default to where it ends now.
+
+        mode: permission bits of a file that is created, less the umask. Raises OSError, and ValueError for no range.
+        """
+        fd = OwnedFd(os.open(path, flags, mode))
+        try:
+            if length is None:
+                length = os.lseek(fd.fileno(), 0, os.SEEK_END) - offset
+            return cls(fd, offset, length)
+        except BaseException:
+            fd.close()
+            raise
+
+    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int:
+        self._refuse_descriptors(fds is not None)
+        inside = _at_most(self._length - self._position, buffers)
+        try:
+            count = os.preadv(self._fd.fileno(), inside, self._offset + self._position)
+        except OSError as error:
+            raise BrokenResourceError from error
+        self._position += count
+        return count
+
+    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int:
+        self._refuse_descriptors(bool(tuple(fds)))
+        inside = _at_most(self._length - self._position, buffers)
+        try:
+            if not inside and any(map(len, buffers)):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            count = os.pwritev(self._fd.fileno(), inside, self._offset + self._position)
+        except OSError as error:
+            raise BrokenResourceError from error
+        self._position += count
+        return count
+
+    def _wait_on(self, direction: Direction) -> None:  # noqa: ARG002
+        return None
+
+    def _seek(self, offset: int, whence: int) -> int:
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
+        if not 0 <= origin + offset <= self._length:
+            raise OSError(errno.EINVAL, f"position {origin + offset} is outside of the {self._length} bytes")
+        self._position = origin + offset
+        return self._position
+
+    def _dispose(self) -> None:
+        self._fd.close()
+
+
+def _at_most(size: int, buffers: Sequence[ReadableBuffer]) -> list[memoryview]:
+    """The first `size` bytes of the buffers, or all if they are fewer, in as many pieces as one call takes."""
+    pieces: list[memoryview] = []
+    for buffer in buffers[:MOST_BUFFERS]:
+        piece = memoryview(buffer).cast("B")[:size]
+        size -= len(piece)
+        if piece:
+            pieces.append(piece)
+    return pieces

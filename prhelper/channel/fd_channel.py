@@ -1,0 +1,89 @@
+"""What the kinds that are plain descriptors share: one for both directions, or one for each.
+
+A descriptor that can be waited for (a pipe, a terminal) is made non-blocking, and gets its old mode back at the end,
+since that mode belongs to everybody who shares the open file. One that cannot (a regular file, a disk) never says
+"would block": reading it blocks the thread for as long as the disk takes, and a wait for it is over at once. The
+kernel tells the two apart: epoll(7) refuses the second sort.
+"""
+
+import io
+import os
+import select
+from collections.abc import Iterable, Sequence
+
+from .base import Channel
+from .descriptors import OwnedFd
+from .errors import BrokenResourceError
+from .transfer import ReadableBuffer, WritableBuffer
+from .waiter import Direction
+
+MOST_BUFFERS = os.sysconf("SC_IOV_MAX")
+"""How many buffers readv(2), writev(2) and their kin take at most."""
+
+
+class FdChannel(Channel):
+    """Reads from one descriptor and writes to another, which may be the same one; owns both, even if this fails.
+
+    A direction that is None is refused with io.UnsupportedOperation. What the kernel fails to read or write is
+    BrokenResourceError. SIGPIPE must be ignored, as Python does unless told otherwise.
+    """
+
+    def __init__(self, reader: OwnedFd | None, writer: OwnedFd | None) -> None:
+        super().__init__()
+        self._fds = {Direction.READ: reader, Direction.WRITE: writer}
+        self._were_blocking: dict[OwnedFd, bool] = {}
+        try:
+            for fd in self._owned():
+                if _can_be_waited_for(fd):
+                    self._were_blocking[fd] = os.get_blocking(fd.fileno())
+                    os.set_blocking(fd.fileno(), False)
+        except BaseException:
+            self.close()
+            raise
+
+    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
+        self._refuse_descriptors(fds is not None)
+        fd = self._fd(Direction.READ)
+        try:
+            return os.readv(fd.fileno(), buffers[:MOST_BUFFERS])
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise BrokenResourceError from error
+
+    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
+        self._refuse_descriptors(bool(tuple(fds)))
+        fd = self._fd(Direction.WRITE)
+        try:
+            return os.writev(fd.fileno(), buffers[:MOST_BUFFERS])
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise BrokenResourceError from error
+
+    def _wait_on(self, direction: Direction) -> tuple[int, Direction] | None:
+        fd = self._fd(direction)
+        return (fd.fileno(), direction) if fd in self._were_blocking else None
+
+    def _fd(self, direction: Direction) -> OwnedFd:
+        if (fd := self._fds[direction]) is None:
+            raise io.UnsupportedOperation(f"this {type(self).__name__} cannot {direction.value}")
+        return fd
+
+    def _owned(self) -> set[OwnedFd]:
+        return {fd for fd in self._fds.values() if fd is not None}
+
+    def _dispose(self) -> None:
+        for fd, was_blocking in self._were_blocking.items():
+            os.set_blocking(fd.fileno(), was_blocking)
+        for fd in self._owned():
+            fd.close()
+
+
+def _can_be_waited_for(fd: OwnedFd) -> bool:
+    with select.epoll(1) as probe:
+        try:
+            probe.register(fd.fileno(), 0)
+        except PermissionError:
+            return False
+    return True
