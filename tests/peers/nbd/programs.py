@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 from ...support.helper import is_listening, wait_until
 from ...support.programs import require_program
@@ -11,6 +12,8 @@ from ...support.programs import require_program
 PACKAGE = "qemu-utils"
 LONGEST = 50.0
 """Seconds that a program may take for what should take one."""
+
+_PROMPT = b"qemu-io> "
 
 
 @contextlib.contextmanager
@@ -56,3 +59,46 @@ def _run(command: Sequence[str]) -> str:
     )
     assert ended.returncode == 0, f"{command} ended with status {ended.returncode}:\n{ended.stdout}"
     return ended.stdout
+
+
+class QemuIo:
+    """A qemu-io that is told what to do while it runs. A context manager: leaving it ends what is still there."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            [require_program("qemu-io", PACKAGE), *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self._said = ""
+
+    def __enter__(self) -> Self:
+        self._until_prompt()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._process:
+            self._process.kill()
+
+    def command(self, command: str) -> None:
+        """Give a command and wait until it was carried out, or begun if it is an asynchronous one."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{command}\n".encode())
+        self._process.stdin.flush()
+        self._until_prompt()
+
+    def end(self) -> str:
+        """End it: all that it ever had to say, prompts left out. Fails if it ended badly."""
+        rest, _ = self._process.communicate(timeout=LONGEST)
+        assert self._process.returncode == 0
+        return self._said + rest.decode()
+
+    def _until_prompt(self) -> None:
+        assert self._process.stdout is not None
+        heard = b""
+        while not heard.endswith(_PROMPT):
+            byte = self._process.stdout.read(1)
+            assert byte, f"qemu-io ended: {self._said}{heard.decode()}"
+            heard += byte
+        self._said += heard.removesuffix(_PROMPT).decode()

@@ -1,0 +1,92 @@
+"""An NBD server that listens: for each client one context that reads and several that answer."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from prhelper.channel import (
+    BrokenResourceError,
+    Channel,
+    ClosedResourceError,
+    IncompleteRead,
+    SocketChannel,
+    UnixListener,
+)
+
+from ...channel.contexts import TRIO, Context, Running
+from .server import Session
+from .server_handshake import Export, Secure, negotiate
+
+
+class Server:
+    """Listens on the Unix socket `path` and serves `export` until the end of the `with` statement.
+
+    reader: where each client's requests are read.
+    answerers: where they are answered, a coroutine each.
+    """
+
+    def __init__(
+        self, path: Path, export: Export, reader: Context, answerers: Sequence[Context], secure: Secure | None = None
+    ) -> None:
+        self._listener = UnixListener(path)
+        self._export = export
+        self._reader = reader
+        self._answerers = answerers
+        self._secure = secure
+        self._guard = threading.Lock()
+        self._channels: set[Channel] = set()
+        self._clients: list[Running[None]] = []
+        self.connections = 0
+
+    def __enter__(self) -> "Server":
+        self._accepting = TRIO.start(self._accept)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        self._accepting.result()
+        self.drop_clients()
+        for client in self._clients:
+            client.result()
+
+    def drop_clients(self) -> None:
+        """Close every connection, whatever is under way there."""
+        with self._guard:
+            for channel in self._channels:
+                channel.close()
+
+    async def _accept(self) -> None:
+        try:
+            while True:
+                channel = await self._listener.accept()
+                with self._guard:
+                    self._channels.add(channel)
+                    self.connections += 1
+                self._clients.append(Running(lambda channel=channel: self._serve(channel)))  # type: ignore[misc]
+        except ClosedResourceError:
+            pass
+
+    def _serve(self, channel: SocketChannel) -> None:
+        try:
+            with channel:
+                self._converse(channel)
+        except (BrokenResourceError, ClosedResourceError, IncompleteRead):
+            pass  # the client left without a word, or was dropped
+        finally:
+            with self._guard:
+                self._channels.discard(channel)
+
+    def _converse(self, channel: SocketChannel) -> None:
+        agreement = self._reader.run(lambda: negotiate(channel, self._export, self._secure))
+        if agreement is None:
+            return
+        with Session(agreement, self._export, len(self._answerers)) as session:
+            answering = [
+                context.start(lambda number=number: session.answer_requests(number))  # type: ignore[misc]
+                for number, context in enumerate(self._answerers)
+            ]
+            try:
+                self._reader.run(session.read_requests)
+            finally:
+                for running in answering:
+                    running.result()
