@@ -36,6 +36,10 @@ class Running(Generic[T]):
         except BaseException as error:
             self._future.set_exception(error)
 
+    def is_alive(self) -> bool:
+        """Whether the body is still at work."""
+        return self._thread.is_alive()
+
     def result(self) -> T:
         """What the body returned or raised, once its thread is gone."""
         self._thread.join(PATIENCE)

@@ -32,8 +32,8 @@ class Reply:
         self.offset = offset
         self.data = bytearray(length)
         self.extents: list[Extent] = []
-        self.fault: Exception | None = None
-        self._end: Inbox[Exception | None] = Inbox()
+        self.fault: OSError | None = None
+        self._end: Inbox[BaseException | None] = Inbox()
 
     def take(self, kind: int, payload: bytes) -> None:
         """One piece of it (QEMU: nbd_reply_chunk_iter_receive)."""
@@ -53,7 +53,7 @@ class Reply:
             case _:
                 raise ProtocolError(f"a chunk of an unknown kind: {kind:#x}")
 
-    def finish(self, fault: Exception | None) -> None:
+    def finish(self, fault: BaseException | None) -> None:
         """Nothing more comes."""
         self._end.put(fault)
 
@@ -94,7 +94,7 @@ class Client:
         self._turn = Turn()
         self._cookies = itertools.count(1)
         self._pending: dict[int, Reply] = {}
-        self._lost: Exception | None = None
+        self._lost: BaseException | None = None
 
     # For whoever has something to ask, in any context.
 
@@ -144,6 +144,14 @@ class Client:
         """Ask the server to finish what it has and leave; `receive_replies` ends when it has."""
         await self._write(wire.REQUEST.pack(wire.REQUEST_MAGIC, 0, Command.DISC, 0, 0, 0))
 
+    def pause(self) -> None:
+        """Let `receive_replies` return, from any thread; requests and what is pending go on (QEMU: drained_begin)."""
+        self._channel.quiesce()
+
+    def resume(self) -> None:
+        """Undo `pause`; then call `receive_replies` again."""
+        self._channel.resume()
+
     def close(self) -> None:
         """Close the connection, from any thread; whatever is pending fails."""
         self._channel.close()
@@ -161,19 +169,23 @@ class Client:
     async def receive_replies(self) -> None:
         """Read replies and hand each piece to the request it belongs to, until the server ends the connection.
 
-        What is still pending then, and whatever is asked later, fails with the error that ended it.
+        What is still pending then, and whatever is asked later, fails with the error that ended it. After `pause` it
+        returns between two replies; called again, in whatever context, it goes on with the next.
         """
-        lost: Exception = EndOfStream()
         try:
-            while (magic := await self._channel.read_exactly_or_eof(wire.REPLY_MAGIC.size)) is not None:
+            while await self._channel.next_message():
+                if (magic := await self._channel.read_exactly_or_eof(wire.REPLY_MAGIC.size)) is None:
+                    self._lose(EndOfStream())
+                    break
                 await self._receive(magic)
-        except Exception as error:
-            lost = error
+        except BaseException as error:
+            self._lose(error)
             raise
-        finally:
-            self._lost = lost
-            while self._pending:
-                self._pending.popitem()[1].finish(lost)
+
+    def _lose(self, error: BaseException) -> None:
+        self._lost = error
+        while self._pending:
+            self._pending.popitem()[1].finish(error)
 
     async def _receive(self, magic: bytes) -> None:
         number = wire.REPLY_MAGIC.unpack(magic)[0]

@@ -46,17 +46,33 @@ class Session:
         self._export = export
         self._turn = Turn()
         self._inboxes: list[Inbox[Request | None]] = [Inbox() for _ in range(answerers)]
+        self._deal = itertools.cycle(self._inboxes)
 
-    async def read_requests(self) -> None:
-        """Read requests and deal them out, until the client leaves. Once it returns the answerers finish and end."""
+    async def read_requests(self) -> bool:
+        """Read requests and deal them out, until the client leaves (True), or until `pause` (False).
+
+        After a pause it may be called again, in whatever context. When the client has left, the answerers end too.
+        """
         try:
-            for inbox in itertools.cycle(self._inboxes):
+            while await self._channel.next_message():
                 if (request := await self._read_request()) is None:
                     break
-                inbox.put(request)
-        finally:
-            for inbox in self._inboxes:
-                inbox.put(None)
+                next(self._deal).put(request)
+            else:
+                return False
+        except BaseException:
+            self._dismiss_answerers()
+            raise
+        self._dismiss_answerers()
+        return True
+
+    def pause(self) -> None:
+        """Let `read_requests` return between two requests, from any thread (QEMU: nbd_drained_begin)."""
+        self._channel.quiesce()
+
+    def resume(self) -> None:
+        """Undo `pause`; then call `read_requests` again."""
+        self._channel.resume()
 
     async def answer_requests(self, number: int) -> None:
         """Answer what is dealt to this answerer, until the client has left."""
@@ -75,6 +91,10 @@ class Session:
         self.close()
         for inbox in self._inboxes:
             inbox.close()
+
+    def _dismiss_answerers(self) -> None:
+        for inbox in self._inboxes:
+            inbox.put(None)
 
     async def _read_request(self) -> Request | None:
         """The next request; None when the client takes its leave, or is gone."""

@@ -1,12 +1,12 @@
 """An NBD server that listens: for each client one context that reads and several that answer."""
 
+import itertools
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from prhelper.channel import (
     BrokenResourceError,
-    Channel,
     ClosedResourceError,
     IncompleteRead,
     SocketChannel,
@@ -21,22 +21,29 @@ from .server_handshake import Export, Secure, negotiate
 class Server:
     """Listens on the Unix socket `path` and serves `export` until the end of the `with` statement.
 
-    reader: where each client's requests are read.
+    readers: where each client's requests are read, in turn: in the next one after each `move_readers`.
     answerers: where they are answered, a coroutine each.
     """
 
     def __init__(
-        self, path: Path, export: Export, reader: Context, answerers: Sequence[Context], secure: Secure | None = None
+        self,
+        path: Path,
+        export: Export,
+        readers: Sequence[Context],
+        answerers: Sequence[Context],
+        secure: Secure | None = None,
     ) -> None:
         self._listener = UnixListener(path)
         self._export = export
-        self._reader = reader
+        self._readers = readers
         self._answerers = answerers
         self._secure = secure
         self._guard = threading.Lock()
-        self._channels: set[Channel] = set()
+        self._channels: set[SocketChannel] = set()
+        self._sessions: set[Session] = set()
         self._clients: list[Running[None]] = []
         self.connections = 0
+        self.moves = 0
 
     def __enter__(self) -> "Server":
         self._accepting = TRIO.start(self._accept)
@@ -54,6 +61,12 @@ class Server:
         with self._guard:
             for channel in self._channels:
                 channel.close()
+
+    def move_readers(self) -> None:
+        """Let every client's requests be read on in the next of the readers' contexts."""
+        with self._guard:
+            for session in self._sessions:
+                session.pause()
 
     async def _accept(self) -> None:
         try:
@@ -77,7 +90,7 @@ class Server:
                 self._channels.discard(channel)
 
     def _converse(self, channel: SocketChannel) -> None:
-        agreement = self._reader.run(lambda: negotiate(channel, self._export, self._secure))
+        agreement = self._readers[0].run(lambda: negotiate(channel, self._export, self._secure))
         if agreement is None:
             return
         with Session(agreement, self._export, len(self._answerers)) as session:
@@ -86,7 +99,20 @@ class Server:
                 for number, context in enumerate(self._answerers)
             ]
             try:
-                self._reader.run(session.read_requests)
+                self._read_to_the_end(session)
             finally:
                 for running in answering:
                     running.result()
+
+    def _read_to_the_end(self, session: Session) -> None:
+        with self._guard:
+            self._sessions.add(session)
+        try:
+            for reader in itertools.cycle(self._readers):
+                if reader.run(session.read_requests):
+                    break
+                session.resume()
+                self.moves += 1
+        finally:
+            with self._guard:
+                self._sessions.discard(session)

@@ -105,6 +105,30 @@ async def exercise(client: Client, context: Context, start: int, size: int) -> b
     return bytes(content)
 
 
+def test_the_reader_may_move_between_contexts_while_requests_are_in_flight(nbd: Path) -> None:
+    places = [ASYNCIO, TRIO, THREAD]
+    share = SIZE // len(places)
+    client = run(connect(nbd))
+    moves = 0
+    working = [
+        context.start(lambda context=context, number=number: exercise(client, context, number * share, share))  # type: ignore[misc]
+        for number, context in enumerate(places)
+    ]
+    while any(running.is_alive() for running in working):
+        receiving = places[moves % len(places)].start(client.receive_replies)
+        client.pause()
+        receiving.result()
+        client.resume()
+        moves += 1
+    receiving = TRIO.start(client.receive_replies)
+    wanted = b"".join(running.result() for running in working)
+    assert run(client.read(0, len(wanted))) == wanted
+    assert moves >= 3
+    run(client.disconnect())
+    receiving.result()
+    client.close()
+
+
 @READERS
 def test_replies_may_all_be_awaited_after_all_requests_are_written(nbd: Path, image: Path, reader: Context) -> None:
     client = run(connect(nbd))

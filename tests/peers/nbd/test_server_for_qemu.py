@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ...channel.contexts import ASYNCIO, THREAD, TRIO, Context
+from ...channel.contexts import ASYNCIO, THREAD, TRIO, Context, Running
 from .conftest import SIZE
 from .programs import QemuIo, qemu_img, qemu_io
 from .server_handshake import Export, Secure
@@ -18,11 +18,11 @@ READERS = pytest.mark.parametrize("reader", [ASYNCIO, TRIO, THREAD], ids=repr)
 
 
 @contextlib.contextmanager
-def serving(image: Path, reader: Context, secure: Secure | None = None) -> Iterator[Server]:
-    """A server of `image` that reads in one context and answers in all."""
+def serving(image: Path, *readers: Context, secure: Secure | None = None) -> Iterator[Server]:
+    """A server of `image` that reads in one context at a time and answers in all."""
     with image.open("r+b", buffering=0) as file:
         export = Export("disk", file.fileno(), SIZE)
-        with Server(image.with_suffix(".sock"), export, reader, [ASYNCIO, TRIO, THREAD], secure) as server:
+        with Server(image.with_suffix(".sock"), export, readers, [ASYNCIO, TRIO, THREAD], secure) as server:
             yield server
 
 
@@ -64,6 +64,17 @@ def test_requests_under_way_at_once_are_answered_in_any_order_and_right(image: P
     assert content[: 400 * 4096] == b"\x07" * (400 * 4096)
     for number, offset in pieces[9:]:
         assert content[offset : offset + 200_192] == bytes([number + 1]) * 200_192
+
+
+def test_the_reader_may_move_between_contexts_while_requests_are_under_way(image: Path) -> None:
+    with serving(image, ASYNCIO, TRIO, THREAD) as server:
+        bench = ["bench", "-f", "raw", "-w", "-c", "2000", "-d", "16", "--pattern=9", "-s", "4096", uri(image)]
+        benching = Running(lambda: qemu_img(*bench))
+        while benching.is_alive():
+            server.move_readers()
+        benching.result()
+        assert server.moves >= 3
+        qemu_io("read -P 9 0 8192000", options=["-f", "raw", uri(image)])
 
 
 @READERS
