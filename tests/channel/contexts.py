@@ -36,9 +36,10 @@ class Running(Generic[T]):
         except BaseException as error:
             self._future.set_exception(error)
 
-    def is_alive(self) -> bool:
-        """Whether the body is still at work."""
-        return self._thread.is_alive()
+    def ends_within(self, seconds: float) -> bool:
+        """Whether the body is done, now or after so many seconds."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def result(self) -> T:
         """What the body returned or raised, once its thread is gone."""

@@ -114,7 +114,7 @@ def test_the_reader_may_move_between_contexts_while_requests_are_in_flight(nbd: 
         context.start(lambda context=context, number=number: exercise(client, context, number * share, share))  # type: ignore[misc]
         for number, context in enumerate(places)
     ]
-    while any(running.is_alive() for running in working):
+    while not all(running.ends_within(0) for running in working):
         receiving = places[moves % len(places)].start(client.receive_replies)
         client.pause()
         receiving.result()

@@ -68,9 +68,9 @@ def test_requests_under_way_at_once_are_answered_in_any_order_and_right(image: P
 
 def test_the_reader_may_move_between_contexts_while_requests_are_under_way(image: Path) -> None:
     with serving(image, ASYNCIO, TRIO, THREAD) as server:
-        bench = ["bench", "-f", "raw", "-w", "-c", "2000", "-d", "16", "--pattern=9", "-s", "4096", uri(image)]
+        bench = ["bench", "-f", "raw", "-w", "-c", "1000", "-d", "16", "--pattern=9", "-s", "8192", uri(image)]
         benching = Running(lambda: qemu_img(*bench))
-        while benching.is_alive():
+        while not benching.ends_within(0.002):
             server.move_readers()
         benching.result()
         assert server.moves >= 3
