@@ -7,6 +7,7 @@ moment. This package knows nothing of the rest of prhelper and can be used on it
 from .base import Channel
 from .block import BlockChannel
 from .buffer import BufferChannel
+from .command import CommandChannel
 from .context import BareCoroutine, Call, current_context, run, stepping
 from .descriptors import OwnedFd
 from .errors import (
@@ -37,6 +38,7 @@ __all__ = [
     "Call",
     "Channel",
     "ClosedResourceError",
+    "CommandChannel",
     "DescriptorsTruncatedError",
     "Direction",
     "EndOfStream",

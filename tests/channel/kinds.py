@@ -7,13 +7,16 @@ the other way need not exist.
 import errno
 import fcntl
 import mmap
+import os
 import socket
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from prhelper.channel import Channel, FileChannel, SocketChannel
+from prhelper.channel import Channel, CommandChannel, Direction, FileChannel, SocketChannel
 
 from .watching import number_of
 
@@ -26,8 +29,8 @@ class Pair:
     writer: Channel
 
     def close(self) -> None:
-        self.reader.close()
         self.writer.close()
+        self.reader.close()
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,16 @@ def pipe_pair() -> Pair:
     return Pair(reader, writer)
 
 
+def command_pair() -> Pair:
+    """A process that reads a FIFO, and what it writes to its standard output."""
+    with tempfile.TemporaryDirectory() as directory:
+        fifo = Path(directory) / "fifo"
+        os.mkfifo(fifo)
+        reader = CommandChannel.spawn(["cat", fifo], Direction.READ, patience=0.01)
+        writer = FileChannel.open(fifo, os.O_WRONLY)
+    return Pair(reader, writer)
+
+
 def _pair(near: socket.socket, far: socket.socket, buffer_size: int) -> Pair:
     for sock in near, far:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer_size)
@@ -100,4 +113,5 @@ KINDS = (
     Kind("tcp", tcp_pair),
     Kind("tcp6", tcp6_pair),
     Kind("pipe", pipe_pair),
+    Kind("command", command_pair),
 )

@@ -61,6 +61,7 @@ def test_more_vectors_than_one_call_takes_arrive_all(pair: Pair, context: Contex
     assert context.run(lambda: pair.reader.read_exactly(3000)) == b"".join(vectors)
     writing.result()
     pair.writer.writev([b"many buffers"])
+    context.run(lambda: pair.reader.wait(Direction.READ))
     assert pair.reader.readv(buffers) == 12
     assert b"".join(map(bytes, buffers[:12])) == b"many buffers"
 

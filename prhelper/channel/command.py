@@ -1,0 +1,99 @@
+"""The command kind: a process at the other end of one pipe or two (QEMU: QIOChannelCommand)."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from .context import current_context
+from .descriptors import OwnedFd
+from .fd_channel import FdChannel
+from .waiter import Direction, is_ready
+
+PATIENCE = 1.0
+"""Seconds that a process has to end by itself, and again after it was asked to terminate."""
+
+
+class CommandChannel(FdChannel):
+    """Writes to the standard input of a process and reads from its standard output. Owns the process.
+
+    Closing ends the process: it reads the end of its input and is waited for; after `patience` seconds it gets SIGTERM,
+    and as much later SIGKILL. Only the process itself is ended so, not what that has started.
+
+    pid: the number of the process.
+    """
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        reader: OwnedFd | None,
+        writer: OwnedFd | None,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.pid = process.pid
+        self._process = process
+        self._patience = patience
+        self._reaping = threading.Lock()
+        super().__init__(reader, writer)
+
+    @classmethod
+    def spawn(
+        cls, arguments: Sequence[str | Path], direction: Direction | None = None, patience: float = PATIENCE
+    ) -> Self:
+        """Start a process with pipes to read from it, write to it, or by default both.
+
+        What has no pipe is /dev/null; standard error is this process's own. Raises OSError if it cannot be started.
+        """
+        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+            reader = writer = None
+            stdin = stdout = subprocess.DEVNULL
+            if direction is not Direction.WRITE:
+                reader, far = map(OwnedFd, os.pipe())
+                ours.enter_context(reader)
+                stdout = theirs.enter_context(far).fileno()
+            if direction is not Direction.READ:
+                far, writer = map(OwnedFd, os.pipe())
+                ours.enter_context(writer)
+                stdin = theirs.enter_context(far).fileno()
+            process = subprocess.Popen(arguments, stdin=stdin, stdout=stdout)
+            ours.pop_all()
+        return cls(process, reader, writer, patience)
+
+    def close(self) -> None:
+        """Close the pipes and end the process. Blocks until it is gone: in an event loop use `aclose`."""
+        super().close()
+        self._end()
+
+    async def aclose(self) -> int:
+        """Close the pipes, end the process, and return its exit status, that of a signal as the negative number.
+
+        Holds up nobody else in the same loop. A coroutine that is cancelled leaves no process behind either.
+        """
+        super().close()
+        try:
+            return await current_context().call((type(self), self.pid), self._end)
+        except BaseException:
+            self._end(patience=0.0)
+            raise
+
+    def _end(self, patience: float | None = None) -> int:
+        for insistence in signal.SIGTERM, signal.SIGKILL:
+            if (watch := self._watch()) is None:
+                break
+            with watch:
+                if not is_ready(watch.fileno(), Direction.READ, self._patience if patience is None else patience):
+                    with contextlib.suppress(ProcessLookupError):  # ended and reaped by another thread
+                        signal.pidfd_send_signal(watch.fileno(), insistence)
+        with self._reaping:
+            return self._process.wait()
+
+    def _watch(self) -> OwnedFd | None:
+        """A descriptor that is readable once the process has ended; None if it has."""
+        with self._reaping:  # until it is reaped, nobody else can have its number
+            if self._process.poll() is not None:
+                return None
+            return OwnedFd(os.pidfd_open(self.pid))
