@@ -4,6 +4,7 @@ Source: QEMU, docs/interop/vhost-user.rst. Numbers are in the machine's own byte
 """
 
 import enum
+import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,9 @@ async def read_message(channel: Channel) -> Message | None:
     fds: list[OwnedFd] = []
     if (header := await channel.read_exactly_or_eof(HEADER.size, fds)) is None:
         return None
+    # The channel hands descriptors out as blocking ones. The front end has these open too, and would hang in its reads.
+    for fd in fds:
+        os.set_blocking(fd.fileno(), False)
     request, flags, size = HEADER.unpack(header)
     return Message(Request(request), flags, await channel.read_exactly(size), fds)
 

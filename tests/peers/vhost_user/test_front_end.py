@@ -59,7 +59,6 @@ async def shake_hands(front_end: FrontEnd) -> None:
     await front_end.start_vring()
 
 
-@pytest.mark.parametrize("context", CONTEXTS, ids=repr)
 def test_a_disk_is_read_through_a_vring_that_was_agreed_on_over_a_channel(
     front_end: FrontEnd, disk: bytes, context: Context
 ) -> None:
@@ -87,13 +86,9 @@ def test_each_step_of_the_handshake_may_be_made_in_another_context(front_end: Fr
         assert len(next(places).run(front_end.read_config)) == 60
 
 
-@pytest.mark.parametrize("context", CONTEXTS, ids=repr)
 def test_closing_ends_the_wait_for_a_back_end_that_has_nothing_to_say(
-    front_end: FrontEnd, context: Context, monkeypatch: pytest.MonkeyPatch
+    front_end: FrontEnd, context: Context, waits: Waits
 ) -> None:
-    context.run(front_end.agree_on_features)
-    waits = Waits()
-    waits.install(monkeypatch.setattr)
     waiting = context.start(lambda: read_message(front_end.channel))
     waits.next()
     front_end.channel.close()
