@@ -25,6 +25,7 @@ from .file import FileChannel
 from .home import HomeLoop
 from .null import NullChannel
 from .socket import SocketChannel, SocketListener
+from .tcp import TcpListener, connect_tcp
 from .transfer import ReadableBuffer, WritableBuffer
 from .unix_path import UnixListener
 from .waiter import Direction, Waiter, is_ready
@@ -53,9 +54,11 @@ __all__ = [
     "ReadableBuffer",
     "SocketChannel",
     "SocketListener",
+    "TcpListener",
     "UnixListener",
     "Waiter",
     "WritableBuffer",
+    "connect_tcp",
     "current_context",
     "is_ready",
     "run",

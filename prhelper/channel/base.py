@@ -17,10 +17,9 @@ be called from any thread.
 **At rest.** Between two messages a reader waits in `next_message`. `quiesce` makes that return False, after at most one
 message more, so that the conversation can stop or be continued elsewhere without losing a byte.
 
-A kind of channel implements the methods at the end, and gets the rest from here.
+A kind of channel implements the methods at the end, and those of `operations` that it has the features for.
 """
 
-import io
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Self
@@ -29,14 +28,14 @@ from .context import current_context
 from .descriptors import OwnedFd
 from .errors import ClosedResourceError
 from .eventfd import EventFd
-from .feature import Feature
 from .home import HomeLoop, HomeWatch, wait_at_home
 from .lifetime import Lifetime
+from .operations import Operations
 from .transfer import ReadableBuffer, Transfer, WritableBuffer
 from .waiter import Direction, Waiter, is_ready
 
 
-class Channel(Transfer):
+class Channel(Operations, Transfer):
     """A channel of any kind. See the module's text for who may do what at once.
 
     Every method raises ClosedResourceError once the channel is closed, BrokenResourceError when the peer is gone, and
@@ -44,8 +43,6 @@ class Channel(Transfer):
     coroutine gets TimeoutError. A coroutine that is cancelled leaves nothing registered; bytes that it had already
     moved are gone: none for `read` and `next_message`, perhaps some for the others.
     """
-
-    features = Feature.NONE
 
     def __init__(self) -> None:
         self._lifetime = Lifetime(self._dispose)
@@ -138,28 +135,6 @@ class Channel(Transfer):
             raise ValueError("follow=False needs a home loop, and follow=True takes none")
         self._home = home
 
-    def has_feature(self, feature: Feature) -> bool:
-        """Whether this channel can do all of `feature`."""
-        return feature in self.features
-
-    def shutdown(self, direction: Direction | None = None) -> None:
-        """End one direction, or both, without closing: the peer reads the end. Needs SHUTDOWN."""
-        self._require(Feature.SHUTDOWN, "shut down one direction")
-        self._lifetime.hold()
-        try:
-            self._shutdown(direction)
-        finally:
-            self._lifetime.release()
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position, as `io.IOBase.seek` does. Needs SEEKABLE."""
-        self._require(Feature.SEEKABLE, "seek")
-        self._lifetime.hold()
-        try:
-            return self._seek(offset, whence)
-        finally:
-            self._lifetime.release()
-
     def __enter__(self) -> Self:
         return self
 
@@ -184,21 +159,6 @@ class Channel(Transfer):
     @abstractmethod
     def _dispose(self) -> None:
         """Close the descriptors. Called once, when nobody uses them."""
-
-    def _shutdown(self, direction: Direction | None) -> None:
-        raise NotImplementedError  # a kind with the feature has its own
-
-    def _seek(self, offset: int, whence: int) -> int:
-        raise NotImplementedError  # a kind with the feature has its own
-
-    def _require(self, feature: Feature, deed: str) -> None:
-        if feature not in self.features:
-            raise io.UnsupportedOperation(f"{type(self).__name__} cannot {deed}")
-
-    def _refuse_descriptors(self, asked_for: bool) -> None:
-        """For a kind without FD_PASS: neither may descriptors go along, nor may any be expected."""
-        if asked_for:
-            self._require(Feature.FD_PASS, "pass descriptors")
 
     # How a wait goes.
 

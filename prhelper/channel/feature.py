@@ -9,6 +9,7 @@ class Feature(enum.Flag):
     FD_PASS: descriptors go along with the data.
     SHUTDOWN: one direction can be ended while the other goes on.
     LISTEN: it accepts channels, and carries no data itself.
+    DELAY: small writes may be held back until there is more.
     SEEKABLE: it has a position that can be moved.
     """
 
@@ -17,3 +18,4 @@ class Feature(enum.Flag):
     SHUTDOWN = enum.auto()
     LISTEN = enum.auto()
     SEEKABLE = enum.auto()
+    DELAY = enum.auto()

@@ -43,8 +43,11 @@ class SocketChannel(Channel):
         super().__init__()
         self._socket = sock
         self.features = Feature.SHUTDOWN
-        if sock.family == socket.AF_UNIX:
+        self._passes_fds = sock.family == socket.AF_UNIX
+        if self._passes_fds:
             self.features |= Feature.FD_PASS
+        elif sock.family in (socket.AF_INET, socket.AF_INET6):
+            self.features |= Feature.DELAY
 
     @classmethod
     def adopt(cls, fd: int) -> "SocketChannel":
@@ -82,6 +85,8 @@ class SocketChannel(Channel):
         return pid, uid, gid
 
     def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
+        if not self._passes_fds:
+            self._refuse_descriptors(fds is not None)
         try:
             count, ancillary, flags, _ = self._socket.recvmsg_into(
                 buffers[:_MOST_BUFFERS], 0 if fds is None else _ROOM, _RECV_FLAGS
@@ -96,6 +101,8 @@ class SocketChannel(Channel):
         return count
 
     def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
+        if not self._passes_fds:  # the kernel would drop them without a word
+            self._refuse_descriptors(bool(tuple(fds)))
         try:
             return self._socket.sendmsg(buffers[:_MOST_BUFFERS], pack_rights(fds), _SEND_FLAGS)
         except BlockingIOError:
@@ -111,6 +118,12 @@ class SocketChannel(Channel):
     def _shutdown(self, direction: Direction | None) -> None:
         with contextlib.suppress(OSError):  # ENOTCONN: the peer was faster
             self._socket.shutdown(_HOW[direction])
+
+    def _set_delay(self, delay: bool) -> None:
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, not delay)
+
+    def _set_cork(self, cork: bool) -> None:
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, cork)
 
     def _dispose(self) -> None:
         self._socket.close()

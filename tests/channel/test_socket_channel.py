@@ -13,7 +13,7 @@ import pytest
 from prhelper.channel import BrokenResourceError, Direction, Feature, SocketChannel, run
 
 from .contexts import Context
-from .kinds import Pair, tcp_pair
+from .kinds import Pair
 from .watching import Waits, number_of
 
 Wire = tuple[SocketChannel, socket.socket]
@@ -26,12 +26,10 @@ def test_a_unix_socket_can_pass_descriptors_and_shut_down(wire: Wire) -> None:
     assert not channel.has_feature(Feature.SEEKABLE | Feature.SHUTDOWN)
     with pytest.raises(io.UnsupportedOperation, match="seek"):
         channel.seek(0)
-
-
-def test_a_tcp_socket_can_shut_down() -> None:
-    pair = tcp_pair()
-    assert all(channel.has_feature(Feature.SHUTDOWN) for channel in (pair.reader, pair.writer))
-    pair.close()
+    with pytest.raises(io.UnsupportedOperation, match="delayed"):
+        channel.set_delay(False)
+    with pytest.raises(io.UnsupportedOperation, match="hold writes back"):
+        channel.set_cork(True)
 
 
 def test_shutting_down_writing_lets_the_peer_read_the_end_and_answer(pair: Pair, context: Context) -> None:
