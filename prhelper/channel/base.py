@@ -156,6 +156,10 @@ class Channel(Operations, Transfer):
         None where a try is worth it now: that is always so for a kind that never blocks.
         """
 
+    def _flush(self) -> bool:
+        """Pass on what `writev` took and has kept: whether nothing is left of it. Most kinds keep nothing."""
+        return True
+
     @abstractmethod
     def _dispose(self) -> None:
         """Close the descriptors. Called once, when nobody uses them."""

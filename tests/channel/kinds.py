@@ -18,6 +18,7 @@ import pytest
 
 from prhelper.channel import Channel, CommandChannel, Direction, FileChannel, SocketChannel
 
+from . import tls_ends
 from .watching import number_of
 
 
@@ -91,6 +92,12 @@ def _pair(near: socket.socket, far: socket.socket, buffer_size: int) -> Pair:
     return Pair(SocketChannel(near), SocketChannel(far))
 
 
+def tls_pair() -> Pair:
+    """The two ends of TLS over a pair of Unix sockets: the reader is the client."""
+    inner = unix_pair()
+    return Pair(*tls_ends.connected(inner.reader, inner.writer))
+
+
 def clog(channel: Channel) -> int:
     """Write until it would block: how many bytes."""
     written = 0
@@ -114,4 +121,5 @@ KINDS = (
     Kind("tcp6", tcp6_pair),
     Kind("pipe", pipe_pair),
     Kind("command", command_pair),
+    Kind("tls", tls_pair),
 )

@@ -1,0 +1,167 @@
+"""The TLS kind: over any other channel that carries bytes both ways (QEMU: QIOChannelTLS).
+
+What happens to the bytes is told in `tls_session`; here is who waits for what. A coroutine waits for the descriptors of
+the inner channel, in its own context as ever, until there is plaintext to read or all ciphertext is on its way.
+
+**Nothing stays behind.** Where ciphertext did not fit into the inner channel, the writer waits until it does. What a
+cancelled writer leaves, and what reading makes, is sent by whoever comes next in either direction: while there is any,
+a coroutine that waits to read waits for both directions, so that two peers never wait for one another.
+
+**Renegotiation** is switched off in the context: it would let a writer wait for something to read. TLS 1.3 has none.
+"""
+
+import contextlib
+import ssl
+from collections.abc import Iterable, Sequence
+
+from .base import Channel
+from .descriptors import OwnedFd
+from .either_way import EitherWay
+from .errors import BrokenResourceError
+from .feature import Feature
+from .tls_session import TlsSession
+from .transfer import ReadableBuffer, WritableBuffer
+from .waiter import Direction
+
+
+class TlsChannel(Channel):
+    """TLS over `inner`, which it owns from then on: nobody else may use it. Make one by `client` or `server`.
+
+    `handshake` comes first. The end of the stream is the peer's close_notify; where the inner channel ends without it,
+    reading raises BrokenResourceError. SHUTDOWN and DELAY are there if `inner` has them.
+
+    `writev` may take bytes whose ciphertext does not all fit into the inner channel: `write_all` returns when it does;
+    after `writev`, wait for WRITE.
+    """
+
+    def __init__(
+        self, inner: Channel, context: ssl.SSLContext, server_side: bool, server_hostname: str | None = None
+    ) -> None:
+        super().__init__()
+        context.options |= ssl.OP_NO_RENEGOTIATION
+        self.features = inner.features & (Feature.SHUTDOWN | Feature.DELAY)
+        self._session = TlsSession(inner, context, server_side, server_hostname)
+        self._inner = inner
+        self._is_client = not server_side
+        self._either_way = EitherWay(inner)
+
+    @classmethod
+    def client(cls, inner: Channel, context: ssl.SSLContext, server_hostname: str | None = None) -> "TlsChannel":
+        """The client's end. `server_hostname`: whom the server's certificate must name.
+
+        Raises ValueError without it, if `context` is to check that: OpenSSL would let any name pass.
+        """
+        if context.check_hostname and not server_hostname:
+            raise ValueError("server_hostname is missing, and the context is to check it (check_hostname)")
+        return cls(inner, context, server_side=False, server_hostname=server_hostname)
+
+    @classmethod
+    def server(cls, inner: Channel, context: ssl.SSLContext) -> "TlsChannel":
+        """The server's end."""
+        return cls(inner, context, server_side=True)
+
+    async def handshake(self, deadline: float | None = None) -> None:
+        """Agree with the peer on the keys, and on who it is, as the context demands; before anything else.
+
+        Raises BrokenResourceError, saying why, if that fails. A client may learn only when it reads that the server
+        does not accept it (TLS 1.3). After a cancellation it can be called again.
+        """
+        while not self._go_on_with_handshake():
+            await super()._wait(Direction.READ, deadline)
+        if self._is_client:  # the peer cannot go on without the last message; a server's only offers session tickets
+            await self.wait(Direction.WRITE, deadline)
+
+    async def write_all(
+        self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = (), deadline: float | None = None
+    ) -> None:
+        """Write everything in `buffers`, and wait until the inner channel has taken it."""
+        await super().write_all(buffers, fds, deadline)
+        await self.wait(Direction.WRITE, deadline)
+
+    async def bye(self, deadline: float | None = None) -> None:
+        """End writing with close_notify, and wait until the inner channel has taken it (QEMU: qio_channel_tls_bye).
+
+        Reading goes on. `close` says close_notify too, but cannot wait where the inner channel is clogged: the peer
+        then finds the stream cut off.
+        """
+        self._lifetime.hold()
+        try:
+            self._session.end_writing(shut_down=False)
+        finally:
+            self._lifetime.release()
+        await self.wait(Direction.WRITE, deadline)
+
+    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
+        self._refuse_descriptors(fds is not None)
+        self._require_handshake()
+        return self._session.read(buffers)
+
+    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
+        self._refuse_descriptors(bool(tuple(fds)))
+        self._require_handshake()
+        return self._session.write(buffers)
+
+    def _require_handshake(self) -> None:
+        if not self._session.established:
+            raise RuntimeError("a TLS channel carries nothing before its handshake: await handshake() first")
+
+    def _go_on_with_handshake(self) -> bool:
+        self._lifetime.hold()
+        try:
+            return self._session.handshake()
+        finally:
+            self._lifetime.release()
+
+    def _wait_on(self, direction: Direction) -> tuple[int, Direction] | None:
+        if self._session.established and self._worth_a_try(direction):
+            return None
+        if direction is Direction.READ and self._session.unsent:
+            return self._either_way.wait_on()
+        return self._inner._wait_on(direction)
+
+    def _worth_a_try(self, direction: Direction) -> bool:
+        return self._session.readable() if direction is Direction.READ else self._flush()
+
+    def _flush(self) -> bool:
+        return self._session.send() and self._inner._flush()
+
+    async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: bool = False) -> bool:
+        self._require_handshake()
+        # What the inner channel has to read may be no plaintext, and what it has room for may be too little.
+        while await super()._wait(direction, deadline, until_quiesced):
+            if self._ready(direction):
+                return True
+        return False
+
+    def _readable_now(self) -> bool:
+        return self._ready(Direction.READ)
+
+    def _ready(self, direction: Direction) -> bool:
+        self._lifetime.hold()
+        try:
+            return self._worth_a_try(direction)
+        finally:
+            self._lifetime.release()
+
+    def _shutdown(self, direction: Direction | None) -> None:
+        if direction is not Direction.WRITE:
+            self._session.end_reading()
+        if direction is not Direction.READ:
+            self._session.end_writing(shut_down=direction is Direction.WRITE)
+        if direction is not Direction.WRITE:
+            self._inner.shutdown(direction)
+        else:
+            self.wake_reader()  # if close_notify is still unsent, it is for the reader's wait to care for that too
+
+    def _set_delay(self, delay: bool) -> None:
+        self._inner.set_delay(delay)
+
+    def _set_cork(self, cork: bool) -> None:
+        self._inner.set_cork(cork)
+
+    def _dispose(self) -> None:
+        with contextlib.suppress(BrokenResourceError):
+            self._session.end_writing(shut_down=False)
+            self._session.receive_leftovers()
+        self._either_way.close()
+        self._inner.close()

@@ -1,0 +1,188 @@
+"""TLS: the end of the stream, told apart from a stream that was cut off."""
+
+import ssl
+from collections.abc import Iterator
+
+import pytest
+
+from prhelper.channel import BrokenResourceError, Channel, Direction, Feature, TlsChannel, run
+
+from .contexts import Context
+from .kinds import Pair, clog, drain, tcp_pair, unix_pair
+from .tls_ends import connected
+from .watching import Waits
+
+
+@pytest.fixture
+def inner() -> Iterator[Pair]:
+    pair = unix_pair()
+    yield pair
+    pair.close()
+
+
+@pytest.fixture
+def pair(inner: Pair) -> Iterator[Pair]:
+    made = Pair(*connected(inner.reader, inner.writer))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["cut before", "cut during the wait"])
+@pytest.mark.parametrize("sent", [b"", b"some"])
+def test_a_stream_that_is_cut_off_is_no_end(
+    pair: Pair, inner: Pair, context: Context, waits: Waits, sent: bytes, late: bool
+) -> None:
+    async def read() -> bytes:
+        assert await pair.reader.read_exactly(len(sent)) == sent
+        return await pair.reader.read(1)
+
+    pair.writer.writev([sent])
+    if not late:
+        inner.writer.shutdown(Direction.WRITE)
+    reading = context.start(read)
+    if late:
+        waits.next()
+        inner.writer.shutdown(Direction.WRITE)
+    fault = reading.fault()
+    assert isinstance(fault, BrokenResourceError)
+    assert str(fault) == "TLS failed: the stream was cut off: the peer went without close_notify"
+    assert isinstance(fault.__cause__, ssl.SSLEOFError)
+    for deed in pair.reader.read(1), pair.reader.write_all([b"x"]):
+        with pytest.raises(BrokenResourceError, match="cut off"):
+            context.run(lambda deed=deed: deed)  # type: ignore[misc]
+
+
+def test_a_record_cut_in_the_middle_is_no_end(pair: Pair, inner: Pair) -> None:
+    pair.writer.writev([bytes(1000)])
+    raw = drain_some(inner.reader, 500)
+    assert isinstance(pair.reader, TlsChannel)
+    pair.reader._session._incoming.write(raw)
+    inner.writer.shutdown(Direction.WRITE)
+    with pytest.raises(BrokenResourceError, match="cut off"):
+        run(drain_to_end(pair.reader, inner.reader))
+
+
+def drain_some(channel: Channel, size: int) -> bytes:
+    buffer = bytearray(size)
+    assert channel.readv([buffer]) == size
+    return bytes(buffer)
+
+
+async def drain_to_end(channel: Channel, inner: Channel) -> bytes:
+    drain(inner)
+    return await channel.read(1)
+
+
+def test_a_message_from_the_wire_that_was_forged_breaks_the_connection(pair: Pair, inner: Pair) -> None:
+    inner.writer.writev([b"\x17\x03\x03\x00\x20" + bytes(32)])
+    with pytest.raises(BrokenResourceError, match="bad record mac"):
+        run(pair.reader.read(1))
+    with pytest.raises(BrokenResourceError, match="the alert 'bad record mac'"):
+        run(pair.writer.read(1))
+
+
+def test_bye_ends_one_direction_and_the_other_goes_on(pair: Pair, context: Context) -> None:
+    async def converse() -> None:
+        for near, far in (pair.writer, pair.reader), (pair.reader, pair.writer):
+            assert isinstance(near, TlsChannel)
+            await near.write_all([b"last words"])
+            await near.bye()
+            await near.bye()
+            assert await far.read_exactly(10) == b"last words"
+            assert await far.read(1) == b""
+        for end in pair.reader, pair.writer:
+            assert await end.read(1) == b""
+
+    context.run(converse)
+
+
+def test_who_said_bye_writes_no_more_and_reads_all_that_was_under_way(pair: Pair, context: Context) -> None:
+    async def converse() -> None:
+        assert isinstance(pair.reader, TlsChannel)
+        await pair.writer.write_all([b"one two three"])
+        assert await pair.reader.read(4) == b"one "
+        await pair.writer.write_all([b" four"])
+        await pair.reader.bye()
+        assert await pair.reader.read_exactly(14) == b"two three four"
+        with pytest.raises(BrokenResourceError):
+            await pair.reader.write_all([b"more"])
+        await pair.writer.write_all([b"still"])
+        assert await pair.reader.read(100) == b"still"
+
+    context.run(converse)
+
+
+def test_shutting_down_writing_is_a_clean_end_and_ends_the_inner_channel_too(
+    pair: Pair, inner: Pair, context: Context
+) -> None:
+    assert pair.writer.features == Feature.SHUTDOWN
+    pair.writer.writev([b"x"])
+    pair.writer.shutdown(Direction.WRITE)
+    assert context.run(lambda: pair.reader.read_exactly(1)) == b"x"
+    assert context.run(lambda: pair.reader.read(1)) == b""
+    assert inner.reader.readv([bytearray(1)]) == 0
+    context.run(lambda: pair.reader.write_all([b"answer"]))
+    assert context.run(lambda: pair.writer.read_exactly(6)) == b"answer"
+
+
+def test_shutting_down_a_clogged_channel_ends_it_when_all_was_sent_by_whoever_waits(
+    pair: Pair, context: Context, other: Context, waits: Waits
+) -> None:
+    reading = context.start(lambda: pair.writer.read(1))
+    waits.next()
+    clogged = clog(pair.writer)
+    pair.writer.shutdown(Direction.WRITE)
+
+    async def read_to_the_end() -> int:
+        count = 0
+        while data := await pair.reader.read(1 << 16):
+            count += len(data)
+        return count
+
+    assert other.run(read_to_the_end) == clogged
+    pair.reader.close()
+    assert reading.result() == b""
+
+
+def test_shutting_down_reading_is_an_end_on_this_side(pair: Pair, context: Context, waits: Waits) -> None:
+    reading = context.start(lambda: pair.reader.read(1))
+    waits.next()
+    pair.reader.shutdown(Direction.READ)
+    assert reading.result() == b""
+    context.run(lambda: pair.reader.write_all([b"goes on"]))
+    assert context.run(lambda: pair.writer.read_exactly(7)) == b"goes on"
+
+
+def test_shutting_down_both_directions_ends_both_cleanly(pair: Pair, context: Context, waits: Waits) -> None:
+    reading = context.start(lambda: pair.reader.read(1))
+    waits.next()
+    pair.reader.shutdown()
+    assert reading.result() == b""
+    assert context.run(lambda: pair.writer.read(1)) == b""
+
+
+def test_closing_a_clogged_channel_cuts_it_off(pair: Pair, context: Context) -> None:
+    clog(pair.writer)
+    pair.writer.close()
+
+    async def read_to_the_end() -> None:
+        while await pair.reader.read(1 << 16):
+            pass
+
+    with pytest.raises(BrokenResourceError, match="cut off"):
+        context.run(read_to_the_end)
+
+
+def test_closing_with_tickets_unread_loses_nothing_of_what_was_written_to_tcp(tls_over_tcp: Pair) -> None:
+    run(tls_over_tcp.reader.write_all([bytes(1 << 16)]))
+    tls_over_tcp.reader.close()
+    assert len(run(tls_over_tcp.writer.read_exactly(1 << 16))) == 1 << 16
+    assert run(tls_over_tcp.writer.read(1)) == b""
+
+
+@pytest.fixture
+def tls_over_tcp() -> Iterator[Pair]:
+    inner = tcp_pair()
+    made = Pair(*connected(inner.reader, inner.writer))
+    yield made
+    made.close()

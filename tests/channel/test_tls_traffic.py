@@ -1,0 +1,167 @@
+"""TLS: bytes both ways at once, with reader and writer anywhere, over inner channels that make it hard."""
+
+import io
+import socket
+from collections.abc import Callable, Iterator
+
+import anyio
+import pytest
+
+from prhelper.channel import Direction, Feature, HomeLoop
+
+from .contexts import Context
+from .kinds import Pair, clog, tcp_pair, unix_pair
+from .tls_ends import connected
+from .trickle import Trickle
+from .watching import Waits
+
+MUCH = bytes(place % 251 for place in range(300_000))
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    inner = unix_pair()
+    made = Pair(*connected(inner.reader, inner.writer))
+    yield made
+    made.close()
+
+
+INNER: dict[str, tuple[Callable[[], Pair], int]] = {
+    "tiny buffers": (unix_pair, len(MUCH)),
+    "tcp": (tcp_pair, len(MUCH)),
+    "seven bytes at a time": (lambda: trickling(7), 20_000),
+    "tls": (lambda: tls_over(unix_pair()), 100_000),
+}
+
+
+def trickling(most: int) -> Pair:
+    pair = unix_pair()
+    return Pair(Trickle(pair.reader, most), Trickle(pair.writer, most))
+
+
+def tls_over(inner: Pair) -> Pair:
+    return Pair(*connected(inner.reader, inner.writer))
+
+
+@pytest.mark.parametrize("kind", INNER)
+def test_both_ends_talk_at_once_each_with_its_two_coroutines_elsewhere(
+    kind: str, context: Context, other: Context
+) -> None:
+    make, size = INNER[kind]
+    pair = tls_over(make())
+    ends = pair.reader, pair.writer
+    writing = [context.start(lambda end=end: end.write_all([MUCH[:size]])) for end in ends]  # type: ignore[misc]
+    reading = [other.start(lambda end=end: end.read_exactly(size)) for end in ends]  # type: ignore[misc]
+    assert [body.result() for body in reading] == [MUCH[:size]] * 2
+    for body in writing:
+        body.result()
+    pair.close()
+
+
+def test_a_message_is_whole_at_the_peer_although_nothing_follows(pair: Pair, context: Context, other: Context) -> None:
+    reading = context.start(lambda: pair.reader.read_exactly(len(MUCH)))
+    other.run(lambda: pair.writer.write_all([MUCH]))
+    assert reading.result() == MUCH
+
+
+def test_what_writev_could_not_send_goes_out_while_the_same_end_waits_to_read(
+    pair: Pair, context: Context, other: Context
+) -> None:
+    clogged = clog(pair.writer)
+    reading = context.start(lambda: pair.writer.read_exactly(6))
+    assert len(other.run(lambda: pair.reader.read_exactly(clogged))) == clogged
+    pair.reader.writev([b"answer"])
+    assert reading.result() == b"answer"
+
+
+def test_a_cancelled_writer_leaves_its_ciphertext_whole(pair: Pair, loop: Context, context: Context) -> None:
+    sent = clog(pair.writer)
+
+    async def write_in_vain() -> None:
+        with anyio.move_on_after(0.01) as scope:
+            await pair.writer.write_all([b"in vain"])
+        assert scope.cancelled_caught
+
+    for _ in range(3):
+        loop.run(write_in_vain)
+    writing = loop.start(lambda: pair.writer.write_all([b"then this"]))
+    data = context.run(lambda: pair.reader.read_exactly(sent + 9))
+    writing.result()
+    assert data[sent:] == b"then this"
+
+
+def test_nothing_that_is_no_plaintext_counts_as_a_message(pair: Pair, context: Context, waits: Waits) -> None:
+    # The client has its session tickets before it, and no message.
+    waiting = context.start(pair.reader.next_message)
+    waits.next()
+    pair.reader.quiesce()
+    assert waiting.result() is False
+    assert context.run(pair.reader.next_message) is False
+    pair.reader.resume()
+    pair.writer.writev([b"one."])
+    pair.reader.quiesce()
+    assert context.run(pair.reader.next_message) is True
+    assert context.run(lambda: pair.reader.read_exactly(4)) == b"one."
+
+
+def test_messages_that_came_in_one_record_are_each_there_at_once(pair: Pair, context: Context) -> None:
+    pair.writer.writev([b"one.two."])
+
+    async def converse() -> list[bytes]:
+        messages = []
+        for _ in range(2):
+            assert await pair.reader.next_message()
+            messages.append(await pair.reader.read_exactly(4))
+        return messages
+
+    assert context.run(converse) == [b"one.", b"two."]
+
+
+def test_wake_reader_ends_a_wait_with_ciphertext_unsent(pair: Pair, context: Context, waits: Waits) -> None:
+    clog(pair.writer)
+    waiting = context.start(lambda: pair.writer.wait(Direction.READ))
+    waits.next()
+    pair.writer.wake_reader()
+    waiting.result()
+
+
+def test_descriptors_are_refused(pair: Pair) -> None:
+    with pytest.raises(io.UnsupportedOperation, match="descriptors"):
+        pair.writer.writev([b"x"], [0])
+    with pytest.raises(io.UnsupportedOperation, match="descriptors"):
+        pair.reader.readv([bytearray(1)], [])
+
+
+def test_the_features_are_those_of_the_inner_channel_but_descriptors(pair: Pair) -> None:
+    over_tcp = tls_over(tcp_pair())
+    assert pair.reader.features == Feature.SHUTDOWN
+    assert over_tcp.reader.features == Feature.SHUTDOWN | Feature.DELAY
+    over_tcp.reader.set_cork(True)
+    over_tcp.reader.set_delay(False)
+    sock = over_tcp.reader._inner._socket  # type: ignore[attr-defined]
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK) == 1
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+    over_tcp.close()
+
+
+def test_one_message_after_another_in_other_contexts_and_nothing_is_lost(context: Context, other: Context) -> None:
+    pair = tls_over(unix_pair())
+    for number in range(6):
+        places = (context, other) if number % 2 else (other, context)
+        message = bytes([number]) * 5000
+        writing = places[0].start(lambda message=message: pair.writer.write_all([message]))  # type: ignore[misc]
+        assert places[1].run(lambda: pair.reader.read_exactly(5000)) == message
+        writing.result()
+    pair.close()
+
+
+def test_a_home_loop_waits_for_tls_as_well(pair: Pair, loop: Context, context: Context) -> None:
+    async def at_home() -> bytes:
+        async with HomeLoop() as home:
+            pair.reader.set_follow(False, home)
+            reading = context.start(lambda: pair.reader.read_exactly(len(MUCH)))
+            writing = context.start(lambda: pair.writer.write_all([MUCH]))
+            await anyio.to_thread.run_sync(writing.result)
+            return await anyio.to_thread.run_sync(reading.result)
+
+    assert loop.run(at_home) == MUCH
