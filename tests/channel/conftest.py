@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from prhelper.channel import SocketChannel
+from prhelper.channel import HomeLoop, SocketChannel
 
 from .contexts import CONTEXTS, LOOPS, PATIENCE, Context
 from .kinds import Pair, unix_pair
 from .watching import Waits
+
+Home = tuple[HomeLoop, BlockingPortal]
+"""A home loop, and a portal to the thread that it runs in."""
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +58,12 @@ def loop(request: pytest.FixtureRequest) -> Context:
     """A context with an event loop."""
     result: Context = request.param
     return result
+
+
+@pytest.fixture(params=LOOPS, ids=lambda loop: f"home {loop}")
+def home(request: pytest.FixtureRequest) -> Iterator[Home]:
+    with start_blocking_portal(request.param.name) as portal, portal.wrap_async_context_manager(HomeLoop()) as entered:
+        yield entered, portal
 
 
 @pytest.fixture

@@ -113,60 +113,6 @@ def test_a_wake_that_comes_when_the_wait_is_over_cancels_nothing_else(pair: Pair
     loop.run(body)
 
 
-@pytest.mark.parametrize("first", Direction, ids=lambda direction: direction.value)
-def test_ending_one_direction_leaves_the_other_registered_on_the_same_loop(
-    pair: Pair, loop: Context, first: Direction
-) -> None:
-    channel, fd = pair.writer, number_of(pair.writer)
-
-    async def body() -> None:
-        over = {direction: anyio.Event() for direction in Direction}
-
-        async def wait(direction: Direction) -> None:
-            await channel.wait(direction)
-            over[direction].set()
-
-        def end(direction: Direction) -> None:
-            if direction is Direction.READ:
-                channel.wake_reader()
-            else:
-                drain(pair.reader)
-
-        clog(channel)
-        second = Direction.WRITE if first is Direction.READ else Direction.READ
-        with anyio.fail_after(20):
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(wait, Direction.READ)
-                tasks.start_soon(wait, Direction.WRITE)
-                await anyio.wait_all_tasks_blocked()
-                assert registered(fd) == IN | OUT
-                end(first)
-                await over[first].wait()
-                assert registered(fd) == (OUT if first is Direction.READ else IN)
-                end(second)
-        assert registered(fd) == 0
-
-    loop.run(body)
-
-
-def test_cancelling_one_direction_leaves_the_other_waiting(pair: Pair, loop: Context) -> None:
-    channel, fd = pair.writer, number_of(pair.writer)
-
-    async def body() -> None:
-        clog(channel)
-        async with anyio.create_task_group() as writers:
-            writers.start_soon(channel.wait, Direction.WRITE)
-            async with anyio.create_task_group() as readers:
-                readers.start_soon(channel.wait, Direction.READ)
-                await anyio.wait_all_tasks_blocked()
-                readers.cancel_scope.cancel()
-            assert registered(fd) == OUT
-            drain(pair.reader)
-        assert registered(fd) == 0
-
-    loop.run(body)
-
-
 def test_closing_in_the_loop_itself_wakes_its_reader(pair: Pair, loop: Context) -> None:
     async def body() -> None:
         async with anyio.create_task_group() as tasks:

@@ -10,25 +10,17 @@ import gc
 import socket
 import threading
 import time
-from collections.abc import Iterator
 
 import anyio
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import start_blocking_portal
 
 from prhelper.channel import BusyResourceError, ClosedResourceError, Direction, HomeLoop
 
-from .contexts import LOOPS, Context
+from .conftest import Home
+from .contexts import Context
 from .kinds import Pair, clog
 from .watching import Waits, WatchedChannel, is_open, number_of, registered
-
-Home = tuple[HomeLoop, BlockingPortal]
-
-
-@pytest.fixture(params=LOOPS, ids=lambda loop: f"home {loop}")
-def home(request: pytest.FixtureRequest) -> Iterator[Home]:
-    with start_blocking_portal(request.param.name) as portal, portal.wrap_async_context_manager(HomeLoop()) as entered:
-        yield entered, portal
 
 
 @pytest.fixture
