@@ -125,10 +125,12 @@ class IOThreads:
         self._term = term  # not before this thread is there: until then the old leader may still lead
         with stepping():
             while self._term is term and (self._ready or not self._stopped):
+                if not self._ready:
+                    self._ready.extend(self._resting.wait())
+                    continue
                 try:
                     strand = self._ready.popleft()
-                except IndexError:
-                    self._ready.extend(self._resting.wait())
+                except IndexError:  # a new leader was faster
                     continue
                 term.steps += 1
                 term.inside = True
@@ -215,6 +217,6 @@ class IOThreads:
         waiter.arm(lambda: self._wake(strand, waiter))
 
     def _wake(self, strand: Strand, waiter: Waiter) -> None:
-        if self._resting.take(strand, waiter):
-            self._ready.append(strand)
+        if (taken := self._resting.take(strand, waiter)) is not None:
+            self._ready.append(taken)
             self._resting.kick()

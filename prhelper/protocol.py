@@ -91,59 +91,55 @@ class Decoder:
         self._fds += fds
         if self._part is _Part.FAILED:
             raise ProtocolError("the conversation has failed before")
-        if not 0 < len(data) <= self.needed:
-            raise ValueError(f"{len(data)} bytes at once where {self.needed} are needed")
+        size = len(data)
+        if not 0 < size <= self.needed:
+            raise ValueError(f"{size} bytes at once where {self.needed} are needed")
         if len(self._fds) > 1:  # judged at once: each one held costs a descriptor of ours
             raise self._fail(f"sent {len(self._fds)} descriptors with a CDB instead of one")
         self._data += data
-        self.needed -= len(data)
+        self.needed -= size
         if self.needed:
             return None
         whole, self._data = self._data, b""
-        return self._finish_part(whole)
+        if self._part is _Part.CDB:
+            return self._finish_cdb(whole)
+        if self._part is _Part.PARAMETER_LIST:
+            return self._finish_request(whole)
+        self._finish_features(whole)
+        return None
 
     def close(self) -> None:
         """Close the descriptors of a request that will never be whole."""
         while self._fds:
             self._fds.pop().close()
 
-    def _finish_part(self, whole: bytes) -> Request | None:
-        if self._part is _Part.FEATURES:
-            self._check_features(whole)
-            self._expect(_Part.CDB, CDB_SIZE)
-            return None
-        if self._part is _Part.PARAMETER_LIST:
-            return self._make_request(whole)
-        self._check_cdb(whole)
-        self._cdb = whole
-        if whole[0] == PERSISTENT_RESERVE_OUT and (length := transfer_length(whole)):
-            self._expect(_Part.PARAMETER_LIST, length)
-            return None
-        return self._make_request(b"")
+    def _finish_features(self, features: bytes) -> None:
+        wanted: int = _FEATURES.unpack(features)[0]
+        if missing := wanted & ~FEATURES:
+            raise self._fail(f"wants features {missing:#x}, which were not offered")
+        self._part, self.needed = _Part.CDB, CDB_SIZE
 
-    def _make_request(self, parameter_list: bytes) -> Request:
-        self._expect(_Part.CDB, CDB_SIZE)
+    def _finish_cdb(self, cdb: bytes) -> Request | None:
+        if not self._fds:
+            raise self._fail("sent a CDB without a descriptor")
+        operation_code = cdb[0]
+        if operation_code not in (PERSISTENT_RESERVE_IN, PERSISTENT_RESERVE_OUT):
+            raise self._fail(f"sent operation code {operation_code:#04x}, which is no PERSISTENT RESERVE command")
+        if (length := transfer_length(cdb)) > MOST_DATA:
+            raise self._fail(f"sent a CDB with a length of {length} bytes; {MOST_DATA} is the most")
+        self._cdb = cdb
+        if length and operation_code == PERSISTENT_RESERVE_OUT:
+            self._part, self.needed = _Part.PARAMETER_LIST, length
+            return None
+        return self._finish_request(b"")
+
+    def _finish_request(self, parameter_list: bytes) -> Request:
+        self._part, self.needed = _Part.CDB, CDB_SIZE
         return Request(Command(self._cdb, parameter_list), self._fds.pop())
 
     def _fail(self, text: str) -> ProtocolError:
         self._part = _Part.FAILED
         return ProtocolError(text)
-
-    def _expect(self, part: _Part, size: int) -> None:
-        self._part, self.needed = part, size
-
-    def _check_features(self, data: bytes) -> None:
-        wanted: int = _FEATURES.unpack(data)[0]
-        if missing := wanted & ~FEATURES:
-            raise self._fail(f"wants features {missing:#x}, which were not offered")
-
-    def _check_cdb(self, cdb: bytes) -> None:
-        if not self._fds:
-            raise self._fail("sent a CDB without a descriptor")
-        if cdb[0] not in (PERSISTENT_RESERVE_IN, PERSISTENT_RESERVE_OUT):
-            raise self._fail(f"sent operation code {cdb[0]:#04x}, which is no PERSISTENT RESERVE command")
-        if (length := transfer_length(cdb)) > MOST_DATA:
-            raise self._fail(f"sent a CDB with a length of {length} bytes; {MOST_DATA} is the most")
 
 
 def encode_features() -> bytes:

@@ -3,14 +3,14 @@
 A one-shot registration that has fired stays in the set, disarmed, until the session rests again: one system call a rest
 instead of two, and no event for a byte that nobody reads yet. It leaves the set before its descriptor is closed.
 
-A session is taken out by whoever finds it first: an event, a wake from outside, its deadline. All three go through one
-lock, so that exactly one of them gets it. An event that comes too late finds nothing, or wakes a session for nothing,
-which a channel's wait allows.
+A session is taken out by whoever finds it first: an event, a wake from outside, its deadline. There is no lock: all
+three take it out of one dict, and taking is one step for other threads, so that exactly one of them gets it. Whatever
+came too late finds nothing, or takes out the session in its next wait, or another that rests under the same number by
+now. That wakes a session for nothing, which a channel's wait allows; it must be stepped all the same.
 """
 
 import math
 import select
-import threading
 import time
 
 from .channel import BareCoroutine, Direction, EventFd, Waiter
@@ -39,10 +39,10 @@ class RestingSet:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._kick = EventFd()
-        self._epoll.register(self._kick.fileno(), select.EPOLLIN)
-        self._lock = threading.Lock()
+        self._kick_fd = self._kick.fileno()
+        self._epoll.register(self._kick_fd, select.EPOLLIN)
         self._resting: dict[int, Strand] = {}
-        self._deadlines: dict[Strand, float] = {}
+        self._deadlines: dict[int, float] = {}
         self._awake_at = math.inf
         """When whoever waits on the set looks up by itself; infinity also where that is not known."""
 
@@ -51,28 +51,24 @@ class RestingSet:
 
         OSError if the kernel cannot watch the descriptor; the strand stays the caller's then.
         """
-        strand.waiter = waiter
         fd = waiter.fd
-        with self._lock:
-            if strand.in_set == fd:
-                self._epoll.modify(fd, _ARMED[waiter.direction])
-            else:
-                self.forget(strand)
-                self._epoll.register(fd, _ARMED[waiter.direction])
-                strand.in_set = fd
-            self._resting[fd] = strand
-            if waiter.deadline is not None:
-                self._deadlines[strand] = waiter.deadline
-                if waiter.deadline < self._awake_at:
-                    self.kick()
+        if strand.in_set != fd:
+            self.forget(strand)
+            self._epoll.register(fd, select.EPOLLONESHOT)  # this may fail; nothing after it can
+            strand.in_set = fd
+        strand.waiter = waiter
+        if waiter.deadline is not None:
+            self._deadlines[fd] = waiter.deadline
+            if waiter.deadline < self._awake_at:
+                self.kick()
+        self._resting[fd] = strand  # from here on it may be at work in another thread
+        self._epoll.modify(fd, _ARMED[waiter.direction])
 
-    def take(self, strand: Strand, waiter: Waiter) -> bool:
-        """Take a strand out if it still rests in this very wait: whether it was there, and is the caller's now."""
-        with self._lock:
-            if self._resting.get(waiter.fd) is not strand or strand.waiter is not waiter:
-                return False
-            self._remove(strand, waiter.fd)
-            return True
+    def take(self, strand: Strand, waiter: Waiter) -> Strand | None:
+        """Take a strand out if it still rests in this very wait: the strand that is the caller's now, if any."""
+        if self._resting.get(waiter.fd) is not strand or strand.waiter is not waiter:
+            return None
+        return self._take(waiter.fd)
 
     def forget(self, strand: Strand) -> None:
         """Drop the registration of a strand that has ended, before its descriptor is closed."""
@@ -86,37 +82,40 @@ class RestingSet:
 
     def wait(self) -> list[Strand]:
         """Wait until strands are ready, or past their deadlines, and take them out. Perhaps none, after a kick."""
-        with self._lock:
-            self._awake_at = min(self._deadlines.values(), default=math.inf)
-            timeout = self._awake_at - time.monotonic()
-        events = self._epoll.poll(None if timeout == math.inf else max(0.0, timeout))
-        with self._lock:
-            self._awake_at = math.inf
-            ready = [strand for fd, _ in events if (strand := self._take_ready(fd)) is not None]
-            return ready + self._take_late() if self._deadlines else ready
+        events = self._epoll.poll(self._seconds_to_deadline() if self._deadlines else None)
+        self._awake_at = math.inf
+        ready = []
+        for fd, _ in events:
+            if fd == self._kick_fd:
+                self._kick.clear()
+            elif (strand := self._take(fd)) is not None:
+                ready.append(strand)
+        if self._deadlines:
+            ready += self._take_late()
+        return ready
 
     def close(self) -> None:
         """Close the set itself."""
         self._epoll.close()
         self._kick.close()
 
-    def _take_ready(self, fd: int) -> Strand | None:
-        if fd == self._kick.fileno():
-            self._kick.clear()
-            return None
-        if (strand := self._resting.get(fd)) is not None:
-            self._remove(strand, fd)
-        return strand
+    def _seconds_to_deadline(self) -> float | None:
+        # Each side writes before it reads: a deadline that comes too late to be seen here sees that it must kick.
+        self._awake_at = math.inf
+        self._awake_at = min(list(self._deadlines.values()), default=math.inf)
+        return None if self._awake_at == math.inf else max(0.0, self._awake_at - time.monotonic())
 
     def _take_late(self) -> list[Strand]:
         now = time.monotonic()
-        late = [strand for strand, deadline in self._deadlines.items() if deadline <= now]
-        for strand in late:
-            assert strand.waiter is not None
-            self._remove(strand, strand.waiter.fd)
-            strand.fault = TimeoutError()
-        return late
+        late = [fd for fd, deadline in list(self._deadlines.items()) if deadline <= now]
+        taken = [strand for fd in late if (strand := self._take(fd)) is not None]
+        for strand in taken:
+            if strand.waiter is not None and strand.waiter.remaining() == 0:
+                strand.fault = TimeoutError()
+        return taken
 
-    def _remove(self, strand: Strand, fd: int) -> None:
-        del self._resting[fd]
-        self._deadlines.pop(strand, None)
+    def _take(self, fd: int) -> Strand | None:
+        strand = self._resting.pop(fd, None)
+        if strand is not None and self._deadlines:
+            self._deadlines.pop(fd, None)
+        return strand

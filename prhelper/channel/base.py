@@ -64,6 +64,14 @@ class Channel(Operations, Transfer):
         finally:
             self._lifetime.release()
 
+    def read_now(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
+        """Read at most `size` bytes that are there; b"" at the end, None if it would block. `fds` as for `readv`."""
+        self._lifetime.hold()
+        try:
+            return self._read(size, fds)
+        finally:
+            self._lifetime.release()
+
     def writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = ()) -> int | None:
         """Write from `buffers` what can be written: how many bytes, None if it would block.
 
@@ -149,6 +157,12 @@ class Channel(Operations, Transfer):
     @abstractmethod
     def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None: ...
 
+    def _read(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
+        """`_readv` into new memory; for kinds where the kernel's own words are faster."""
+        buffer = bytearray(size)
+        count = self._readv([buffer], fds)
+        return None if count is None else bytes(memoryview(buffer)[:count])
+
     @abstractmethod
     def _wait_on(self, direction: Direction) -> tuple[int, Direction] | None:
         """The descriptor, and its direction, that becomes ready when `direction` of this channel may be.
@@ -168,32 +182,30 @@ class Channel(Operations, Transfer):
 
     async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: bool = False) -> bool:
         """Whether the wait ended by itself, and not because somebody asked for that."""
-        self._lifetime.hold()
+        lifetime = self._lifetime
+        lifetime.hold()
         try:
             if (awaited := self._wait_on(direction)) is None:
                 return True
             waiter = Waiter(*awaited, deadline)
-            self._lifetime.begin_wait(direction, waiter)
+            lifetime.begin_wait(direction, waiter)
             try:
                 # Asked only now: `quiesce` sets the flag first and looks for a waiter after.
                 skipped = until_quiesced and self._quiesced
                 if not skipped:
-                    await self._wait_in_context(waiter)
+                    await (current_context().wait(waiter) if self._home is None else self._wait_at(self._home, waiter))
             finally:
-                self._lifetime.end_wait(direction)
+                lifetime.end_wait(direction)
         finally:
-            self._lifetime.release()
-        if self._lifetime.closed:
+            lifetime.release()
+        if lifetime.closed:
             raise ClosedResourceError
         return not (skipped or waiter.woken)
 
-    async def _wait_in_context(self, waiter: Waiter) -> None:
-        if self._home is None:
-            await current_context().wait(waiter)
-            return
+    async def _wait_at(self, home: HomeLoop, waiter: Waiter) -> None:
         with EventFd() as news:
             self._lifetime.hold()  # the home loop's own, until it has really stopped watching
-            await wait_at_home(self._home, HomeWatch(waiter, news, self._lifetime.release))
+            await wait_at_home(home, HomeWatch(waiter, news, self._lifetime.release))
 
     def _readable_now(self) -> bool:
         self._lifetime.hold()

@@ -17,7 +17,7 @@ import math
 import select
 import threading
 import types
-from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable, Iterator
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import anyio
@@ -33,13 +33,13 @@ T = TypeVar("T")
 class Context(Protocol):
     """Something that coroutines run in, and can therefore wait in."""
 
-    async def wait(self, waiter: Waiter) -> None:
+    def wait(self, waiter: Waiter) -> Awaitable[None]:
         """Return when the descriptor is ready or the waiter was woken.
 
         Raises TimeoutError after the deadline. However it ends, nothing stays registered.
         """
 
-    async def call(self, key: Hashable, function: Callable[[], T]) -> T:
+    def call(self, key: Hashable, function: Callable[[], T]) -> Awaitable[T]:
         """Make a call that may block for long, holding up nobody who runs in the same context.
 
         Calls with equal keys are expected to take about as long as one another. Once begun it is never cut off.
@@ -60,20 +60,16 @@ BareCoroutine = Coroutine[Waiter | Call, Any, T]
 class _Bare:
     """In the hands of a stepper."""
 
-    async def wait(self, waiter: Waiter) -> None:
+    @types.coroutine
+    def wait(self, waiter: Waiter) -> Generator[Waiter, Any, None]:
         try:
-            await _yield_to_stepper(waiter)
+            yield waiter
         finally:
             waiter.disarm()  # the waker knows the waiter: together they would wait for the garbage collector
 
-    async def call(self, key: Hashable, function: Callable[[], T]) -> T:
-        result: T = await _yield_to_stepper(Call(key, function))
-        return result
-
-
-@types.coroutine
-def _yield_to_stepper(request: Waiter | Call) -> Generator[Waiter | Call, Any, Any]:
-    return (yield request)
+    @types.coroutine
+    def call(self, key: Hashable, function: Callable[[], T]) -> Generator[Call, T, T]:
+        return (yield Call(key, function))
 
 
 class _Loop:
@@ -130,13 +126,19 @@ class _Thread:
         return function()
 
 
+class _Stepping(threading.local):
+    """How many steppers are at work in this thread, one inside the other."""
+
+    depth = 0
+
+
 _BARE, _LOOP, _THREAD = _Bare(), _Loop(), _Thread()
-_stepping = threading.local()
+_stepping = _Stepping()
 
 
 def current_context() -> Context:
     """The context that is stepping the calling coroutine now. Never keep the answer beyond one wait."""
-    if getattr(_stepping, "depth", 0):
+    if _stepping.depth:
         return _BARE
     return _LOOP if loop_runs_here() else _THREAD
 
@@ -144,7 +146,7 @@ def current_context() -> Context:
 @contextlib.contextmanager
 def stepping() -> Iterator[None]:
     """While this lasts, coroutines resumed by this thread are bare and yield their waits and calls to it."""
-    _stepping.depth = getattr(_stepping, "depth", 0) + 1
+    _stepping.depth += 1
     try:
         yield
     finally:

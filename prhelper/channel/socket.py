@@ -100,10 +100,23 @@ class SocketChannel(Channel):
             _take_descriptors(ancillary, flags, fds)
         return count
 
+    def _read(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
+        try:
+            data, ancillary, flags, _ = self._socket.recvmsg(size, 0 if fds is None else _ROOM, _RECV_FLAGS)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise BrokenResourceError from error
+        if fds is not None and (ancillary or flags & _TRUNCATED):
+            _take_descriptors(ancillary, flags, fds)
+        return data
+
     def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
         if not self._passes_fds:  # the kernel would drop them without a word
             self._refuse_descriptors(bool(tuple(fds)))
         try:
+            if len(buffers) == 1 and not fds:
+                return self._socket.send(buffers[0], _SEND_FLAGS)
             return self._socket.sendmsg(buffers[:_MOST_BUFFERS], pack_rights(fds), _SEND_FLAGS)
         except BlockingIOError:
             return None

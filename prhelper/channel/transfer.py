@@ -26,14 +26,12 @@ class Transfer(ABC):
         """Write from `buffers` what can be written: how many bytes, None if it would block."""
 
     @abstractmethod
+    def read_now(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
+        """Read at most `size` bytes that are there; b"" at the end, None if it would block."""
+
+    @abstractmethod
     async def wait(self, direction: Direction, deadline: float | None = None) -> None:
         """Wait until `direction` is worth another try."""
-
-    def read_now(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
-        """Read at most `size` bytes that are there; b"" at the end, None if it would block. `fds` as for `readv`."""
-        buffer = bytearray(size)
-        count = self.readv([buffer], fds)
-        return None if count is None else bytes(memoryview(buffer)[:count])
 
     async def read(self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None) -> bytes:
         """Read at least one byte and at most `size`; b"" at the end. `fds` as for `readv`."""
@@ -69,16 +67,15 @@ class Transfer(ABC):
     ) -> None:
         """Write everything in `buffers`, `fds` along with the first byte."""
         fds = tuple(fds)
-        rest = [buffer for buffer in buffers if len(buffer)]
-        while rest:
-            if (count := self.writev(rest, fds)) is None:
+        while buffers:
+            if (count := self.writev(buffers, fds)) is None:
                 await self.wait(Direction.WRITE, deadline)
             else:
                 fds = ()
-                rest = _without_first(count, rest)
+                buffers = _without_first(count, buffers)
 
 
-def _without_first(count: int, buffers: list[ReadableBuffer]) -> list[ReadableBuffer]:
+def _without_first(count: int, buffers: Sequence[ReadableBuffer]) -> Sequence[ReadableBuffer]:
     for number, buffer in enumerate(buffers):
         size = memoryview(buffer).nbytes
         if count < size:

@@ -11,7 +11,7 @@ from ..channel import OwnedFd, current_context
 from ..scsi import sense
 from ..scsi.outcome import check_condition, outcome_of_errno, outcome_of_result
 from ..scsi.reservation import Command
-from ..scsi.sg_io import SgIoResult, read_command, write_command
+from ..scsi.sg_io import read_command, write_command
 from .execution import Execution
 from .identity import CannotTellError, DeviceId
 
@@ -51,19 +51,18 @@ class ScsiDevices:
     def _submit(self, command: Command, fd: int, device: DeviceId) -> Execution:
         began = time.monotonic()
         try:
-            result = self._sg_io(command, fd)
+            if command.is_out:
+                result = write_command(fd, command.cdb, command.parameter_list, self._timeout)
+            else:
+                result = read_command(fd, command.cdb, command.length, self._timeout)
         except OSError as error:
             seconds = time.monotonic() - began
             trace.sg_io_error(device, error.strerror, seconds)
             return Execution(command, outcome_of_errno(error.errno), device, seconds, _explain(error), error.errno)
         seconds = time.monotonic() - began
-        trace.sg_io(device, result.status, result.host_status, result.driver_status, result.resid, seconds)
+        if trace.sg_io.enabled:
+            trace.sg_io(device, result.status, result.host_status, result.driver_status, result.resid, seconds)
         return Execution(command, outcome_of_result(result), device, seconds)
-
-    def _sg_io(self, command: Command, fd: int) -> SgIoResult:
-        if command.is_out:
-            return write_command(fd, command.cdb, command.parameter_list, self._timeout)
-        return read_command(fd, command.cdb, command.length, self._timeout)
 
 
 def _refusal(fd: int, device: DeviceId) -> str | None:

@@ -71,7 +71,7 @@ def outcome_of_result(result: SgIoResult) -> Outcome:
     Data goes along only with GOOD.
     """
     sense_data = result.sense.ljust(SENSE_SIZE, b"\0") if result.sense else NO_SENSE
-    if result.host_status != HostStatus.OK:
+    if result.host_status:
         if (known := _FROM_HOST_STATUS.get(result.host_status)) is not None:
             return known if known.sense != NO_SENSE else known._replace(sense=sense_data)
         if result.status == Status.GOOD:

@@ -20,18 +20,24 @@ SG_DXFER_FROM_DEV = -3
 
 _INTERFACE_ID = ord("S")
 
-_SG_IO_HDR = struct.Struct("@ii BBHI PPP II iP BBBB HHi II 4x")
-"""struct sg_io_hdr, in the kernel's order:
+_REQUEST = struct.Struct("@ii BBHI PPP II iP")
+"""What the kernel reads of struct sg_io_hdr, its first half, in order:
 
 interface_id, dxfer_direction; cmd_len, mx_sb_len, iovec_count, dxfer_len; dxferp, cmdp, sbp; timeout, flags; pack_id,
-usr_ptr; status, masked_status, msg_status, sb_len_wr; host_status, driver_status, resid; duration, info.
+usr_ptr.
 """
+
+_ANSWER = struct.Struct("@BBBB HHi II 4x")
+"""What it writes, the second half: status, masked_status, msg_status, sb_len_wr; host_status, driver_status, resid;
+duration, info.
+"""
+
+_NO_ANSWER = bytes(_ANSWER.size)
 
 
 class HostStatus(enum.IntEnum):
     """What the host adapter's driver says (the kernel's include/scsi/scsi_status.h); DID_OK is 0."""
 
-    OK = 0x00
     NO_CONNECT = 0x01
     BUS_BUSY = 0x02
     TIME_OUT = 0x03
@@ -83,9 +89,9 @@ class _Memory(threading.local):
 
     def __init__(self) -> None:
         buffer = ctypes.create_string_buffer(_DATA + MOST_DATA)
-        self.address = ctypes.addressof(buffer)
+        self.addresses = [ctypes.addressof(buffer) + offset for offset in (_DATA, _CDB, _SENSE)]
         self.view = memoryview(buffer).cast("B")
-        self.header = self.view[: _SG_IO_HDR.size]
+        self.header = self.view[: _REQUEST.size + _ANSWER.size]
 
 
 _memory = _Memory()
@@ -116,20 +122,14 @@ def _require_room(size: int) -> None:
 
 
 def _submit(fd: int, cdb: bytes, direction: int, size: int, timeout: float, allocation_length: int) -> SgIoResult:
-    view, header, address = _memory.view, _memory.header, _memory.address
+    memory = _memory
+    view, header = memory.view, memory.header
     view[_CDB : _CDB + len(cdb)] = cdb
-    addresses = address + _DATA, address + _CDB, address + _SENSE
-    before = (_INTERFACE_ID, direction, len(cdb), SENSE_SIZE, 0, size, *addresses, round(timeout * 1000), 0, 0, 0)
-    _SG_IO_HDR.pack_into(header, 0, *before, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    request = _INTERFACE_ID, direction, len(cdb), SENSE_SIZE, 0, size, *memory.addresses, round(timeout * 1000)
+    _REQUEST.pack_into(header, 0, *request, 0, 0, 0)
+    header[_REQUEST.size :] = _NO_ANSWER
     fcntl.ioctl(fd, SG_IO, header)
-    after = _SG_IO_HDR.unpack_from(header)
-    status, _, _, sb_len_wr, host_status, driver_status, resid, _, _ = after[len(before) :]
-    moved = min(max(0, size - resid), allocation_length)
-    return SgIoResult(
-        status=status,
-        host_status=host_status,
-        driver_status=driver_status,
-        sense=bytes(view[_SENSE : _SENSE + min(sb_len_wr, SENSE_SIZE)]),
-        resid=resid,
-        data=bytes(view[_DATA : _DATA + moved]),
-    )
+    status, _, _, sense_length, host_status, driver_status, resid, _, _ = _ANSWER.unpack_from(header, _REQUEST.size)
+    sense = view[_SENSE : _SENSE + min(sense_length, SENSE_SIZE)].tobytes() if sense_length else b""
+    data = view[_DATA : _DATA + min(max(0, size - resid), allocation_length)].tobytes()
+    return SgIoResult(status, host_status, driver_status, sense, resid, data)
