@@ -36,8 +36,8 @@ def socket_that_blocks_when_closed() -> Iterator[socket.socket]:
 
 def test_descriptor_that_blocks_in_close_delays_nobody_when_its_client_is_turned_away(start: Start) -> None:
     bench = start("--max-clients", "2")
-    with socket_that_blocks_when_closed() as blocking, bench.connect() as one:
-        with bench.connect() as two:
+    with socket_that_blocks_when_closed() as blocking, bench.connect_when_there_is_room() as one:
+        with bench.connect_when_there_is_room() as two:
             bench.check_served(two)
             bench.helper.process.send_signal(signal.SIGSTOP)  # it shall find the descriptor when it looks
             with bench.connect(negotiate=False) as refused:
@@ -45,7 +45,7 @@ def test_descriptor_that_blocks_in_close_delays_nobody_when_its_client_is_turned
                 blocking.close()
             bench.helper.process.send_signal(signal.SIGCONT)
             bench.check_served(one)
-        wait_until(lambda: "turned away" in bench.helper.output(), what="the refusal")
+            wait_until(lambda: "turned away" in bench.helper.output(), what="the refusal")
         began = time.monotonic()
         with bench.connect_when_there_is_room() as three:
             bench.check_served(three)
