@@ -29,6 +29,9 @@ from .waiter import Direction, Waiter
 
 T = TypeVar("T")
 
+_LONGEST_POLL = 1_000_000.0
+"""Seconds: poll(2) takes no more milliseconds than an int holds. A longer wait returns for nothing in between."""
+
 
 class Context(Protocol):
     """Something that coroutines run in, and can therefore wait in."""
@@ -116,10 +119,10 @@ class _Thread:
             poll.register(woken.fileno(), select.POLLIN)
             waiter.arm(woken.set)
             try:
-                ready = poll.poll(None if remaining is None else math.ceil(remaining * 1000))
+                ready = poll.poll(None if remaining is None else math.ceil(min(remaining, _LONGEST_POLL) * 1000))
             finally:
                 waiter.disarm()
-        if not ready:
+        if not ready and waiter.remaining() == 0.0:
             raise TimeoutError
 
     async def call(self, key: Hashable, function: Callable[[], T]) -> T:  # noqa: ARG002

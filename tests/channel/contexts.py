@@ -115,7 +115,7 @@ def sit_out(waiter: Waiter) -> None:
         waiter.arm(woken.set)
         try:
             remaining = waiter.remaining()
-            ready = poll.poll(None if remaining is None else remaining * 1000)
+            ready = poll.poll(None if remaining is None else min(remaining * 1000, 1e9))
         finally:
             waiter.disarm()
     if not ready:

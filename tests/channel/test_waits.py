@@ -1,5 +1,6 @@
 """One wait at a time: deadlines, wakes, a second waiter, and closing under somebody who waits."""
 
+import math
 import socket
 import time
 from collections.abc import Iterator
@@ -43,8 +44,9 @@ def test_a_deadline_ends_the_wait_and_leaves_nothing(
     assert far.recv(1) == b"\0"
 
 
-def test_a_deadline_far_away_changes_nothing(pair: Pair, context: Context, waits: Waits) -> None:
-    reading = context.start(lambda: pair.reader.read(4, deadline=time.monotonic() + 1000))
+@pytest.mark.parametrize("seconds", [1000.0, 1e8, math.inf], ids=["minutes", "years", "for ever"])
+def test_a_deadline_far_away_changes_nothing(pair: Pair, context: Context, waits: Waits, seconds: float) -> None:
+    reading = context.start(lambda: pair.reader.read(4, deadline=time.monotonic() + seconds))
     waits.next()
     pair.writer.writev([b"data"])
     assert reading.result() == b"data"
