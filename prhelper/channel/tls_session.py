@@ -152,7 +152,7 @@ class TlsSession:
                     if not self._receive():
                         return False
                 finally:
-                    self._send()
+                    self._send_answers()
         return True
 
     def _receive(self) -> bool:
@@ -191,6 +191,13 @@ class TlsSession:
             self._shut_down_when_sent = False
             self._inner.shutdown(Direction.WRITE)
         return True
+
+    def _send_answers(self) -> None:
+        """Send what reading made: no fault to a writer whose own bytes have all gone, if the peer is gone as well."""
+        fault, all_sent = self._send_fault, not self._unsent
+        self._send()
+        if all_sent:
+            self._send_fault = fault
 
     def _say_close_notify(self) -> None:
         if not self.established or self._fault is not None:

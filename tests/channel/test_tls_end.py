@@ -52,6 +52,17 @@ def test_a_stream_that_is_cut_off_is_no_end(
             context.run(lambda deed=deed: deed)  # type: ignore[misc]
 
 
+def test_who_has_sent_all_is_not_told_that_an_alert_found_nobody(pair: Pair, inner: Pair, context: Context) -> None:
+    assert pair.reader.writev([b"farewell"]) == 8
+    assert context.run(lambda: pair.writer.read_exactly(8)) == b"farewell"
+    inner.writer.shutdown()
+    with pytest.raises(BrokenResourceError, match="cut off"):
+        context.run(lambda: pair.reader.read(1))
+    context.run(lambda: pair.reader.wait(Direction.WRITE))
+    with pytest.raises(BrokenResourceError, match="cut off"):
+        pair.reader.writev([b"more"])
+
+
 def test_a_record_cut_in_the_middle_is_no_end(pair: Pair, inner: Pair) -> None:
     pair.writer.writev([bytes(1000)])
     raw = drain_some(inner.reader, 500)
