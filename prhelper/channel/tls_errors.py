@@ -1,6 +1,9 @@
 """What OpenSSL's errors mean, for people who read logs."""
 
+import re
 import ssl
+
+_AROUND_THE_WORDS = re.compile(r"^\[.*?\] | \(_ssl\.c:\d+\)$")
 
 
 def explain(error: ssl.SSLError) -> str:
@@ -9,7 +12,6 @@ def explain(error: ssl.SSLError) -> str:
         return f"the peer's certificate is not accepted: {error.verify_message.rstrip('.')}"
     if isinstance(error, ssl.SSLEOFError):
         return "the stream was cut off: the peer went without close_notify"
-    reason = error.reason or str(error)
-    _, alert, name = reason.partition("_ALERT_")
-    words = (name if alert else reason).lower().replace("_", " ")
-    return f"the peer refuses it, with the alert {words!r}" if alert else words
+    words = _AROUND_THE_WORDS.sub("", str(error))
+    _, alert, name = words.partition(" alert ")
+    return f"the peer refuses it, with the alert {name!r}" if alert else words

@@ -10,7 +10,7 @@ import trustme
 
 from prhelper.channel import BrokenResourceError, ClosedResourceError, TlsChannel, run
 
-from .contexts import Context
+from .contexts import Context, Stepper
 from .kinds import Pair, unix_pair
 from .tls_ends import HOST, client_context, ends, server_context
 from .trickle import Trickle
@@ -190,15 +190,15 @@ def test_a_client_that_checks_names_must_be_told_one(inner: Pair) -> None:
         TlsChannel.client(inner.reader, client_context())
 
 
-def test_a_server_needs_no_room_for_its_session_tickets(inner: Pair, context: Context, waits: Waits) -> None:
+def test_a_server_needs_no_room_for_its_session_tickets(inner: Pair, context: Context) -> None:
     clogged = Trickle(inner.writer, 1 << 16)
     client, server = ends(inner.reader, clogged)
     with client, server:
-        shaking = context.start(client.handshake)
-        waits.next()
+        shaking = Stepper(client.handshake())
+        shaking.step()
         with pytest.raises(TimeoutError):  # it has answered, and waits for the client's last message
             run(server.handshake(deadline=time.monotonic()))
-        shaking.result()
+        shaking.finish()
         clogged.clogged = True
         context.run(server.handshake)
         assert server._session.unsent

@@ -20,7 +20,7 @@ def authority() -> trustme.CA:
 def server_context(host: str = HOST) -> ssl.SSLContext:
     """For a server that has a certificate for `host`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _certificate(host).configure_cert(context)
+    certificate(host).configure_cert(context)
     return context
 
 
@@ -46,5 +46,5 @@ def connected(near: Channel, far: Channel) -> tuple[TlsChannel, TlsChannel]:
 
 
 @functools.cache
-def _certificate(host: str) -> trustme.LeafCert:
+def certificate(host: str) -> trustme.LeafCert:
     return authority().issue_cert(host)
