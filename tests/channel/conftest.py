@@ -13,7 +13,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from prhelper.channel import HomeLoop, SocketChannel
 
 from .contexts import CONTEXTS, LOOPS, PATIENCE, Context
-from .kinds import Pair, unix_pair
+from .kinds import KINDS, Kind, Pair, unix_pair
 from .watching import Waits
 
 Home = tuple[HomeLoop, BlockingPortal]
@@ -77,6 +77,15 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
 def pair() -> Iterator[Pair]:
     """Two connected Unix socket channels with small buffers."""
     made = unix_pair()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
+def each_pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    """A pair of each kind in turn."""
+    kind: Kind = request.param
+    made = kind.make()
     yield made
     made.close()
 

@@ -39,10 +39,12 @@ class Kind:
     """A kind of channel.
 
     make: a fresh pair, with buffers as small as it can do with.
+    cut: lets the writer vanish so that the reader can tell it from a clean end; None if no such thing can happen.
     """
 
     name: str
     make: Callable[[], Pair]
+    cut: Callable[[Pair], None] | None = None
 
 
 def unix_pair() -> Pair:
@@ -98,6 +100,12 @@ def tls_pair() -> Pair:
     return Pair(*tls_ends.connected(inner.reader, inner.writer))
 
 
+def reset(pair: Pair) -> None:
+    """Close a socket that still had something to read: the kernel resets the connection."""
+    pair.reader.writev([b"unread"])
+    pair.writer.close()
+
+
 def clog(channel: Channel) -> int:
     """Write until it would block: how many bytes."""
     written = 0
@@ -116,9 +124,9 @@ def drain(channel: Channel) -> bytes:
 
 
 KINDS = (
-    Kind("unix", unix_pair),
-    Kind("tcp", tcp_pair),
-    Kind("tcp6", tcp6_pair),
+    Kind("unix", unix_pair, reset),
+    Kind("tcp", tcp_pair, reset),
+    Kind("tcp6", tcp6_pair, reset),
     Kind("pipe", pipe_pair),
     Kind("command", command_pair),
     Kind("tls", tls_pair),

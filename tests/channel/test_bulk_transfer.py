@@ -26,9 +26,9 @@ async def receive_by_vectors(pair: Pair) -> bytes:
     return bytes(received)
 
 
-def test_250_vectors_arrive_whole(pair: Pair, context: Context, other: Context) -> None:
-    writing = other.start(lambda: send_all(pair))
-    received = context.run(lambda: receive_by_vectors(pair))
+def test_250_vectors_arrive_whole(each_pair: Pair, context: Context, other: Context) -> None:
+    writing = other.start(lambda: send_all(each_pair))
+    received = context.run(lambda: receive_by_vectors(each_pair))
     writing.result()
     assert received == b"".join(PATTERN)
 

@@ -4,7 +4,7 @@ The suite is written against `Pair` alone. A coroutine that waits runs in a thre
 the peer, and acts only when it has seen that a wait has begun.
 """
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -19,19 +19,16 @@ from prhelper.channel import (
 )
 
 from .contexts import Context
-from .kinds import KINDS, Kind, Pair, clog, drain
+from .kinds import Pair, clog, drain
 from .watching import Waits
 
 MUCH = 1 << 20
 """More bytes than any of the channels can hold. (TCP makes room in a clogged one a little later, all by itself.)"""
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
-    kind: Kind = request.param
-    made = kind.make()
-    yield made
-    made.close()
+@pytest.fixture
+def pair(each_pair: Pair) -> Pair:
+    return each_pair
 
 
 def test_reading_where_nothing_is_gives_none(pair: Pair) -> None:
