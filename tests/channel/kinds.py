@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from prhelper.channel import Channel, CommandChannel, Direction, FileChannel, SocketChannel
+from prhelper.channel import Channel, CommandChannel, Direction, FileChannel, SocketChannel, TlsChannel
 
 from . import tls_ends
 from .watching import number_of
@@ -106,6 +106,12 @@ def reset(pair: Pair) -> None:
     pair.writer.close()
 
 
+def truncate(pair: Pair) -> None:
+    """End the stream under TLS without its close_notify."""
+    assert isinstance(pair.writer, TlsChannel)
+    pair.writer._inner.shutdown()
+
+
 def clog(channel: Channel) -> int:
     """Write until it would block: how many bytes."""
     written = 0
@@ -129,5 +135,5 @@ KINDS = (
     Kind("tcp6", tcp6_pair, reset),
     Kind("pipe", pipe_pair),
     Kind("command", command_pair),
-    Kind("tls", tls_pair),
+    Kind("tls", tls_pair, truncate),
 )

