@@ -1,6 +1,18 @@
 """The emulated logical unit: persistent reservations where there is no SCSI device that has them.
 
-state.py    what the unit remembers: registrations, the reservation, pending unit attentions
-initiators.py  which initiator a client is
-storage.py  what survives a restart, on disk
+The rules are pure: state, nexus and command in, a new state and the outcome out. They read like SPC-4.
+
+    state.py        what the unit remembers: registrations, the reservation, pending unit attentions
+    rules.py        one command, from the unit attention that goes first to the service action
+    parameters.py   the parameter list of PERSISTENT RESERVE OUT (6.16.3, 6.16.4), and refusals
+    reading.py      PERSISTENT RESERVE IN (6.15)
+    registering.py  REGISTER, REGISTER AND IGNORE EXISTING KEY, REGISTER AND MOVE (5.13.7, 5.13.8)
+    reserving.py    RESERVE, RELEASE, CLEAR (5.13.9, 5.13.11.2)
+    preempting.py   PREEMPT, PREEMPT AND ABORT (5.13.11.2.4 to 5.13.11.2.6)
+    allowed.py      which commands conflict with a reservation (5.13.1; SBC-4, 4.17)
+
+What it stands on:
+
+    initiators.py   which initiator a client is
+    storage.py      what survives a restart, on disk
 """

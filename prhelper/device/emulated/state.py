@@ -4,7 +4,7 @@ An I_T nexus is an initiator port, named by its TransportID, seen through a targ
 relative target port identifier.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,10 @@ from ...scsi.reservation import ReservationType
 from ...scsi.sense import Sense
 from ...scsi.transport_id import TransportID, parse_transport_id
 
+_REGISTRANTS_ONLY = (
+    ReservationType.WRITE_EXCLUSIVE_REGISTRANTS_ONLY,
+    ReservationType.EXCLUSIVE_ACCESS_REGISTRANTS_ONLY,
+)
 _ALL_REGISTRANTS = (
     ReservationType.WRITE_EXCLUSIVE_ALL_REGISTRANTS,
     ReservationType.EXCLUSIVE_ACCESS_ALL_REGISTRANTS,
@@ -46,9 +50,19 @@ class Reservation:
     holder: Nexus | None
 
     @property
+    def is_registrants_only(self) -> bool:
+        """Whether one nexus holds it, and every registered one shares in the access."""
+        return self.type in _REGISTRANTS_ONLY
+
+    @property
     def is_all_registrants(self) -> bool:
         """Whether every registered nexus holds it."""
         return self.type in _ALL_REGISTRANTS
+
+
+def reservation_of(kind: ReservationType, nexus: Nexus) -> Reservation:
+    """A new reservation that a nexus has asked for."""
+    return Reservation(kind, None if kind in _ALL_REGISTRANTS else nexus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,42 @@ class State:
         if self.reservation.is_all_registrants:
             return self.key_of(nexus) is not None
         return self.reservation.holder == nexus
+
+    def others(self, nexus: Nexus) -> tuple[Nexus, ...]:
+        """Every registered nexus but one."""
+        return tuple(each.nexus for each in self.registrations if each.nexus != nexus)
+
+    def registered(self, nexus: Nexus, key: int) -> "State":
+        """With a registration more, or another key for one that there is."""
+        if self.key_of(nexus) is None:
+            return replace(self, registrations=(*self.registrations, Registration(nexus, key)))
+        changed = (replace(each, key=key) if each.nexus == nexus else each for each in self.registrations)
+        return replace(self, registrations=tuple(changed))
+
+    def unregistered(self, nexuses: Collection[Nexus]) -> "State":
+        """Without these registrations, nor the reservation if none of its holders is left (SPC-4, 5.13.10)."""
+        left = tuple(each for each in self.registrations if each.nexus not in nexuses)
+        reservation = self.reservation
+        if reservation is not None:
+            held = bool(left) if reservation.is_all_registrants else reservation.holder not in nexuses
+            reservation = reservation if held else None
+        return replace(self, registrations=left, reservation=reservation)
+
+    def counted(self) -> "State":
+        """With PRGENERATION incremented: a 32-bit counter that wraps (SPC-4, 6.15.2)."""
+        return replace(self, generation=(self.generation + 1) % 2**32)
+
+    def told(self, nexuses: Collection[Nexus], attention: Sense) -> "State":
+        """With a unit attention condition for each of these nexuses that has no such one pending."""
+        new = ((nexus, attention) for nexus in nexuses)
+        return replace(self, attentions=(*self.attentions, *(each for each in new if each not in self.attentions)))
+
+    def take_attention(self, nexus: Nexus) -> tuple["State", Sense | None]:
+        """The unit attention condition that is due to a nexus, if any, and the state without it."""
+        for number, (owner, attention) in enumerate(self.attentions):
+            if owner == nexus:
+                return replace(self, attentions=self.attentions[:number] + self.attentions[number + 1 :]), attention
+        return self, None
 
     def to_dict(self) -> dict[str, Any]:
         """What outlives a power loss if `aptpl` is set, for JSON and the like."""

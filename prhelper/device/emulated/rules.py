@@ -1,0 +1,77 @@
+"""What the emulated unit does with one command. No I/O, no clock: the same state and command always give the same.
+
+The order of checks is the standard's where it gives one, and LIO's, the kernel's own target, where it does not:
+a pending unit attention, the CDB, conflict with the reservation (table 66), the parameter list, the registration and
+its key, and what the service action itself wants to know.
+"""
+
+from typing import TypeVar
+
+from ...scsi import sense
+from ...scsi.outcome import Outcome, check_condition
+from ...scsi.reservation import PERSISTENT_RESERVE_IN, PERSISTENT_RESERVE_OUT, Command, InAction, OutAction
+from ...scsi.status import Status
+from .allowed import action_conflicts, conflicts
+from .parameters import CONFLICT, INVALID_CDB, RefusedError, parse
+from .preempting import preempt
+from .reading import READERS
+from .registering import move, register
+from .reserving import clear, release, reserve
+from .state import Nexus, State
+
+__all__ = ["conflicts", "execute"]
+
+_NACA = 0x04
+_Action = TypeVar("_Action", InAction, OutAction)
+
+
+def execute(state: State, nexus: Nexus, command: Command) -> tuple[State, Outcome]:
+    """Carry out a PERSISTENT RESERVE command of a nexus: the state after it, and the answer."""
+    state, attention = state.take_attention(nexus)
+    if attention is not None:
+        return state, check_condition(attention)
+    try:
+        if command.cdb[0] == PERSISTENT_RESERVE_IN:
+            return state, Outcome(Status.GOOD, data=_read(state, command))
+        if command.cdb[0] == PERSISTENT_RESERVE_OUT:
+            return _change(state, nexus, command), Outcome(Status.GOOD)
+    except RefusedError as refusal:
+        return state, refusal.outcome
+    return state, check_condition(sense.INVALID_OPCODE)
+
+
+def _read(state: State, command: Command) -> bytes:
+    reader = READERS[_service_action(command, InAction)]
+    return reader(state)[: command.length]  # the lengths inside are those of the whole (4.2.5.6)
+
+
+def _change(state: State, nexus: Nexus, command: Command) -> State:
+    action = _service_action(command, OutAction)
+    if action is OutAction.REPLACE_LOST_RESERVATION:  # nothing is ever lost: RLR_C is zero (6.15.4)
+        raise RefusedError(INVALID_CDB)
+    if action_conflicts(state, nexus, action):
+        raise RefusedError(CONFLICT)
+    parameters = parse(command, action)
+    match action:
+        case OutAction.REGISTER | OutAction.REGISTER_AND_IGNORE_EXISTING_KEY:
+            return register(state, nexus, parameters)
+        case OutAction.RESERVE:
+            return reserve(state, nexus, parameters)
+        case OutAction.RELEASE:
+            return release(state, nexus, parameters)
+        case OutAction.CLEAR:
+            return clear(state, nexus, parameters)
+        case OutAction.PREEMPT | OutAction.PREEMPT_AND_ABORT:
+            return preempt(state, nexus, parameters)
+        case OutAction.REGISTER_AND_MOVE:
+            return move(state, nexus, parameters)
+
+
+def _service_action(command: Command, known: type[_Action]) -> _Action:
+    """The service action; refused if unknown (4.2.5.2), or with NACA set, which wants ACA (SAM-5, 5.2)."""
+    if command.cdb[9] & _NACA:
+        raise RefusedError(INVALID_CDB)
+    try:
+        return known(command.cdb[1] & 0x1F)
+    except ValueError as error:
+        raise RefusedError(INVALID_CDB) from error
