@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import __version__, trace
-from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, Options
+from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, DEFAULT_STATE_DIRECTORY, Options
 
 _EPILOG = """\
 Each machine's QEMU connects with -object pr-manager-helper,path=SOCKET. See prhelper(8).
@@ -117,7 +117,30 @@ def _build_parser() -> _Parser:
         default=defaults.log,
         help="where to log to (default %(default)s: the journal for a service or with -d, else stderr)",
     )
+    _add_emulation(parser.add_argument_group("emulated reservations, which fence no data"), defaults)
     return parser
+
+
+def _add_emulation(group: argparse._ArgumentGroup, defaults: Options) -> None:
+    group.add_argument(
+        "--emulate",
+        nargs="?",
+        const="missing",
+        choices=("missing", "all"),
+        help="answer for devices that have no persistent reservations (missing, the default), or for all",
+    )
+    group.add_argument(
+        "--emulate-nexus",
+        choices=("process", "connection", "uid", "host"),
+        default=defaults.emulate_nexus,
+        help="what makes clients one initiator (default %(default)s)",
+    )
+    group.add_argument(
+        "--state-directory",
+        metavar="PATH",
+        type=_absolute,
+        help=f"keep emulated reservations in PATH (default $STATE_DIRECTORY, else '{DEFAULT_STATE_DIRECTORY}')",
+    )
 
 
 def _add_seconds(group: argparse._ArgumentGroup, name: str, default: float, what: str) -> None:

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import threading
+from pathlib import Path
 
 import anyio
 
@@ -27,8 +28,8 @@ from .host.pidfile import Pidfile, PidfileError
 from .host.privileges import CAP_SYS_RAWIO, PrivilegeError, drop_privileges, has_capability, in_initial_user_namespace
 from .host.systemd import ActivationError, adopt_listening_socket
 from .iothread import IOThreads
-from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, Options
-from .server import Server
+from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, DEFAULT_STATE_DIRECTORY, Options
+from .server import DevicesFor, Server
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ def _run(options: Options) -> int:
         # Now there is nothing left that needs more than one privilege.
         drop_privileges(identity)
         _warn_about_what_is_missing(options, open_files)
+        devices_for = _devices_for(options)
 
         # Only now, threads.
         threading.excepthook = functools.partial(_die_loudly, made)
@@ -89,10 +91,9 @@ def _run(options: Options) -> int:
             made.callback(log.stop)
 
         # Serve, until a signal says to stop.
-        devices = ScsiDevices(options.timeout)
         server = Server(
             threads,
-            lambda _peer, _number: devices,
+            devices_for,
             ClientLimits(options.max_clients, options.max_clients_per_process),
             options.request_timeout,
         )
@@ -131,6 +132,34 @@ def _open_logs(options: Options) -> list[LogHandler]:
     return [log] if traces is None else [log, traces]
 
 
+def _devices_for(options: Options) -> DevicesFor:
+    devices = ScsiDevices(options.timeout)
+    if options.emulate is None:
+        return lambda _peer, _number: devices
+
+    from .device.emulated.devices import EmulatedDevices, NoDevices  # late: nobody else needs SQLite
+    from .device.emulated.storage import Storage, StorageError
+    from .device.emulated.units import Units
+
+    directory = options.state_directory or _state_directory()
+    try:
+        units = Units(Storage(directory))
+    except StorageError as error:
+        raise StartError(f"--state-directory {error}; it must be a directory that prhelper's user may write") from error
+    _log.warning(
+        "--emulate: reservations of %s are emulated here and FENCE NO DATA: "
+        "the disks know nothing of them, and any initiator can still write. Never use it in production",
+        "all devices" if options.emulate == "all" else "devices that have none of their own",
+    )
+    first = NoDevices() if options.emulate == "all" else devices
+    return EmulatedDevices(units, options.emulate_nexus, first).for_client
+
+
+def _state_directory() -> Path:
+    from_systemd = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    return Path(from_systemd) if from_systemd else DEFAULT_STATE_DIRECTORY
+
+
 def _start_threads(logs: list[LogHandler], threads: IOThreads) -> None:
     try:
         for log in logs:
@@ -141,7 +170,8 @@ def _start_threads(logs: list[LogHandler], threads: IOThreads) -> None:
 
 
 def _warn_about_what_is_missing(options: Options, open_files: int) -> None:
-    if not has_capability(CAP_SYS_RAWIO) or not in_initial_user_namespace():
+    asks_devices = options.emulate != "all"
+    if asks_devices and not (has_capability(CAP_SYS_RAWIO) and in_initial_user_namespace()):
         _log.warning(
             "without the capability CAP_SYS_RAWIO in the initial user namespace no persistent reservation will work: "
             "start prhelper as root, or give its unit AmbientCapabilities=CAP_SYS_RAWIO"

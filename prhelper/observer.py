@@ -105,7 +105,7 @@ class ClientObserver:
 def _fields(execution: Execution) -> dict[str, str]:
     return {
         **_command_fields(execution.command),
-        "device": _name(execution.device),
+        "device": _name(execution.device) + (", emulated" if execution.emulated else ""),
         "status": status_name(execution.outcome.status),
         "sense": _sense(execution),
         "duration_usec": str(round(execution.seconds * 1_000_000)),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 DEFAULT_SOCKET = Path("/run/qemu-pr-helper.sock")
 DEFAULT_PIDFILE = Path("/run/qemu-pr-helper.pid")
+DEFAULT_STATE_DIRECTORY = Path("/var/lib/prhelper")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,6 @@ class Options:
     max_clients_per_process: int = 128
     socket_mode: int = 0o600
     log: str = "auto"
+    emulate: str | None = None
+    emulate_nexus: str = "process"
+    state_directory: Path | None = None

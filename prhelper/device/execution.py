@@ -14,6 +14,7 @@ class Execution(NamedTuple):
     seconds: how long the command took.
     trouble: in words, with the remedy, why the device never saw the command; None if it did.
     error: the errno with which the kernel refused to send it; None if it sent it, or was never asked to.
+    emulated: whether the emulated unit answered, and not the device.
     """
 
     command: Command
@@ -22,3 +23,4 @@ class Execution(NamedTuple):
     seconds: float = 0.0
     trouble: str | None = None
     error: int | None = None
+    emulated: bool = False

@@ -9,6 +9,8 @@ from typing import NamedTuple
 _SYS_DEV = Path("/sys/dev")
 _PROC_DEVICES = Path("/proc/devices")
 
+_LOOP_MAJOR = 7  # the kernel's include/uapi/linux/major.h
+
 _KINDS = {
     stat.S_IFBLK: "block",
     stat.S_IFCHR: "char",
@@ -39,6 +41,11 @@ class DeviceId(NamedTuple):
     def is_device(self) -> bool:
         """Whether this is a block or character device."""
         return self.file_type in (stat.S_IFBLK, stat.S_IFCHR)
+
+    @property
+    def is_loop(self) -> bool:
+        """Whether this is a loop device."""
+        return self.file_type == stat.S_IFBLK and os.major(self.rdev) == _LOOP_MAJOR
 
     @property
     def number(self) -> str:

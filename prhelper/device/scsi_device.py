@@ -42,7 +42,7 @@ class ScsiDevices:
                 device = DeviceId.of(fd)
             except OSError as error:
                 return Execution(command, outcome_of_errno(error.errno), None, trouble=f"fstat: {error.strerror}")
-            if command.is_out and (refusal := _refusal(fd, device)) is not None:
+            if command.is_out and (refusal := read_only_refusal(fd) or _refusal(device)) is not None:
                 return Execution(command, check_condition(sense.INVALID_OPCODE), device, trouble=refusal)
             identified(device)
             key = device if device.is_device else None
@@ -65,9 +65,14 @@ class ScsiDevices:
         return Execution(command, outcome_of_result(result), device, seconds)
 
 
-def _refusal(fd: int, device: DeviceId) -> str | None:
+def read_only_refusal(fd: int) -> str | None:
+    """Why PERSISTENT RESERVE OUT is refused on a descriptor that could not even write; None if it could."""
     if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
         return "the virtual machine opened it read-only: give the disk to it writable"
+    return None
+
+
+def _refusal(device: DeviceId) -> str | None:
     try:
         if device.is_device_mapper():
             return (

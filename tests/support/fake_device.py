@@ -9,11 +9,10 @@ Every descriptor is a SCSI device then. One of /dev/zero is a device that hangs,
 
 import ctypes
 import mmap
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from .programs import require_program
+from .programs import compile_library
 
 MOST_DATA = 8192
 MOST_SENSE = 96
@@ -85,13 +84,7 @@ class Sent:
 
 def build(directory: Path) -> Path:
     """Compile the library."""
-    library = directory / "fake_device.so"
-    source = Path(__file__).with_suffix(".c")
-    compiler = require_program("gcc", "gcc libc6-dev")
-    command = [compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library), str(source)]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, f"the library does not compile:\n{result.stderr}"
-    return library
+    return compile_library(Path(__file__).with_suffix(".c"), directory)
 
 
 class FakeDevice:

@@ -7,6 +7,8 @@ CI=true) it fails, so that a suite cannot quietly shrink.
 import importlib.util
 import os
 import shutil
+import subprocess
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -18,6 +20,16 @@ def require_program(name: str, package: str) -> str:
     """The path of a program, of Debian's package `package`."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_ALSO}")
     return found or missing(f"needs {name}: apt-get install --no-install-recommends {package}")
+
+
+def compile_library(source: Path, directory: Path) -> Path:
+    """Compile a C file into a library to preload, in `directory`."""
+    library = directory / f"{source.stem}.so"
+    compiler = require_program("gcc", "gcc libc6-dev")
+    command = [compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library), str(source)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, f"{source.name} does not compile:\n{result.stderr}"
+    return library
 
 
 def require_module(name: str, remedy: str) -> None:

@@ -15,4 +15,11 @@ What it stands on:
 
     initiators.py   which initiator a client is
     storage.py      what survives a restart, on disk
+
+Around them is what they know nothing of:
+
+    devices.py      which descriptors are emulated units
+    units.py        the units of this process, and one command at a time for each
+    initiators.py   which initiator a client is
+    storage.py      what outlives a restart, in a database
 """
