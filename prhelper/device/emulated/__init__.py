@@ -11,11 +11,6 @@ The rules are pure: state, nexus and command in, a new state and the outcome out
     preempting.py   PREEMPT, PREEMPT AND ABORT (5.13.11.2.4 to 5.13.11.2.6)
     allowed.py      which commands conflict with a reservation (5.13.1; SBC-4, 4.17)
 
-What it stands on:
-
-    initiators.py   which initiator a client is
-    storage.py      what survives a restart, on disk
-
 Around them is what they know nothing of:
 
     devices.py      which descriptors are emulated units
