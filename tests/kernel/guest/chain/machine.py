@@ -13,6 +13,8 @@ import os
 import re
 import socket
 import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,7 +27,10 @@ from ..modules import modprobe
 SERVE_COMMANDS = """\
 exec </dev/ttyS1 >/dev/ttyS1 2>&1
 stty raw -echo
-until [ -b /dev/sda ]; do sleep 0.1; done
+for number in $disks; do
+    until name=$(ls /sys/bus/scsi/devices/*:0:$number:0/block) && [ -b /dev/$name ]; do sleep 0.1; done
+    ln -s $name /dev/disk$number
+done
 echo "exit status 0"
 while read -r command; do
     eval "$command"
@@ -34,15 +39,23 @@ done
 """
 
 
-class Machine:
-    """The inner machine, with a disk `device` whose reservations go through the helper at `socket`."""
+@dataclass(frozen=True)
+class Disk:
+    """A disk of the outer machine, and the socket of the helper for its reservations."""
 
-    def __init__(self, kernel: Kernel, device: Path, helper: Path, scratch: Path) -> None:
+    device: Path
+    helper: Path
+
+
+class Machine:
+    """The inner machine. Its disks are /dev/disk0 and so on, each with a pr-manager of its own: helper0 and so on."""
+
+    def __init__(self, kernel: Kernel, disks: Sequence[Disk], scratch: Path) -> None:
         archive = scratch / "initramfs"
         modules = initramfs.module_files(kernel.root, ("virtio_pci", "virtio_scsi", "sd_mod", "sg"))
-        initramfs.write(archive, SERVE_COMMANDS, modules, program("sg_persist"))
+        numbers = " ".join(map(str, range(len(disks))))
+        initramfs.write(archive, f'disks="{numbers}"\n{SERVE_COMMANDS}', modules, program("sg_persist"))
         self._monitor, theirs = socket.socketpair()
-        disk = f"node-name=disk,driver=raw,file.driver=host_device,file.filename={device},file.pr-manager=helper"
         with theirs:
             self._process = subprocess.Popen(
                 [
@@ -53,8 +66,8 @@ class Machine:
                     *("-serial", "file:/dev/console"),
                     *("-chardev", "stdio,id=commands,signal=off", "-serial", "chardev:commands"),
                     *("-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"),
-                    *("-object", f"pr-manager-helper,id=helper,path={helper}"),
-                    *("-device", "virtio-scsi-pci", "-blockdev", disk, "-device", "scsi-block,drive=disk"),
+                    *("-device", "virtio-scsi-pci"),
+                    *(option for number, disk in enumerate(disks) for option in attached(number, disk)),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -105,6 +118,16 @@ class Machine:
             self._process.kill()
         self._answers.close()
         self._monitor.close()
+
+
+def attached(number: int, disk: Disk) -> list[str]:
+    """QEMU's options for a disk. What other disks of the machine lead to the same device is the test's business."""
+    file = f"file.driver=host_device,file.filename={disk.device},file.pr-manager=helper{number}"
+    return [
+        *("-object", f"pr-manager-helper,id=helper{number},path={disk.helper}"),
+        *("-blockdev", f"node-name=disk{number},driver=raw,{file}"),
+        *("-device", f"scsi-block,drive=disk{number},scsi-id={number},share-rw=on"),
+    ]
 
 
 def program(name: str) -> dict[str, Path]:

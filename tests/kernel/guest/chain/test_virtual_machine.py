@@ -5,63 +5,25 @@ The tests share one virtual machine, for it takes its time to boot; each begins 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.kernel.kernel import Kernel
-
-from .. import helper, lio
 from ..initiators import forget_everything, straight
 from ..persistent import GOOD, Holder, Nexus, Out
 from .machine import Machine
+from .service import Service
 
 pytestmark = pytest.mark.timeout(400)  # the first test waits for the boot, which is slow without KVM
 
-REGISTER = "sg_persist --out --register-ignore --param-sark=abc /dev/sda"
-RESERVE = "sg_persist --out --reserve --param-rk=abc --prout-type=5 /dev/sda"
-READ_KEYS = "sg_persist --in --read-keys /dev/sda"
-WRITE = "dd if=/dev/zero of=/dev/sda bs=4096 count=1 oflag=direct"
+CONNECTED, DISCONNECTED = {"id": "helper0", "connected": True}, {"id": "helper0", "connected": False}
 
-
-class Service:
-    """A helper that can be killed and started again on the same path."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._running = ExitStack()
-
-    def start(self) -> None:
-        self._process = self._running.enter_context(helper.running(self.path))
-
-    def kill(self) -> None:
-        """End it by SIGKILL; its socket is gone as well."""
-        self._process.kill()
-        self._running.close()
-
-
-@pytest.fixture(scope="session")
-def lio_devices() -> list[Path]:
-    return lio.create()
-
-
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    service = Service(tmp_path_factory.mktemp("helper") / "socket")
-    service.start()
-    yield service
-    service.kill()
-
-
-@pytest.fixture(scope="session")
-def booted(lio_devices: list[Path], service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    kernel = Kernel(Path(os.environ["GUEST_KERNEL"]))
-    with Machine(kernel, lio_devices[0], service.path, tmp_path_factory.mktemp("machine")) as machine:
-        machine.wait_until_booted()
-        yield machine
+REGISTER = "sg_persist --out --register-ignore --param-sark=abc /dev/disk0"
+RESERVE = "sg_persist --out --reserve --param-rk=abc --prout-type=5 /dev/disk0"
+READ_KEYS = "sg_persist --in --read-keys /dev/disk0"
+WRITE = "dd if=/dev/zero of=/dev/disk0 bs=4096 count=1 oflag=direct"
 
 
 @pytest.fixture
@@ -79,7 +41,7 @@ def outside(lio_devices: list[Path]) -> Iterator[Nexus]:
 
 
 def test_guest_registers_and_reserves_and_others_see_it(machine: Machine, outside: Nexus) -> None:
-    assert machine.monitor("query-pr-managers") == [{"id": "helper", "connected": True}]
+    assert CONNECTED in machine.monitor("query-pr-managers")
     assert machine.run(REGISTER)[0] == 0
     assert machine.run(RESERVE)[0] == 0
     assert outside.keys() == [0xABC]
@@ -114,9 +76,9 @@ def test_helper_killed_and_started_again_is_found_by_the_next_command(
     service.start()
     assert machine.run(RESERVE)[0] == 0
     assert outside.reservation() == Holder(0xABC, 5)
-    assert machine.monitor("query-pr-managers") == [{"id": "helper", "connected": True}]
+    assert CONNECTED in machine.monitor("query-pr-managers")
     changes = [event["data"] for event in machine.events if event["event"] == "PR_MANAGER_STATUS_CHANGED"]
-    assert changes == [{"id": "helper", "connected": False}, {"id": "helper", "connected": True}]
+    assert changes == [DISCONNECTED, CONNECTED]
 
 
 def test_command_without_a_helper_fails_in_the_guest_and_the_one_after_its_return_succeeds(
@@ -124,6 +86,6 @@ def test_command_without_a_helper_fails_in_the_guest_and_the_one_after_its_retur
 ) -> None:
     service.kill()
     assert machine.run(REGISTER)[0] != 0
-    assert machine.monitor("query-pr-managers") == [{"id": "helper", "connected": False}]
+    assert DISCONNECTED in machine.monitor("query-pr-managers")
     service.start()
     assert machine.run(REGISTER)[0] == 0

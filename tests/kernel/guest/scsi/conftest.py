@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from .. import helper, lio
-from ..initiators import forget_everything, settle, straight, through_helper
-from ..modules import modprobe
+from .. import scsi_debug as scsi_debug_disk
+from ..initiators import forget_everything, straight, through_helper
 from ..persistent import Nexus
 
 
@@ -28,12 +28,8 @@ def devices(lio_devices: list[Path]) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def scsi_debug(lio_devices: list[Path]) -> Path:
-    """A disk by the kernel's scsi_debug driver, which knows no persistent reservations."""
-    modprobe("scsi_debug", options="dev_size_mb=8")
-    (name,) = Path("/sys/bus/pseudo/drivers/scsi_debug").glob("adapter0/host*/target*/*/block/*")
-    device = Path("/dev") / name.name
+    device = scsi_debug_disk.create()
     assert device not in lio_devices
-    settle([device])
     return device
 
 
