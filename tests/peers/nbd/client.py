@@ -8,7 +8,7 @@ belongs to no loop: the reader waits to read in its loop while a writer waits to
 import itertools
 from typing import NamedTuple, Self
 
-from prhelper.channel import Channel, EndOfStream
+from prhelper.channel import BrokenResourceError, Channel, EndOfStream
 
 from ..handover import Inbox, Turn
 from . import wire
@@ -95,6 +95,7 @@ class Client:
         self._cookies = itertools.count(1)
         self._pending: dict[int, Reply] = {}
         self._lost: BaseException | None = None
+        self._leaving = False
 
     # For whoever has something to ask, in any context.
 
@@ -142,6 +143,7 @@ class Client:
 
     async def disconnect(self) -> None:
         """Ask the server to finish what it has and leave; `receive_replies` ends when it has."""
+        self._leaving = True
         await self._write(wire.REQUEST.pack(wire.REQUEST_MAGIC, 0, Command.DISC, 0, 0, 0))
 
     def pause(self) -> None:
@@ -180,7 +182,8 @@ class Client:
                 await self._receive(magic)
         except BaseException as error:
             self._lose(error)
-            raise
+            if not (self._leaving and isinstance(error, BrokenResourceError)):  # many servers leave without TLS's bye
+                raise
 
     def _lose(self, error: BaseException) -> None:
         self._lost = error

@@ -24,20 +24,31 @@ class OptionRefusedError(Exception):
 
 
 async def negotiate(channel: Channel, export: str, secure: Secure | None = None) -> Client:
-    """Agree with the server at the other end on using `export`. The client owns the channel from then on.
+    """Agree with the server at the other end on using `export`. Owns the channel; the client does from then on.
 
     Raises OptionRefusedError where the server does not agree, wire.ProtocolError where it does not speak NBD.
     """
+    try:
+        await _greet(channel)
+        if secure is not None:
+            await _ask(channel, Option.STARTTLS)
+            channel = await secure(channel)
+        return await _choose(channel, export.encode())
+    except BaseException:
+        channel.close()
+        raise
+
+
+async def _greet(channel: Channel) -> None:
     magic, option_magic, flags = wire.GREETING.unpack(await channel.read_exactly(wire.GREETING.size))
     expect((magic, option_magic), (wire.MAGIC, wire.OPTION_MAGIC), "the greeting")
     ours = HandshakeFlag.FIXED_NEWSTYLE | HandshakeFlag.NO_ZEROES
     expect(flags & ours, ours, "the handshake flags")
     await channel.write_all([wire.CLIENT_FLAGS.pack(ours)])
-    if secure is not None:
-        await _ask(channel, Option.STARTTLS)
-        channel = await secure(channel)
+
+
+async def _choose(channel: Channel, name: bytes) -> Client:
     await _ask(channel, Option.STRUCTURED_REPLY)
-    name = export.encode()
     contexts = await _ask(channel, Option.SET_META_CONTEXT, _counted(name), struct.pack(">I", 1), _counted(ALLOCATION))
     expect([context[wire.CONTEXT_ID.size :] for context in contexts], [ALLOCATION], "the list of contexts")
     for info in await _ask(channel, Option.GO, _counted(name), struct.pack(">H", 0)):

@@ -6,10 +6,23 @@ from pathlib import Path
 import pytest
 
 from ...channel.conftest import nothing_left_behind
+from ..certificates import Certificates
+from .link import Link
 
 __all__ = ["nothing_left_behind"]
 
 SIZE = 8 * 1024 * 1024
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(params=["plain", "tls"])
+def link(request: pytest.FixtureRequest, certificates: Certificates) -> Link:
+    """Every test that asks for it runs plainly and over TLS."""
+    return Link(certificates if request.param == "tls" else None)
 
 
 @pytest.fixture

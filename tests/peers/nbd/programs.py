@@ -91,8 +91,9 @@ class QemuIo:
     def end(self) -> str:
         """End it: all that it ever had to say, prompts left out. Fails if it ended badly."""
         rest, _ = self._process.communicate(timeout=LONGEST)
-        assert self._process.returncode == 0
-        return self._said + rest.decode()
+        said = self._said + rest.decode()
+        assert self._process.returncode == 0, f"qemu-io ended with status {self._process.returncode}: {said}"
+        return said
 
     def _until_prompt(self) -> None:
         assert self._process.stdout is not None

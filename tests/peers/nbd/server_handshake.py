@@ -38,37 +38,46 @@ class Agreement(NamedTuple):
 async def negotiate(channel: Channel, export: Export, secure: Secure | None = None) -> Agreement | None:
     """Agree with the client at the other end on using `export`; None if it only had a look and left.
 
+    Owns the channel, and closes it unless there is an agreement: then that is the owner of the channel in it.
+
     secure: demand TLS before anything else, and start it with this.
     """
-    ours = HandshakeFlag.FIXED_NEWSTYLE | HandshakeFlag.NO_ZEROES
-    await channel.write_all([wire.GREETING.pack(wire.MAGIC, wire.OPTION_MAGIC, ours)])
-    if (reply := await channel.read_exactly_or_eof(wire.CLIENT_FLAGS.size)) is None:
-        return None
-    expect(wire.CLIENT_FLAGS.unpack(reply)[0], ours, "the client's flags")
-    return await _Haggling(channel, export, secure).run()
+    haggling = _Haggling(channel, export, secure)
+    agreement = None
+    try:
+        agreement = await haggling.run()
+    finally:
+        if agreement is None:
+            haggling.channel.close()
+    return agreement
 
 
 class _Haggling:
     """One client's options, answered one after another."""
 
     def __init__(self, channel: Channel, export: Export, secure: Secure | None) -> None:
-        self._channel = channel
+        self.channel = channel
         self._export = export
         self._secure = secure
         self._structured = False
 
     async def run(self) -> Agreement | None:
-        while (header := await self._channel.read_exactly_or_eof(wire.OPTION.size)) is not None:
+        ours = HandshakeFlag.FIXED_NEWSTYLE | HandshakeFlag.NO_ZEROES
+        await self.channel.write_all([wire.GREETING.pack(wire.MAGIC, wire.OPTION_MAGIC, ours)])
+        if (reply := await self.channel.read_exactly_or_eof(wire.CLIENT_FLAGS.size)) is None:
+            return None
+        expect(wire.CLIENT_FLAGS.unpack(reply)[0], ours, "the client's flags")
+        while (header := await self.channel.read_exactly_or_eof(wire.OPTION.size)) is not None:
             magic, option, length = wire.OPTION.unpack(header)
             expect(magic, wire.OPTION_MAGIC, "an option's magic")
             if length > wire.LONGEST_OPTION or option == Option.EXPORT_NAME:  # these cannot be answered with an error
                 raise ProtocolError(f"option {option} with {length} bytes")
-            data = await self._channel.read_exactly(length)
+            data = await self.channel.read_exactly(length)
             if option == Option.ABORT:
                 await self._reply(option, OptionReply.ACK)
                 return None
             if await self._answer(option, data):
-                return Agreement(self._channel, self._structured)
+                return Agreement(self.channel, self._structured)
         return None
 
     async def _answer(self, option: int, data: bytes) -> bool:
@@ -78,7 +87,7 @@ class _Haggling:
         elif self._secure is not None:
             await self._reply(option, OptionReply.ACK)
             secure, self._secure = self._secure, None
-            self._channel = await secure(self._channel)
+            self.channel = await secure(self.channel)
         elif option == Option.STRUCTURED_REPLY:
             self._structured = True
             await self._reply(option, OptionReply.ACK)
@@ -105,4 +114,4 @@ class _Haggling:
 
     async def _reply(self, option: int, reply: OptionReply, data: bytes = b"") -> None:
         header = wire.OPTION_REPLY.pack(wire.OPTION_REPLY_MAGIC, option, reply, len(data))
-        await self._channel.write_all([header, data])
+        await self.channel.write_all([header, data])

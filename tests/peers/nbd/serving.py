@@ -1,5 +1,6 @@
 """An NBD server that listens: for each client one context that reads and several that answer."""
 
+import contextlib
 import itertools
 import threading
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ from .server_handshake import Export, Secure, negotiate
 class Server:
     """Listens on the Unix socket `path` and serves `export` until the end of the `with` statement.
 
+    One client after another: of a client that lost its connection and came back, nothing that it asked for over the old
+    one may be done after what it asks for over the new one.
+
     readers: where each client's requests are read, in turn: in the next one after each `move_readers`.
     answerers: where they are answered, a coroutine each.
     """
@@ -38,6 +42,7 @@ class Server:
         self._readers = readers
         self._answerers = answerers
         self._secure = secure
+        self._one_client = threading.Lock()
         self._guard = threading.Lock()
         self._channels: set[SocketChannel] = set()
         self._sessions: set[Session] = set()
@@ -57,10 +62,11 @@ class Server:
             client.result()
 
     def drop_clients(self) -> None:
-        """Close every connection, whatever is under way there."""
+        """Cut every connection off, whatever is under way there."""
         with self._guard:
             for channel in self._channels:
-                channel.close()
+                with contextlib.suppress(ClosedResourceError):  # it has just ended by itself
+                    channel.shutdown()
 
     def move_readers(self) -> None:
         """Let every client's requests be read on in the next of the readers' contexts."""
@@ -81,7 +87,7 @@ class Server:
 
     def _serve(self, channel: SocketChannel) -> None:
         try:
-            with channel:
+            with channel, self._one_client:
                 self._converse(channel)
         except (BrokenResourceError, ClosedResourceError, IncompleteRead):
             pass  # the client left without a word, or was dropped

@@ -4,6 +4,7 @@ import contextlib
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio
 import pytest
@@ -14,6 +15,7 @@ from ...channel.contexts import ASYNCIO, LOOPS, THREAD, TRIO, Context
 from .client import Client, Extent
 from .client_handshake import OptionRefusedError, negotiate
 from .conftest import SIZE
+from .link import Link
 from .programs import qemu_nbd
 from .wire import Command, CommandFlag, OptionReply, TransmissionFlag
 
@@ -24,14 +26,21 @@ GONE = (BrokenResourceError, EndOfStream, IncompleteRead)
 READERS = pytest.mark.parametrize("reader", [ASYNCIO, TRIO, THREAD], ids=repr)
 
 
-async def connect(path: Path, export: str = "") -> Client:
-    return await negotiate(await SocketChannel.connect(path), export)
+class Service(NamedTuple):
+    """Where qemu-nbd listens, and how to talk to it."""
+
+    path: Path
+    link: Link
+
+
+async def connect(nbd: Service, export: str = "") -> Client:
+    return await negotiate(await SocketChannel.connect(nbd.path), export, nbd.link.secure_client)
 
 
 @contextlib.contextmanager
-def connected(path: Path, reader: Context) -> Iterator[Client]:
+def connected(nbd: Service, reader: Context) -> Iterator[Client]:
     """A client whose replies are read in `reader`, and which takes its leave in the end."""
-    client = run(connect(path))
+    client = run(connect(nbd))
     receiving = reader.start(client.receive_replies)
     try:
         yield client
@@ -42,13 +51,13 @@ def connected(path: Path, reader: Context) -> Iterator[Client]:
 
 
 @pytest.fixture
-def nbd(image: Path) -> Iterator[Path]:
-    with qemu_nbd(image) as (_, path):
-        yield path
+def nbd(image: Path, link: Link) -> Iterator[Service]:
+    with qemu_nbd(image, link.qemu_server()) as (_, path):
+        yield Service(path, link)
 
 
 @READERS
-def test_what_is_read_is_what_the_image_holds(nbd: Path, image: Path, reader: Context) -> None:
+def test_what_is_read_is_what_the_image_holds(nbd: Service, image: Path, reader: Context) -> None:
     with connected(nbd, reader) as client:
         assert client.size == SIZE
         assert TransmissionFlag.SEND_FLUSH in client.flags
@@ -57,7 +66,9 @@ def test_what_is_read_is_what_the_image_holds(nbd: Path, image: Path, reader: Co
 
 
 @READERS
-def test_requests_from_every_context_at_once_each_get_their_own_reply(nbd: Path, image: Path, reader: Context) -> None:
+def test_requests_from_every_context_at_once_each_get_their_own_reply(
+    nbd: Service, image: Path, reader: Context
+) -> None:
     """Six writers, each with a region of its own, eight requests of each in flight; what they leave is compared."""
     writers = [ASYNCIO, TRIO, THREAD] * 2
     share = SIZE // len(writers) // 4096 * 4096
@@ -105,7 +116,7 @@ async def exercise(client: Client, context: Context, start: int, size: int) -> b
     return bytes(content)
 
 
-def test_the_reader_may_move_between_contexts_while_requests_are_in_flight(nbd: Path) -> None:
+def test_the_reader_may_move_between_contexts_while_requests_are_in_flight(nbd: Service) -> None:
     places = [ASYNCIO, TRIO, THREAD]
     share = SIZE // len(places)
     client = run(connect(nbd))
@@ -130,7 +141,7 @@ def test_the_reader_may_move_between_contexts_while_requests_are_in_flight(nbd: 
 
 
 @READERS
-def test_replies_may_all_be_awaited_after_all_requests_are_written(nbd: Path, image: Path, reader: Context) -> None:
+def test_replies_may_all_be_awaited_after_all_requests_are_written(nbd: Service, image: Path, reader: Context) -> None:
     client = run(connect(nbd))
     pieces = [(number * 65536, 65536) for number in range(40)]  # 2.5 MiB: no socket buffer holds that
     replies = [
@@ -147,7 +158,7 @@ def test_replies_may_all_be_awaited_after_all_requests_are_written(nbd: Path, im
 
 
 @READERS
-def test_block_status_tells_holes_from_data(nbd: Path, reader: Context) -> None:
+def test_block_status_tells_holes_from_data(nbd: Service, reader: Context) -> None:
     with connected(nbd, reader) as client:
         extents = run(client.block_status(0, SIZE))
         assert extents == [Extent(2 * MIB, 3), Extent(MIB, 0), Extent(5 * MIB, 3)]
@@ -156,7 +167,7 @@ def test_block_status_tells_holes_from_data(nbd: Path, reader: Context) -> None:
 
 
 @READERS
-def test_the_server_s_errors_reach_the_request_that_made_them_and_no_other(nbd: Path, reader: Context) -> None:
+def test_the_server_s_errors_reach_the_request_that_made_them_and_no_other(nbd: Service, reader: Context) -> None:
     with connected(nbd, reader) as client:
         for failing in client.read(SIZE, 512), client.write(SIZE - 1, b"two"), client.block_status(SIZE, 512):
             with pytest.raises(OSError, match=r"EOF|size|bounds"):
@@ -165,28 +176,27 @@ def test_the_server_s_errors_reach_the_request_that_made_them_and_no_other(nbd: 
 
 
 def test_a_read_only_export_says_so_and_refuses_writes(image: Path) -> None:
-    with qemu_nbd(image, ["--read-only"]) as (_, path), connected(path, TRIO) as client:
+    with (
+        qemu_nbd(image, ["--read-only"]) as (_, path),
+        connected(Service(path, Link(None)), TRIO) as client,
+    ):
         assert TransmissionFlag.READ_ONLY in client.flags
         with pytest.raises(OSError, match="read-only"):
             run(client.write(0, b"no"))
 
 
-def test_an_export_of_another_name_is_unknown(nbd: Path) -> None:
-    async def connect_to_another() -> None:
-        with await SocketChannel.connect(nbd) as channel:
-            await negotiate(channel, "another")
-
+def test_an_export_of_another_name_is_unknown(nbd: Service) -> None:
     with pytest.raises(OptionRefusedError) as refused:
-        run(connect_to_another())
+        run(connect(nbd, "another"))
     assert refused.value.reply == OptionReply.ERR_UNKNOWN
 
 
 @READERS
 def test_a_server_that_is_killed_fails_all_that_is_pending_and_all_that_comes_later(
-    image: Path, reader: Context
+    image: Path, link: Link, reader: Context
 ) -> None:
-    with qemu_nbd(image) as (process, path):
-        client = run(connect(path))
+    with qemu_nbd(image, link.qemu_server()) as (process, path):
+        client = run(connect(Service(path, link)))
         replies = [run(client.send(Command.READ, 0, 4 * MIB, room=4 * MIB)) for _ in range(3)]
         process.kill()
         receiving = reader.start(client.receive_replies)
@@ -200,7 +210,7 @@ def test_a_server_that_is_killed_fails_all_that_is_pending_and_all_that_comes_la
 
 
 @READERS
-def test_closing_the_client_fails_what_is_pending(nbd: Path, reader: Context) -> None:
+def test_closing_the_client_fails_what_is_pending(nbd: Service, reader: Context) -> None:
     client = run(connect(nbd))
     receiving = reader.start(client.receive_replies)
     client.close()
