@@ -56,7 +56,8 @@ class Channel(Operations, Transfer):
         """Read what is there into `buffers`, in order: how many bytes, 0 at the end, None if it would block.
 
         Descriptors that came along are appended to `fds`, the caller's from then on; without a list the kernel closes
-        them. Raises DescriptorsTruncatedError if some had no room.
+        them. They are close-on-exec, and block: for a sender that kept its own too, since the open file is the same.
+        Raises DescriptorsTruncatedError if some had no room.
         """
         self._lifetime.hold()
         try:

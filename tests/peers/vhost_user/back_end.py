@@ -40,7 +40,6 @@ class BackEnd:
     def __init__(self, channel: Channel, disk: Disk) -> None:
         self.channel, self.disk = channel, disk
         self.served: list[Request] = []
-        self._features = 0
         self._memory = Memory([])
         self._place = Place()
         self._vring: Vring | None = None
@@ -82,8 +81,8 @@ class BackEnd:
         return U64.pack(virtio.F_VERSION_1 | F_PROTOCOL_FEATURES)
 
     def _set_features(self, payload: bytes, _: list[OwnedFd]) -> None:
-        (self._features,) = U64.unpack(payload)
-        self._place.enabled = not self._features & F_PROTOCOL_FEATURES
+        if not U64.unpack(payload)[0] & F_PROTOCOL_FEATURES:
+            self._place.enabled = True  # without them nobody will enable it
 
     def _get_protocol_features(self, *_: object) -> bytes:
         return U64.pack(PROTOCOL_F_REPLY_ACK | PROTOCOL_F_CONFIG)
