@@ -14,9 +14,9 @@ import contextlib
 import ssl
 from collections.abc import Iterable, Sequence
 
+from .any_of import AnyOf
 from .base import Channel
 from .descriptors import OwnedFd
-from .either_way import EitherWay
 from .errors import BrokenResourceError
 from .feature import Feature
 from .tls_session import TlsSession
@@ -43,7 +43,8 @@ class TlsChannel(Channel):
         self._session = TlsSession(inner, context, server_side, server_hostname)
         self._inner = inner
         self._is_client = not server_side
-        self._either_way = EitherWay(inner)
+        self._for_reader = AnyOf()
+        self._for_writer = AnyOf()
 
     @classmethod
     def client(cls, inner: Channel, context: ssl.SSLContext, server_hostname: str | None = None) -> "TlsChannel":
@@ -84,11 +85,8 @@ class TlsChannel(Channel):
         Reading goes on. `close` says close_notify too, but cannot wait where the inner channel is clogged: the peer
         then finds the stream cut off.
         """
-        self._lifetime.hold()
-        try:
-            self._session.end_writing(shut_down=False)
-        finally:
-            self._lifetime.release()
+        while not self._end_writing():
+            await self.wait(Direction.WRITE, deadline)
         await self.wait(Direction.WRITE, deadline)
 
     def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
@@ -112,12 +110,22 @@ class TlsChannel(Channel):
         finally:
             self._lifetime.release()
 
+    def _end_writing(self) -> bool:
+        self._lifetime.hold()
+        try:
+            return self._session.end_writing()
+        finally:
+            self._lifetime.release()
+
     def _wait_on(self, direction: Direction) -> tuple[int, Direction] | None:
-        if self._session.established and self._worth_a_try(direction):
+        inner, session = self._inner, self._session
+        if direction is Direction.WRITE and (over := session.interruption) is not None:
+            return self._for_writer.wait_on(inner._wait_on(Direction.READ), (over.fileno(), Direction.READ))
+        if session.established and self._worth_a_try(direction):
             return None
-        if direction is Direction.READ and self._session.unsent:
-            return self._either_way.wait_on()
-        return self._inner._wait_on(direction)
+        if direction is Direction.READ and session.unsent:
+            return self._for_reader.wait_on(inner._wait_on(Direction.READ), inner._wait_on(Direction.WRITE))
+        return inner._wait_on(direction)
 
     def _worth_a_try(self, direction: Direction) -> bool:
         return self._session.readable() if direction is Direction.READ else self._flush()
@@ -147,11 +155,13 @@ class TlsChannel(Channel):
         if direction is not Direction.WRITE:
             self._session.end_reading()
         if direction is not Direction.READ:
-            self._session.end_writing(shut_down=direction is Direction.WRITE)
-        if direction is not Direction.WRITE:
-            self._inner.shutdown(direction)
-        else:
+            with contextlib.suppress(BrokenResourceError):
+                self._session.end_writing()
+        if direction is Direction.WRITE:
+            self._session.shut_down_writing()
             self.wake_reader()  # if close_notify is still unsent, it is for the reader's wait to care for that too
+        else:
+            self._inner.shutdown(direction)
 
     def _set_delay(self, delay: bool) -> None:
         self._inner.set_delay(delay)
@@ -161,7 +171,8 @@ class TlsChannel(Channel):
 
     def _dispose(self) -> None:
         with contextlib.suppress(BrokenResourceError):
-            self._session.end_writing(shut_down=False)
+            self._session.end_writing()
             self._session.receive_leftovers()
-        self._either_way.close()
+        for used in self._for_reader, self._for_writer, self._session:
+            used.close()
         self._inner.close()
