@@ -123,7 +123,10 @@ def let_qemu_connect(socket: Path) -> None:
 def point_qemu_at_it() -> None:
     """What to type for a virtual machine."""
     title("Now with a virtual machine")
-    say("As root; without --emulate if /dev/sdX is a disk with reservations of its own:")
+    say(
+        "As root, for a SCSI disk /dev/sdX that has no reservations. A disk that has them needs no --emulate, and "
+        "then its reservations are real."
+    )
     print(
         paint(
             """

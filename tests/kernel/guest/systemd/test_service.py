@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 
 from .. import lio
 from ..initiators import through_helper
-from ..persistent import GOOD, Nexus, Out
-from .units import LOG, SERVICE, SOCKET, install, listens_at, show, systemctl
+from ..persistent import GOOD, Holder, Nexus, Out
+from .units import LOG, SERVICE, SOCKET, install, listens_at, show, systemctl, with_options
 
+APTPL = 1
 ONLY_SYS_RAWIO = f"{1 << 17:016x}"
 
 
@@ -97,6 +99,22 @@ def test_stop_ends_it_with_success_and_the_next_connection_starts_it_again(devic
         assert (show(SERVICE, "ExecMainCode"), show(SERVICE, "ExecMainStatus")) == ("1", "0")
     with nexus(device, socket) as client:
         assert client.keys() == []
+
+
+def test_emulated_registrations_outlive_the_service_in_its_state_directory(socket: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(bytes(4096))
+    with with_options("--emulate"):
+        with nexus(disk, socket) as client:
+            assert client.write(Out.REGISTER, new=0xA, flags=APTPL).status == GOOD
+            assert client.write(Out.RESERVE, key=0xA, kind=5).status == GOOD
+        os.kill(main_pid(), signal.SIGKILL)
+        with nexus(disk, socket) as client:
+            assert (client.keys(), client.reservation()) == ([0xA], Holder(0xA, 5))
+            assert client.write(Out.CLEAR, key=0xA).status == GOOD  # this process is still the same initiator
+    database = Path("/var/lib/prhelper/emulated.sqlite")
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (database.parent, database)]
+    assert modes == [0o700, 0o600]
 
 
 def test_idle_service_keeps_the_watchdog_content(device: Path, socket: Path) -> None:

@@ -7,6 +7,8 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import prhelper
@@ -37,6 +39,20 @@ def install(watchdog_seconds: int) -> None:
         *way_to_the_interpreter(),
     )
     systemctl("daemon-reload")
+
+
+@contextmanager
+def with_options(*options: str) -> Iterator[None]:
+    """While this lasts, the service starts with these options as well."""
+    folder = INSTALLED / f"{SERVICE}.d"
+    changed = folder / "options.conf"  # sorts behind the other drop-ins
+    changed.write_text(f"[Service]\nExecStart=\nExecStart={command()} {shlex.join(options)}\n")
+    systemctl("daemon-reload")
+    try:
+        yield
+    finally:
+        changed.unlink()
+        systemctl("daemon-reload")
 
 
 def drop_in(unit: str, section: str, *lines: str) -> None:
