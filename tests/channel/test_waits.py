@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from prhelper.channel import BusyResourceError, ClosedResourceError, Direction, run
+from prhelper.channel import context as context_module
 
 from .contexts import Context, Running
 from .kinds import Pair, clog, drain
@@ -50,6 +51,20 @@ def test_a_deadline_far_away_changes_nothing(pair: Pair, context: Context, waits
     waits.next()
     pair.writer.writev([b"data"])
     assert reading.result() == b"data"
+
+
+def test_a_deadline_beyond_one_poll_is_kept_all_the_same(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context_module, "_LONGEST_POLL", 0.01)
+    deadline = time.monotonic() + 0.05
+    with pytest.raises(TimeoutError):
+        run(pair.reader.read(1, deadline=deadline))
+    assert time.monotonic() >= deadline
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 0.0])
+def test_what_is_there_is_read_although_the_deadline_has_passed(pair: Pair, context: Context, seconds: float) -> None:
+    pair.writer.writev([b"data"])
+    assert context.run(lambda: pair.reader.read(4, deadline=time.monotonic() + seconds)) == b"data"
 
 
 @pytest.mark.parametrize("deed", ["read", "exactly", "or eof", "next_message", "write_all"])
