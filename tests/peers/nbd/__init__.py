@@ -6,6 +6,8 @@
     server_handshake.py    the same haggling from the other side
     server.py              one coroutine reads requests, others elsewhere answer them
     serving.py             a listening server with a thread for each coroutine
+    exercise.py            work for the client
+    link.py                what both ends are told so that they talk plainly, or over TLS
     programs.py            qemu-nbd, qemu-io and qemu-img as a test starts them
 
 The protocol is that of doc/proto.md of github.com/NetworkBlockDevice/nbd.

@@ -1,23 +1,22 @@
 """The NBD client against qemu-nbd: replies read in one context, requests written in all of them at once."""
 
 import contextlib
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import anyio
 import pytest
 
 from prhelper.channel import BrokenResourceError, ClosedResourceError, EndOfStream, IncompleteRead, SocketChannel, run
 
-from ...channel.contexts import ASYNCIO, LOOPS, THREAD, TRIO, Context
+from ...channel.contexts import ASYNCIO, THREAD, TRIO, Context
 from .client import Client, Extent
 from .client_handshake import OptionRefusedError, negotiate
 from .conftest import SIZE
+from .exercise import exercise
 from .link import Link
 from .programs import qemu_nbd
-from .wire import Command, CommandFlag, OptionReply, TransmissionFlag
+from .wire import Command, OptionReply, TransmissionFlag
 
 MIB = 1 << 20
 GONE = (BrokenResourceError, EndOfStream, IncompleteRead)
@@ -81,39 +80,6 @@ def test_requests_from_every_context_at_once_each_get_their_own_reply(
         run(client.command(Command.FLUSH))
         assert run(client.read(0, len(wanted))) == wanted
     assert image.read_bytes()[: len(wanted)] == wanted
-
-
-async def exercise(client: Client, context: Context, start: int, size: int) -> bytes:
-    """Write, zero and read back pieces of a region, in random order: what the region must hold in the end."""
-    choose = random.Random(start)
-    content = bytearray(size)
-
-    async def piece(offset: int, length: int) -> None:
-        content[offset : offset + length] = data = choose.randbytes(length)
-        await client.write(start + offset, data, choose.choice([0, CommandFlag.FUA]))
-        assert await client.read(start + offset, length) == data
-        if choose.random() < 0.3:
-            await client.command(Command.WRITE_ZEROES, start + offset, length)
-            content[offset : offset + length] = bytes(length)
-            assert await client.read(start + offset, length) == bytes(length)
-
-    offsets = [*range(0, size, 65536)]
-    choose.shuffle(offsets)
-    lanes = [offsets[lane::8] for lane in range(8)]
-
-    async def work(offsets: Sequence[int]) -> None:
-        for offset in offsets:
-            await piece(offset, min(choose.randrange(1, 65537), size - offset))
-
-    await client.command(Command.WRITE_ZEROES, start, size)
-    if context in LOOPS:
-        async with anyio.create_task_group() as tasks:
-            for lane in lanes:
-                tasks.start_soon(work, lane)
-    else:
-        for lane in lanes:
-            await work(lane)
-    return bytes(content)
 
 
 def test_the_reader_may_move_between_contexts_while_requests_are_in_flight(nbd: Service) -> None:
