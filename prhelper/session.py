@@ -77,10 +77,11 @@ async def read_request(channel: Channel, decoder: Decoder, timeout: float) -> Re
         if not await channel.next_message():
             return None
         data = channel.read_now(decoder.needed, fds)
-    deadline = _in(timeout)
+    deadline = None
     while data:
         if (request := decoder.feed(data, fds)) is not None:
             return request
+        deadline = deadline or _in(timeout)
         fds = []
         data = await channel.read(decoder.needed, fds if decoder.takes_descriptors else None, deadline)
     if not decoder.at_boundary:

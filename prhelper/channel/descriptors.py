@@ -1,7 +1,6 @@
 """File descriptors that change owners: received over a socket, owned by exactly one object, closed on every path."""
 
 import array
-import contextlib
 import os
 import socket
 import warnings
@@ -35,11 +34,13 @@ class OwnedFd:
 
     def close(self) -> None:
         """Close the descriptor. Harmless when that was done before."""
-        fd = self.detach()
+        fd, self._fd = self._fd, -1
         if fd >= 0:
             # Linux has released the number whatever close(2) answers; a late write error is nobody's business here.
-            with contextlib.suppress(OSError):
+            try:  # noqa: SIM105 (once a request, and three times as fast as suppress)
                 os.close(fd)
+            except OSError:
+                pass
 
     def __enter__(self) -> "OwnedFd":
         return self
