@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..support.client import Client, HungUpError, reserve_in
-from ..support.fake_device import HANGING, HEALTHY, PATTERN, FakeDevice
+from ..support.fake_device import HANGING, HEALTHY, PATTERN, FakeDevice, Held
 from ..support.helper import Helper, Rest, wait_until
 
 GOOD = 0
@@ -50,17 +50,17 @@ class Bench:
         assert (reply.status, reply.payload) == (GOOD, PATTERN[:64])
 
     @contextlib.contextmanager
-    def devices_hang(self) -> Iterator[None]:
-        """Commands to the hanging device hang meanwhile."""
-        self.device.hold()
+    def devices_hang(self, call: Held = Held.SG_IO) -> Iterator[None]:
+        """What is done with the hanging device hangs meanwhile: commands, or another call on its descriptor."""
+        self.device.hold(call)
         try:
             yield
         finally:
             self.device.release()
 
     def wait_for_hanging(self, count: int) -> None:
-        """Wait until so many commands hang."""
-        wait_until(lambda: self.device.in_flight == count, what=f"{count} commands to hang")
+        """Wait until so many calls hang."""
+        wait_until(lambda: self.device.hanging == count, what=f"{count} calls to hang")
 
     def check_nothing_is_left(self) -> None:
         """Every client is forgotten, its descriptors and its session with it."""

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from ..support.client import Client, keys, reserve_in, reserve_out
+from ..support.fake_device import Held
 from .bench import GOOD, Bench
+from .conftest import Start
 
 STUCK = 100
 
@@ -34,6 +36,24 @@ def test_a_healthy_device_answers_while_a_hundred_others_hang(bench: Bench, clie
                 bench.check_served(healthy)
         bench.wait_for_hanging(STUCK)
     assert [client.reply().status for client in clients] == [GOOD] * STUCK
+
+
+@pytest.mark.parametrize("call", Held)
+def test_the_first_that_is_ever_done_with_a_device_may_hang(start: Start, call: Held) -> None:
+    bench = start()
+    clients = [bench.connect() for _ in range(STUCK)]
+    with bench.devices_hang(call):
+        for client in clients:
+            client.send(reserve_in(0), [bench.hanging])
+        bench.wait_for_hanging(STUCK)
+        with bench.connect(timeout=5.0) as healthy:
+            for _ in range(50):
+                bench.check_served(healthy)
+        bench.wait_for_hanging(STUCK)
+    assert [client.reply().status for client in clients] == [GOOD] * STUCK
+    for client in clients:
+        client.close()
+    bench.helper.wait_for_idle_threads(bench.rest)
 
 
 def test_a_device_that_was_fast_and_now_hangs_holds_up_nobody(bench: Bench) -> None:

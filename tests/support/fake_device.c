@@ -3,10 +3,12 @@
  *     gcc -O2 -shared -fPIC -o fake_device.so fake_device.c
  *     FAKE_DEVICE=FILE LD_PRELOAD=fake_device.so qemu-pr-helper ...
  *
- * FILE is memory shared with the test (fake_device.py has the same structure): what to answer, and what was sent. A
- * command to /dev/zero hangs while `held` is 1; `fake_device_release`, called in the test's process, lets it go on.
+ * FILE is memory shared with the test (fake_device.py has the same structure): what to answer, and what was sent. What is
+ * done with a descriptor of /dev/zero hangs while `held` has its bit; `fake_device_release`, called in the test's process,
+ * lets it go on.
  */
 #define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64 /* so that fstat here is what Python calls, fstat64 */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -25,6 +27,8 @@
 #define MOST_DATA 8192
 #define MOST_SENSE 96
 
+enum { HELD_SG_IO = 1, HELD_FSTAT = 2, HELD_CLOSE = 4 };
+
 struct fake_device {
     /* the test's to write */
     int32_t error; /* errno; 0 for the answer below */
@@ -35,7 +39,7 @@ struct fake_device {
     uint8_t sense[MOST_SENSE];
     uint8_t data[MOST_DATA];
     /* the library's to write */
-    uint32_t commands, in_flight;
+    uint32_t commands, hanging;
     int32_t interface_id, direction, cmd_len, mx_sb_len, iovec_count, dxfer_len, timeout, flags;
     uint8_t cdb[16];
     uint8_t sent[MOST_DATA];
@@ -57,12 +61,32 @@ __attribute__((constructor)) static void map(void)
         device = memory;
 }
 
-static void wait_if_held(int fd)
+static int is_held(uint32_t call)
+{
+    return device && __atomic_load_n(&device->held, __ATOMIC_ACQUIRE) & call;
+}
+
+static void wait_if_held(int fd, uint32_t call)
 {
     struct stat st;
-    if (fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 5))
-        while (__atomic_load_n(&device->held, __ATOMIC_ACQUIRE))
-            syscall(SYS_futex, &device->held, FUTEX_WAIT, 1, NULL, NULL, 0);
+    if (!is_held(call) || fstatat(fd, "", &st, AT_EMPTY_PATH) || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 5))
+        return;
+    __atomic_add_fetch(&device->hanging, 1, __ATOMIC_ACQ_REL);
+    while (is_held(call))
+        syscall(SYS_futex, &device->held, FUTEX_WAIT, device->held | call, NULL, NULL, 0);
+    __atomic_sub_fetch(&device->hanging, 1, __ATOMIC_ACQ_REL);
+}
+
+int fstat(int fd, struct stat *st)
+{
+    wait_if_held(fd, HELD_FSTAT);
+    return fstatat(fd, "", st, AT_EMPTY_PATH);
+}
+
+int close(int fd)
+{
+    wait_if_held(fd, HELD_CLOSE);
+    return syscall(SYS_close, fd);
 }
 
 void fake_device_release(struct fake_device *shared)
@@ -109,12 +133,7 @@ static int sg_io(int fd, struct sg_io_hdr *hdr)
         return syscall(SYS_ioctl, fd, SG_IO, hdr);
 
     __atomic_add_fetch(&device->commands, 1, __ATOMIC_ACQ_REL);
-    __atomic_add_fetch(&device->in_flight, 1, __ATOMIC_ACQ_REL);
     record(hdr);
-    wait_if_held(fd);
-    int result = answer(hdr);
-    int saved = errno;
-    __atomic_sub_fetch(&device->in_flight, 1, __ATOMIC_ACQ_REL);
-    errno = saved;
-    return result;
+    wait_if_held(fd, HELD_SG_IO);
+    return answer(hdr);
 }

@@ -8,6 +8,7 @@ Every descriptor is a SCSI device then. One of /dev/zero is a device that hangs,
 """
 
 import ctypes
+import enum
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,14 @@ HEALTHY = "/dev/null"
 HANGING = "/dev/zero"
 
 SG_DXFER_NONE, SG_DXFER_TO_DEV, SG_DXFER_FROM_DEV = -1, -2, -3
+
+
+class Held(enum.IntEnum):
+    """What can hang."""
+
+    SG_IO = 1
+    FSTAT = 2
+    CLOSE = 4
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class _Shared(ctypes.Structure):
         ("sense", ctypes.c_uint8 * MOST_SENSE),
         ("data", ctypes.c_uint8 * MOST_DATA),
         ("commands", ctypes.c_uint32),
-        ("in_flight", ctypes.c_uint32),
+        ("hanging", ctypes.c_uint32),
         ("interface_id", ctypes.c_int32),
         ("direction", ctypes.c_int32),
         ("cmd_len", ctypes.c_int32),
@@ -114,12 +123,12 @@ class FakeDevice:
         shared.resid = answer.resid
         shared.data[: len(data)] = data
 
-    def hold(self) -> None:
-        """Let commands to the hanging device hang, those to come included."""
-        self._shared.held = 1
+    def hold(self, call: Held = Held.SG_IO) -> None:
+        """Let this call on a descriptor of the hanging device hang from now on."""
+        self._shared.held = call
 
     def release(self) -> None:
-        """Let every hanging command go on, and no other hang."""
+        """Let every hanging call go on, and no other hang."""
         self._library.fake_device_release(ctypes.byref(self._shared))
 
     @property
@@ -128,9 +137,9 @@ class FakeDevice:
         return int(self._shared.commands)
 
     @property
-    def in_flight(self) -> int:
-        """How many commands have not been answered yet."""
-        return int(self._shared.in_flight)
+    def hanging(self) -> int:
+        """How many calls hang."""
+        return int(self._shared.hanging)
 
     @property
     def last(self) -> Sent:

@@ -81,11 +81,11 @@ def test_a_device_that_hangs_is_no_reason_to_be_killed(
     try:
         with start(tmp_path, command, manager, {**WATCHDOG, **device.env}) as helper, Client(helper.socket) as client:
             client.send(reserve_in(0), [hanging])
-            wait_until(lambda: device.in_flight == 1, what="the command to hang")
+            wait_until(lambda: device.hanging == 1, what="the command to hang")
             manager.waiting()
             for _ in range(4):
                 manager.wait_for("WATCHDOG=1")
-            assert device.in_flight == 1
+            assert device.hanging == 1
             device.release()
             assert client.reply().status == 0
     finally:
