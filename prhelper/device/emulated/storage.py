@@ -9,6 +9,7 @@ person may still look for them. One directory serves one process, which holds a 
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import logging
 import os
@@ -29,7 +30,24 @@ _VERSION = 1
 """Of the tables (PRAGMA user_version); 0 is a database that has none yet."""
 
 _PRAGMAS = ("PRAGMA journal_mode=TRUNCATE", "PRAGMA synchronous=FULL", "PRAGMA trusted_schema=OFF")
-_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA})
+_TABLES = "CREATE TABLE unit (name TEXT PRIMARY KEY, state TEXT NOT NULL, digest TEXT NOT NULL)"
+
+_KEEP = "INSERT OR REPLACE INTO unit (name, state, digest) VALUES (:name, :state, :digest)"
+_FORGET = "DELETE FROM unit WHERE name = :name"
+
+_OUR_SURROUNDINGS = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""What SQLite may complain of that is no fault of the database. Whatever else it says of an old one is damage."""
+
 _PRIMARY = 0xFF
 """The part of a result code of SQLite that says what happened; the rest says where."""
 
@@ -73,14 +91,11 @@ class Storage:
 
         Raises StorageError; what is stored then is what was.
         """
-        if state.aptpl:
-            text = json.dumps(state.to_dict(), separators=(",", ":"))
-            change = "INSERT OR REPLACE INTO unit (name, state) VALUES (:name, :state)"
-        else:
-            text, change = None, "DELETE FROM unit WHERE name = :name"
+        text = json.dumps(state.to_dict(), separators=(",", ":"))
+        row = {"name": unit, "state": text, "digest": _digest(unit, text)}
         try:
             with self._lock:
-                self._connection.execute(change, {"name": unit, "state": text})
+                self._connection.execute(_KEEP if state.aptpl else _FORGET, row)
         except sqlite3.Error as error:
             raise StorageError(f"{self._path}: {error}") from error
 
@@ -126,16 +141,17 @@ def _open(path: Path) -> tuple[sqlite3.Connection, dict[str, State]]:
         return connection, _read(connection)
     except BaseException as error:
         connection.close()
-        if not isinstance(error, sqlite3.DatabaseError):
+        if not isinstance(error, sqlite3.Error | ValueError):  # ValueError: what is no UTF-8 where it should be
             raise
-        if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _DAMAGED:
-            raise _DamagedError(str(error)) from error
-        raise StorageError(f"{path}: {error}") from error
+        if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _OUR_SURROUNDINGS:
+            raise StorageError(f"{path}: {error}") from error
+        raise _DamagedError(str(error)) from error
 
 
 def _read(connection: sqlite3.Connection) -> dict[str, State]:
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+    connection.execute("BEGIN IMMEDIATE")
     for (complaint,) in connection.execute("PRAGMA integrity_check(1)"):
         if complaint != "ok":
             raise _DamagedError(complaint)
@@ -143,14 +159,21 @@ def _read(connection: sqlite3.Connection) -> dict[str, State]:
     if version > _VERSION:
         raise StorageError(f"the state was written by a newer prhelper (version {version}, known is {_VERSION})")
     if version == 0:
-        connection.executescript(
-            "BEGIN IMMEDIATE; CREATE TABLE unit (name TEXT PRIMARY KEY, state TEXT NOT NULL);"
-            f"PRAGMA user_version = {_VERSION}; COMMIT"
-        )
-    return dict(_decode(*row) for row in connection.execute("SELECT name, state FROM unit"))
+        connection.execute(_TABLES)
+    connection.execute(f"PRAGMA user_version = {_VERSION}")  # each time: fails where nothing can be written
+    states = dict(_decode(*row) for row in connection.execute("SELECT name, state, digest FROM unit"))
+    connection.execute("COMMIT")
+    return states
 
 
-def _decode(name: str, text: str) -> tuple[str, State]:
+def _digest(name: str, text: str) -> str:
+    """SQLite notices damage to its own structures only, and a single bit makes another key of a key."""
+    return hashlib.sha256(f"{name}\0{text}".encode()).hexdigest()
+
+
+def _decode(name: str, text: str, digest: str) -> tuple[str, State]:
+    if digest != _digest(name, text):
+        raise _DamagedError(f"the state of unit '{name}' is not as it was written")
     try:
         return name, State.from_dict(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,6 +1,8 @@
 """What is stored of emulated units, where, and what happens to a database that cannot be used."""
 
 import os
+import random
+import re
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -82,17 +84,22 @@ def scribble(path: Path) -> None:
         file.write(os.urandom(3000))
 
 
-def spoil_a_state(path: Path) -> None:
+def empty_a_state(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE unit SET state = '{\"aptpl\": true}'")
 
 
-def spoil_a_name(path: Path) -> None:
+def change_a_key(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute("UPDATE unit SET state = replace(state, 'naa.', 'nobody.')")
+        database.execute("UPDATE unit SET state = replace(state, '10', '11')")
 
 
-@pytest.mark.parametrize("damage", [overwrite, tear, scribble, spoil_a_state, spoil_a_name])
+def drop_the_table(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TABLE unit")
+
+
+@pytest.mark.parametrize("damage", [overwrite, tear, scribble, empty_a_state, change_a_key, drop_the_table])
 def test_damaged_database_is_set_aside_and_that_is_said_loudly(
     directory: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -113,6 +120,36 @@ def test_damaged_database_is_set_aside_and_that_is_said_loudly(
     assert record.levelname == "CRITICAL"
     assert kept.name in record.getMessage()
     assert "LOST" in record.getMessage()
+
+
+def test_no_single_damaged_byte_changes_what_is_read_without_a_word(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Storage(directory)) as storage:
+        storage.save("block 8:0", RESERVED)
+    path = directory / DATABASE
+    healthy = path.read_bytes()
+    used = [place for place, byte in enumerate(healthy) if byte or place < 100]
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for place in [0, 60, 95, *chance.sample(range(100), 25), *chance.sample(used, 50)]:
+        damaged = bytearray(healthy)
+        damaged[place] ^= chance.randrange(1, 256)
+        path.write_bytes(damaged)
+        caplog.clear()
+        outcome = read_or_refused(directory)
+        if isinstance(outcome, str):
+            assert re.search("newer prhelper|readonly", outcome), place
+        else:
+            assert outcome == ({} if caplog.records else {"block 8:0": RESERVED}), place
+
+
+def read_or_refused(directory: Path) -> dict[str, State] | str:
+    try:
+        return stored(directory)
+    except StorageError as error:
+        return str(error)
 
 
 def test_database_of_a_newer_version_is_refused_and_left_alone(directory: Path) -> None:
