@@ -101,6 +101,8 @@ class SocketChannel(Channel):
         return count
 
     def _read(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
+        if not self._passes_fds:
+            self._refuse_descriptors(fds is not None)
         try:
             data, ancillary, flags, _ = self._socket.recvmsg(size, 0 if fds is None else _ROOM, _RECV_FLAGS)
         except BlockingIOError:

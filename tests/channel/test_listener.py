@@ -1,10 +1,12 @@
 """Listening: accepting in every context, and the socket file, which only who made it may replace or remove."""
 
 import errno
+import fcntl
 import io
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from prhelper.channel import (
     SocketListener,
     UnixListener,
     run,
+    unix_path,
 )
 
 from .contexts import Context
@@ -177,6 +180,51 @@ def test_what_is_no_socket_is_refused_and_left_intact(path: Path, kind: str) -> 
         UnixListener(path)
     assert caught.value.errno == errno.EEXIST
     assert path.lstat() == before
+
+
+def test_a_file_that_somebody_removed_is_not_missed(path: Path) -> None:
+    with UnixListener(path) as listener:
+        path.unlink()
+        listener.remove_file()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("longest", [0.0, 0.02, 60.0], ids=["at once", "after a while", "when the other is done"])
+def test_who_starts_at_the_same_time_is_waited_for_but_not_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch, longest: float
+) -> None:
+    lock = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    paused: list[float] = []
+
+    def pause(seconds: float) -> None:
+        paused.append(seconds)
+        if longest == 60.0:
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+    monkeypatch.setattr(unix_path, "_LONGEST_LOCK", longest)
+    monkeypatch.setattr(time, "sleep", pause)
+    with UnixListener(path):
+        assert path.is_socket()
+    assert bool(paused) is (longest > 0)
+    assert longest < 60.0 or len(paused) == 1
+    os.close(lock)
+
+
+def test_a_stale_file_that_goes_by_itself_meanwhile_is_not_missed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    connect = socket.socket.connect
+
+    def remove_first(sock: socket.socket, address: str) -> None:
+        path.unlink()
+        connect(sock, address)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket.socket, "connect", remove_first)
+        listener = UnixListener(path)
+    with listener:
+        assert path.is_socket()
 
 
 def test_where_no_file_can_be_made_nothing_is_left_open(tmp_path: Path) -> None:

@@ -127,6 +127,22 @@ def test_the_end_too_is_something_that_had_arrived(pair: Pair, context: Context)
     assert context.run(lambda: count_messages(pair, [])) is False
 
 
+def test_what_a_kind_has_kept_for_itself_had_arrived_too(context: Context, waits: Waits) -> None:
+    class Keeping(SocketChannel):
+        kept = False
+
+        def _wait_on(self, direction: Direction) -> tuple[int, Direction] | None:  # type: ignore[override]
+            return None if self.kept else super()._wait_on(direction)
+
+    near, far = socket.socketpair()
+    with far, Keeping(near) as channel:
+        waiting = context.start(channel.next_message)
+        waits.next()
+        channel.kept = True
+        channel.quiesce()
+        assert waiting.result() is True
+
+
 def test_quiesce_in_the_middle_of_a_message_lets_it_be_finished(pair: Pair, context: Context, waits: Waits) -> None:
     messages: list[bytes] = []
     counting = context.start(lambda: count_messages(pair, messages))

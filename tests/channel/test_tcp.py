@@ -78,6 +78,8 @@ def test_descriptors_are_refused_and_not_dropped_without_a_word(pair: Pair) -> N
     pair.writer.writev([b"kept"], [])
     with pytest.raises(io.UnsupportedOperation, match="descriptors"):
         pair.reader.readv([bytearray(8)], [])
+    with pytest.raises(io.UnsupportedOperation, match="descriptors"):
+        pair.reader.read_now(8, [])
     assert run(pair.reader.read(8)) == b"kept"
 
 
