@@ -91,11 +91,13 @@ class HomeLoop:
             await self._knocked.wait()
             self._knocked = anyio.Event()
             while self._asked_for:
-                watch = self._asked_for.popleft()
-                previous = self._latest.get(watch.key)
-                self._latest[watch.key] = watch
-                self._watches.add(watch)
-                self._tasks.start_soon(self._run, watch, previous)
+                self._begin(self._asked_for.popleft())  # not kept here, where the last one would stay for long
+
+    def _begin(self, watch: "HomeWatch") -> None:
+        previous = self._latest.get(watch.key)
+        self._latest[watch.key] = watch
+        self._watches.add(watch)
+        self._tasks.start_soon(self._run, watch, previous)
 
     async def _run(self, watch: "HomeWatch", previous: "HomeWatch | None") -> None:
         error: Exception | None = None

@@ -1,12 +1,15 @@
 """Choosing between following and a home loop: what goes together, and what the refusals say."""
 
+from contextlib import AbstractContextManager
+
+import anyio
 import pytest
 
-from prhelper.channel import HomeLoop, base, run
+from prhelper.channel import HomeLoop, Waiter, base, run
 
-from .contexts import Context
+from .contexts import Context, Stepper
 from .kinds import Pair
-from .watching import is_open, number_of
+from .watching import is_open, number_of, registered
 
 
 def test_a_home_loop_needs_an_event_loop(pair: Pair) -> None:
@@ -52,3 +55,25 @@ def test_a_wait_at_home_for_which_no_flag_can_be_opened_leaks_nothing(
         loop.run(body)
     pair.reader.close()
     assert not is_open(fd)
+
+
+@pytest.mark.parametrize(
+    ("news", "told"),
+    [(None, pytest.raises(RuntimeError, match="ended")), (TimeoutError(), pytest.raises(TimeoutError))],
+    ids=["woken", "too late"],
+)
+def test_who_goes_on_only_after_the_home_loop_and_its_event_loop_are_gone_is_told(
+    pair: Pair, loop: Context, news: BaseException | None, told: AbstractContextManager[object]
+) -> None:
+    stepper = Stepper(pair.reader.read(1))
+
+    async def body() -> None:
+        async with HomeLoop() as home:
+            pair.reader.set_follow(False, home)
+            assert isinstance(stepper.step(), Waiter)
+            await anyio.wait_all_tasks_blocked()
+            assert registered(number_of(pair.reader))
+
+    loop.run(body)
+    with told:
+        stepper.step(fault=news)

@@ -1,6 +1,8 @@
 """The watches of a home loop by themselves, begun and ended in orders that a channel's waits seldom hit."""
 
+import gc
 import socket
+import weakref
 from collections.abc import Iterator
 
 import anyio
@@ -78,3 +80,23 @@ def test_a_watch_that_comes_too_late_is_refused_and_one_that_comes_last_is_finis
 
     loop.run(body)
     assert finished == ["finished"]
+
+
+def test_a_watch_that_is_over_is_forgotten(ends: Ends, loop: Context) -> None:
+    async def body() -> None:
+        async with HomeLoop() as home:
+            for _ in range(2):
+                with EventFd() as news:
+                    watch = make(ends, news, [])
+                    home.watch(watch)
+                    ends[1].send(b"x")
+                    with anyio.fail_after(PATIENCE):
+                        await anyio.wait_readable(news.fileno())
+                    ends[0].recv(1)
+            await anyio.wait_all_tasks_blocked()
+            known = weakref.ref(watch)
+            del watch
+            gc.collect()
+            assert known() is None
+
+    loop.run(body)
