@@ -1,9 +1,12 @@
 """Certificates made for the occasion, in the files and under the names that QEMU's tls-creds-x509 looks for."""
 
 import ssl
+import subprocess
 from pathlib import Path
 
 import trustme
+
+from ..support.programs import require_program
 
 SERVER = "server.test"
 """Whom the server's certificate names."""
@@ -18,6 +21,7 @@ class Certificates:
         self._authority.cert_pem.write_to_path(str(directory / "ca-cert.pem"))
         self._server = self._issue("server", SERVER)
         self._client = self._issue("client", "client.test")
+        self._choose_dh_group()
 
     def server_context(self) -> ssl.SSLContext:
         """For a server that demands a certificate."""
@@ -35,6 +39,12 @@ class Certificates:
         for blob in issued.cert_chain_pems:
             blob.write_to_path(str(self.directory / f"{role}-cert.pem"), append=True)
         return issued
+
+    def _choose_dh_group(self) -> None:
+        # Without the file, a server of QEMU's makes a group of its own at each start, and takes up to seconds for that.
+        command = [require_program("openssl", "openssl"), "genpkey", "-genparam", "-algorithm", "DH"]
+        file = self.directory / "dh-params.pem"
+        subprocess.run([*command, "-pkeyopt", "group:ffdhe2048", "-out", str(file)], check=True, timeout=20)
 
     def _configure(self, context: ssl.SSLContext, own: trustme.LeafCert) -> ssl.SSLContext:
         own.configure_cert(context)

@@ -8,6 +8,7 @@
     serving.py             a listening server with a thread for each coroutine
     exercise.py            work for the client
     link.py                what both ends are told so that they talk plainly, or over TLS
+    service.py             a listening qemu-nbd, and how the client gets to it
     programs.py            qemu-nbd, qemu-io and qemu-img as a test starts them
 
 The protocol is that of doc/proto.md of github.com/NetworkBlockDevice/nbd.

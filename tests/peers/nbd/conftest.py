@@ -1,6 +1,7 @@
 """What the NBD tests share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from ...channel.conftest import nothing_left_behind
 from ..certificates import Certificates
 from .link import Link
+from .programs import qemu_nbd
+from .service import Service
 
 __all__ = ["nothing_left_behind"]
 
@@ -20,9 +23,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(params=["plain", "tls"])
-def link(request: pytest.FixtureRequest, certificates: Certificates) -> Link:
+def link(request: pytest.FixtureRequest) -> Link:
     """Every test that asks for it runs plainly and over TLS."""
-    return Link(certificates if request.param == "tls" else None)
+    return Link(request.getfixturevalue("certificates") if request.param == "tls" else None)
 
 
 @pytest.fixture
@@ -33,3 +36,9 @@ def image(tmp_path: Path) -> Path:
         file.truncate(SIZE)
         os.pwrite(file.fileno(), bytes(range(256)) * 4096, 2 << 20)
     return path
+
+
+@pytest.fixture
+def nbd(image: Path, link: Link) -> Iterator[Service]:
+    with qemu_nbd(image, link.qemu_server()) as (_, path):
+        yield Service(path, link)

@@ -34,7 +34,7 @@ def qemu_nbd(image: Path, options: Sequence[str] = ()) -> Iterator[tuple[subproc
         assert process.poll() is None, f"qemu-nbd ended with status {process.returncode}"
         yield process, path
     finally:
-        process.terminate()
+        process.kill()
         process.wait(LONGEST)
 
 
