@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SG_IO = 0x2285
+SPARE_ROOM = 4096
+"""Behind every buffer to read into: LIO writes a READ FULL STATUS past the end of a short one."""
+
 SG_DXFER_NONE, SG_DXFER_TO_DEV, SG_DXFER_FROM_DEV = -1, -2, -3
 
 
@@ -59,14 +62,14 @@ def sg_io(fd: int, cdb: bytes, data: bytes = b"", allocation: int = 0, timeout_m
     """Send one command, with `data` to the device or up to `allocation` bytes from it."""
     command = ctypes.create_string_buffer(cdb, len(cdb))
     sense = ctypes.create_string_buffer(96)
-    buffer = ctypes.create_string_buffer(data, len(data)) if data else ctypes.create_string_buffer(allocation)
+    buffer = ctypes.create_string_buffer(data or bytes(allocation), len(data) or allocation + SPARE_ROOM)
     direction = SG_DXFER_TO_DEV if data else SG_DXFER_FROM_DEV if allocation else SG_DXFER_NONE
     header = SgIoHeader(
         interface_id=ord("S"),
         dxfer_direction=direction,
         cmd_len=len(cdb),
         mx_sb_len=len(sense),
-        dxfer_len=len(buffer),
+        dxfer_len=len(data) or allocation,
         dxferp=ctypes.addressof(buffer),
         cmdp=ctypes.addressof(command),
         sbp=ctypes.addressof(sense),
