@@ -1,1 +1,1 @@
-"""Who executes a command: today a SCSI device, through SG_IO."""
+"""Who executes a command: a SCSI device, through SG_IO, or the emulated logical unit."""

@@ -89,7 +89,7 @@ class Storage:
     def save(self, unit: str, state: State) -> None:
         """Keep a unit's state, if it says APTPL, and else forget the unit; on the disk on return.
 
-        Raises StorageError; what is stored then is what was.
+        Raises StorageError; what a restart finds then is what was or, if all but the last step was done, this state.
         """
         text = json.dumps(state.to_dict(), separators=(",", ":"))
         row = {"name": unit, "state": text, "digest": _digest(unit, text)}

@@ -49,7 +49,8 @@ class Units:
     def execute(self, name: str, nexus: Nexus, command: Command) -> Outcome:
         """Carry out one command. Waits for the disk if it changes what outlives a power loss.
 
-        Raises StorageError if that cannot be stored; the command has done nothing then.
+        Raises StorageError if that cannot be stored; the command has done nothing then, though a restart may yet find
+        that it has.
         """
         with self._using(name) as unit:
             state, outcome = execute(unit.state, nexus, command)
