@@ -73,7 +73,5 @@ def unpack_rights(ancillary: Iterable[tuple[int, int, bytes]]) -> list[OwnedFd]:
     owned: list[OwnedFd] = []
     for level, kind, data in ancillary:
         if level == _SOL_SOCKET and kind == _SCM_RIGHTS:
-            received = array.array("i")
-            received.frombytes(data[: len(data) - len(data) % _INT_SIZE])
-            owned += map(OwnedFd, received)
+            owned += map(OwnedFd, array.array("i", data[: len(data) // _INT_SIZE * _INT_SIZE]))
     return owned
