@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from .any_of import AnyOf
 from .base import Channel
 from .descriptors import OwnedFd
-from .errors import BrokenResourceError
+from .errors import BrokenResourceError, ClosedResourceError
 from .feature import Feature
 from .tls_session import TlsSession
 from .transfer import ReadableBuffer, WritableBuffer
@@ -170,7 +170,7 @@ class TlsChannel(Channel):
         self._inner.set_cork(cork)
 
     def _dispose(self) -> None:
-        with contextlib.suppress(BrokenResourceError):
+        with contextlib.suppress(BrokenResourceError, ClosedResourceError):
             self._session.end_writing()
             self._session.receive_leftovers()
         for used in self._for_reader, self._for_writer, self._session:

@@ -108,7 +108,7 @@ class TlsSession:
     def end_writing(self) -> bool:
         """Have close_notify sent behind all that was written: False if an interruption has to be over first."""
         with self._lock:
-            due = self.established and not self._writing_ended_here and self._fault is None
+            due = self.established and not self._writing_ended_here
             done = not due or self._say_close_notify()
             self._writing_ended_here |= done
             self._ciphertext.send()

@@ -1,11 +1,13 @@
 """TLS: the end of the stream, told apart from a stream that was cut off."""
 
+import socket
 import ssl
+import struct
 from collections.abc import Iterator
 
 import pytest
 
-from prhelper.channel import BrokenResourceError, Direction, Feature, TlsChannel, run
+from prhelper.channel import BrokenResourceError, Channel, Direction, Feature, TlsChannel, run
 
 from .contexts import Context
 from .kinds import Pair, clog, tcp_pair, unix_pair
@@ -53,6 +55,13 @@ def test_a_stream_that_is_cut_off_is_no_end(
             context.run(lambda deed=deed: deed)  # type: ignore[misc]
 
 
+async def count_to_the_end(channel: Channel) -> int:
+    count = 0
+    while data := await channel.read(1 << 16):
+        count += len(data)
+    return count
+
+
 def test_who_has_sent_all_is_not_told_that_an_alert_found_nobody(pair: Pair, inner: Pair, context: Context) -> None:
     assert pair.reader.writev([b"farewell"]) == 8
     assert context.run(lambda: pair.writer.read_exactly(8)) == b"farewell"
@@ -98,6 +107,21 @@ def test_bye_ends_one_direction_and_the_other_goes_on(pair: Pair, context: Conte
     context.run(converse)
 
 
+def test_bye_waits_where_the_channel_is_clogged_so_that_closing_is_a_clean_end(
+    pair: Pair, context: Context, other: Context
+) -> None:
+    clogged = clog(pair.writer)
+
+    async def leave() -> None:
+        assert isinstance(pair.writer, TlsChannel)
+        await pair.writer.bye()
+        pair.writer.close()
+
+    leaving = context.start(leave)
+    assert other.run(lambda: count_to_the_end(pair.reader)) == clogged
+    leaving.result()
+
+
 def test_who_said_bye_writes_no_more_and_reads_all_that_was_under_way(pair: Pair, context: Context) -> None:
     async def converse() -> None:
         assert isinstance(pair.reader, TlsChannel)
@@ -134,14 +158,7 @@ def test_shutting_down_a_clogged_channel_ends_it_when_all_was_sent_by_whoever_wa
     waits.next()
     clogged = clog(pair.writer)
     pair.writer.shutdown(Direction.WRITE)
-
-    async def read_to_the_end() -> int:
-        count = 0
-        while data := await pair.reader.read(1 << 16):
-            count += len(data)
-        return count
-
-    assert other.run(read_to_the_end) == clogged
+    assert other.run(lambda: count_to_the_end(pair.reader)) == clogged
     pair.reader.close()
     assert reading.result() == b""
 
@@ -166,13 +183,26 @@ def test_shutting_down_both_directions_ends_both_cleanly(pair: Pair, context: Co
 def test_closing_a_clogged_channel_cuts_it_off(pair: Pair, context: Context) -> None:
     clog(pair.writer)
     pair.writer.close()
-
-    async def read_to_the_end() -> None:
-        while await pair.reader.read(1 << 16):
-            pass
-
     with pytest.raises(BrokenResourceError, match="cut off"):
-        context.run(read_to_the_end)
+        context.run(lambda: count_to_the_end(pair.reader))
+
+
+def test_what_can_never_be_sent_is_told_to_who_wrote_it_whoever_found_out(pair: Pair, context: Context) -> None:
+    clog(pair.writer)
+    pair.reader._inner.close()  # type: ignore[attr-defined]
+    for deed in pair.writer.read(1), pair.writer.wait(Direction.WRITE), pair.writer.write_all([b"x"]):
+        with pytest.raises(BrokenResourceError):
+            context.run(lambda deed=deed: deed)  # type: ignore[misc]
+
+
+def test_a_connection_that_was_reset_stays_so(tls_over_tcp: Pair, context: Context) -> None:
+    sock = tls_over_tcp.writer._inner._socket  # type: ignore[attr-defined]
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    tls_over_tcp.writer._inner.close()  # type: ignore[attr-defined]
+    for _ in range(2):
+        with pytest.raises(BrokenResourceError) as caught:
+            context.run(lambda: tls_over_tcp.reader.read(1))
+        assert isinstance(caught.value.__cause__, ConnectionResetError)
 
 
 def test_closing_with_tickets_unread_loses_nothing_of_what_was_written_to_tcp(tls_over_tcp: Pair) -> None:

@@ -163,6 +163,11 @@ def test_closing_ends_the_wait_for_the_handshake(inner: Pair, context: Context, 
     assert inner.reader.readv([bytearray(1)]) == 0  # no close_notify of a connection that never was
 
 
+def test_closing_before_the_handshake_says_nothing(inner: Pair) -> None:
+    TlsChannel.client(inner.reader, client_context(), HOST).close()
+    assert inner.writer.readv([bytearray(1)]) == 0
+
+
 def test_a_cancelled_handshake_may_be_taken_up_again(inner: Pair, loop: Context, context: Context) -> None:
     client, server = ends(inner.reader, inner.writer)
 

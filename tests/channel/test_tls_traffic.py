@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import anyio
 import pytest
 
-from prhelper.channel import Direction, Feature, HomeLoop
+from prhelper.channel import ClosedResourceError, Direction, Feature, HomeLoop, Waiter, is_ready
 
-from .contexts import Context
+from .contexts import Context, Stepper
 from .kinds import Pair, clog, tcp_pair, unix_pair
 from .tls_ends import connected
 from .trickle import Trickle
@@ -72,6 +72,18 @@ def test_what_writev_could_not_send_goes_out_while_the_same_end_waits_to_read(
     assert len(other.run(lambda: pair.reader.read_exactly(clogged))) == clogged
     pair.reader.writev([b"answer"])
     assert reading.result() == b"answer"
+
+
+def test_a_clogged_writer_is_not_woken_by_what_there_is_to_read(pair: Pair) -> None:
+    clog(pair.writer)
+    writing = Stepper(pair.writer.write_all([b"x"]))
+    pair.reader.writev([b"to read"])
+    waiter = writing.step()
+    assert isinstance(waiter, Waiter)
+    assert not is_ready(waiter.fd, waiter.direction)
+    pair.writer.close()
+    with pytest.raises(ClosedResourceError):
+        writing.step()
 
 
 def test_a_cancelled_writer_leaves_its_ciphertext_whole(pair: Pair, loop: Context, context: Context) -> None:
