@@ -9,7 +9,7 @@ from prhelper.channel import CommandChannel
 
 from ...channel.conftest import context, nothing_left_behind, other
 from ...support.programs import require_program
-from ..certificates import Certificates
+from ..credentials import Credentials, make_certificates
 
 __all__ = ["context", "nothing_left_behind", "other"]
 
@@ -18,8 +18,8 @@ PATIENCE = 20.0
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="session")

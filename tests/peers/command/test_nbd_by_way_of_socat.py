@@ -8,7 +8,7 @@ import pytest
 from prhelper.channel import CommandChannel, run
 
 from ...channel.contexts import ASYNCIO, THREAD, TRIO
-from ..certificates import Certificates
+from ..credentials import Credentials
 from ..nbd.client_handshake import negotiate
 from ..nbd.exercise import exercise
 from ..nbd.link import Link
@@ -19,7 +19,7 @@ SHARE = 1 << 20
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_requests_from_every_context_at_once_each_get_their_own_reply(
-    tmp_path: Path, certificates: Certificates, socat: Callable[[Path], CommandChannel], tls: bool
+    tmp_path: Path, certificates: Credentials, socat: Callable[[Path], CommandChannel], tls: bool
 ) -> None:
     """The replies come in by one pipe, read in one context; the requests go out by another, written in three."""
     link = Link(certificates if tls else None)

@@ -23,14 +23,14 @@ from prhelper.channel import (
 from ...channel.contexts import THREAD, Context
 from ...support.helper import wait_until
 from ...support.programs import require_program
-from ..certificates import SERVER, Certificates
+from ..credentials import SERVER, Credentials
 from .conftest import PATIENCE
 
 Connect = Callable[[int], Channel]
 LOOPBACK = "127.0.0.1"
 
 
-def openssl(verb: str, certificates: Certificates, role: str, *more: str) -> CommandChannel:
+def openssl(verb: str, certificates: Credentials, role: str, *more: str) -> CommandChannel:
     """A channel to one end of a TLS connection: what is written here is read, decrypted, at the other."""
     command = [require_program("openssl", "openssl"), verb, "-quiet", *more]
     directory = certificates.directory
@@ -42,7 +42,7 @@ def openssl(verb: str, certificates: Certificates, role: str, *more: str) -> Com
 
 @contextlib.contextmanager
 def client_of_ours(
-    directory: Path, certificates: Certificates, name: str = SERVER
+    directory: Path, certificates: Credentials, name: str = SERVER
 ) -> Iterator[tuple[CommandChannel, TlsChannel]]:
     """s_client, and our end before its handshake. `name`: whom s_client wants to talk to."""
     path = directory / "ours"
@@ -65,7 +65,7 @@ def client_of_ours(
 
 
 @contextlib.contextmanager
-def server_for_ours(certificates: Certificates, connect: Connect) -> Iterator[tuple[CommandChannel, TlsChannel]]:
+def server_for_ours(certificates: Credentials, connect: Connect) -> Iterator[tuple[CommandChannel, TlsChannel]]:
     """s_server, and our end, by way of `connect`, after its handshake."""
     with socket.create_server((LOOPBACK, 0)) as probe:
         port = probe.getsockname()[1]
@@ -109,7 +109,7 @@ def exchange(near: Channel, far: Channel, context: Context, other: Context) -> N
 
 
 def test_megabytes_pass_both_ways_between_s_client_and_our_server(
-    tmp_path: Path, certificates: Certificates, context: Context, other: Context
+    tmp_path: Path, certificates: Credentials, context: Context, other: Context
 ) -> None:
     with client_of_ours(tmp_path, certificates) as (theirs, ours):
         context.run(ours.handshake)
@@ -118,14 +118,14 @@ def test_megabytes_pass_both_ways_between_s_client_and_our_server(
 
 @pytest.mark.parametrize("connect", [by_socket, by_socat])
 def test_megabytes_pass_both_ways_between_s_server_and_our_client(
-    certificates: Certificates, context: Context, connect: Connect
+    certificates: Credentials, context: Context, connect: Connect
 ) -> None:
     with server_for_ours(certificates, connect) as (theirs, ours):
         exchange(theirs, ours, context, THREAD)
 
 
 def test_s_client_s_farewell_is_a_clean_end_and_it_leaves_by_itself(
-    tmp_path: Path, certificates: Certificates, context: Context
+    tmp_path: Path, certificates: Credentials, context: Context
 ) -> None:
     with client_of_ours(tmp_path, certificates) as (theirs, ours):
         context.run(ours.handshake)
@@ -135,7 +135,7 @@ def test_s_client_s_farewell_is_a_clean_end_and_it_leaves_by_itself(
         assert context.run(lambda: ours.read_exactly_or_eof(1)) is None
 
 
-def test_our_farewell_ends_s_client(tmp_path: Path, certificates: Certificates, context: Context) -> None:
+def test_our_farewell_ends_s_client(tmp_path: Path, certificates: Credentials, context: Context) -> None:
     with client_of_ours(tmp_path, certificates) as (theirs, ours):
         context.run(ours.handshake)
         context.run(lambda: ours.write_all([b"last words"]))
@@ -146,7 +146,7 @@ def test_our_farewell_ends_s_client(tmp_path: Path, certificates: Certificates, 
 
 
 def test_an_s_client_that_is_killed_is_no_clean_end(
-    tmp_path: Path, certificates: Certificates, context: Context
+    tmp_path: Path, certificates: Credentials, context: Context
 ) -> None:
     with client_of_ours(tmp_path, certificates) as (theirs, ours):
         context.run(ours.handshake)
@@ -159,7 +159,7 @@ def test_an_s_client_that_is_killed_is_no_clean_end(
 
 
 def test_an_s_client_that_wants_another_server_leaves_and_we_are_told_why(
-    tmp_path: Path, certificates: Certificates, context: Context
+    tmp_path: Path, certificates: Credentials, context: Context
 ) -> None:
     async def serve() -> None:
         await ours.handshake()
@@ -173,7 +173,7 @@ def test_an_s_client_that_wants_another_server_leaves_and_we_are_told_why(
 
 
 def test_closing_the_command_channel_ends_a_conversation_under_way(
-    tmp_path: Path, certificates: Certificates, context: Context
+    tmp_path: Path, certificates: Credentials, context: Context
 ) -> None:
     with client_of_ours(tmp_path, certificates) as (theirs, ours):
         context.run(ours.handshake)

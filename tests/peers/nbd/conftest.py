@@ -1,13 +1,14 @@
 """What the NBD tests share."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ...channel.conftest import nothing_left_behind
-from ..certificates import Certificates
+from ..credentials import Credentials, make_certificates, make_preshared_key
 from .link import Link
 from .programs import qemu_nbd
 from .service import Service
@@ -18,14 +19,21 @@ SIZE = 8 * 1024 * 1024
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
-@pytest.fixture(params=["plain", "tls"])
+@pytest.fixture(scope="session")
+def preshared_key(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
+    if sys.version_info < (3, 13):
+        pytest.skip("TLS with pre-shared keys needs Python 3.13 or newer")
+    return make_preshared_key(tmp_path_factory.mktemp("key"))
+
+
+@pytest.fixture(params=[None, "certificates", "preshared_key"], ids=["plain", "tls", "psk"])
 def link(request: pytest.FixtureRequest) -> Link:
-    """Every test that asks for it runs plainly and over TLS."""
-    return Link(request.getfixturevalue("certificates") if request.param == "tls" else None)
+    """Every test that asks for it runs plainly, over TLS with certificates, and over TLS with a pre-shared key."""
+    return Link(request.param and request.getfixturevalue(request.param))
 
 
 @pytest.fixture

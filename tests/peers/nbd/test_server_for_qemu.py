@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ...channel.contexts import ASYNCIO, THREAD, TRIO, Context, Running
-from ..certificates import Certificates
+from ..credentials import Credentials
 from .conftest import SIZE
 from .link import Link
 from .programs import QemuIo, qemu_img, qemu_io
@@ -126,7 +126,7 @@ def test_a_client_that_is_dropped_comes_back_and_asks_again(image: Path, link: L
 
 
 def test_a_client_without_tls_gets_nothing_from_a_server_that_demands_it(
-    image: Path, certificates: Certificates
+    image: Path, certificates: Credentials
 ) -> None:
     with serving(image, Link(certificates), TRIO):
         with pytest.raises(AssertionError, match="TLS"):
