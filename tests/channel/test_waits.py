@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from prhelper.channel import BusyResourceError, ClosedResourceError, Direction, run
+from prhelper.channel import BusyResourceError, ClosedResourceError, Direction, is_ready, run
 from prhelper.channel import context as context_module
 
 from .contexts import Context, Running
 from .kinds import Pair, clog, drain
-from .watching import Waits, WatchedChannel, is_open, registered
+from .watching import Waits, WatchedChannel, is_open, number_of, registered
 
 DIRECTIONS = pytest.mark.parametrize("direction", Direction, ids=lambda direction: direction.value)
 
@@ -175,3 +175,12 @@ def test_closing_wakes_reader_and_writer_and_the_last_of_them_closes_the_descrip
     channel.close()
     assert [type(each.fault()) for each in waiting] == [ClosedResourceError] * 2
     assert channel.registered_at_close == [0]
+
+
+def test_readiness_is_told_for_each_direction_by_itself(pair: Pair) -> None:
+    fd = number_of(pair.writer)
+    seen = []
+    for deed in (lambda: clog(pair.writer), lambda: pair.reader.writev([b"x"]), lambda: drain(pair.reader)):
+        deed()
+        seen.append([is_ready(fd, direction) for direction in (Direction.READ, Direction.WRITE)])
+    assert seen == [[False, False], [True, False], [True, True]]
