@@ -6,6 +6,7 @@ import pytest
 
 from prhelper import cli, trace
 from prhelper.cli import _build_parser, _parse, main
+from prhelper.device.emulated.initiators import RULES
 from prhelper.options import Options
 
 QEMU_STYLE = {
@@ -42,6 +43,11 @@ QEMU_STYLE = {
         ["--timeout=5", "--request-timeout=2.5", "--stop-timeout=1", "--max-clients=3", "--socket-mode=660"],
         {"timeout": 5.0, "request_timeout": 2.5, "stop_timeout": 1.0, "max_clients": 3, "socket_mode": 0o660},
     ),
+    "emulation, of what has no reservations": (["--emulate", "-k", "/s"], {"emulate": "missing", "socket": Path("/s")}),
+    "emulation of everything": (
+        ["--emulate=all", "--emulate-nexus=uid", "--state-directory=/state"],
+        {"emulate": "all", "emulate_nexus": "uid", "state_directory": Path("/state")},
+    ),
 }
 
 REFUSED = {
@@ -54,6 +60,8 @@ REFUSED = {
     "timeout that is none": (["--timeout", "nan"], "'nan' is not a number of seconds"),
     "no clients": (["--max-clients", "0"], "'0' is not a number above 0"),
     "mode that is none": (["--socket-mode", "rw"], "'rw' is not an octal mode"),
+    "unknown kind of emulation": (["--emulate=some"], "invalid choice: 'some'"),
+    "unknown rule": (["--emulate-nexus=pid"], "invalid choice: 'pid'"),
     "unknown sink": (["--log", "printer"], "invalid choice: 'printer'"),
 }
 
@@ -92,6 +100,11 @@ def test_help_fits_a_terminal_of_80_columns(
     with pytest.raises(SystemExit):
         main(["--help"])
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_for_initiators_is_understood(rule: str) -> None:
+    assert _parse(_build_parser(), [f"--emulate-nexus={rule}"]).emulate_nexus == rule
 
 
 def test_trace_help_lists_every_event(capsys: pytest.CaptureFixture[str]) -> None:
