@@ -14,7 +14,10 @@ WritableBuffer = bytearray | memoryview
 class Transfer(ABC):
     """What every channel can do because it can try (`readv`, `writev`) and wait (`wait`).
 
-    `deadline` is a time of `time.monotonic`; past it a coroutine gets TimeoutError.
+    `deadline` is a time of `time.monotonic`; past it a coroutine gets TimeoutError. Then, and when it is cancelled,
+    `wait` and `read` have lost nothing. `read_exactly` and its kin have lost what they had read of their piece, and
+    `write_all` has sent some first part, nobody knows how much: the stream is in the middle of a piece. Descriptors
+    that were in `fds` by then are the caller's still; those to be sent have gone if anything has.
     """
 
     @abstractmethod
