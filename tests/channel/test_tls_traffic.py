@@ -3,11 +3,12 @@
 import io
 import socket
 from collections.abc import Callable, Iterator
+from random import Random
 
 import anyio
 import pytest
 
-from prhelper.channel import ClosedResourceError, Direction, Feature, HomeLoop, Waiter, is_ready
+from prhelper.channel import Channel, ClosedResourceError, Direction, Feature, HomeLoop, Waiter, is_ready
 
 from .contexts import Context, Stepper
 from .kinds import Pair, clog, tcp_pair, unix_pair
@@ -74,6 +75,39 @@ def test_what_writev_could_not_send_goes_out_while_the_same_end_waits_to_read(
     assert reading.result() == b"answer"
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_cancelled_at_any_wait_nothing_is_lost_or_sent_twice(pair: Pair, loop: Context, seed: int) -> None:
+    """Both ends write and read, and each wait may be cancelled; who wrote by `writev` knows how much went."""
+    random = Random(seed)
+    received: dict[Channel, bytearray] = {pair.reader: bytearray(), pair.writer: bytearray()}
+
+    async def write(end: Channel) -> None:
+        rest = memoryview(MUCH)
+        while rest or end.writev([b""]) is None:
+            with anyio.CancelScope(deadline=soon()):
+                if (count := end.writev([rest[: random.randrange(1, 40_000)]])) is None:
+                    await end.wait(Direction.WRITE)
+                else:
+                    rest = rest[count:]
+
+    async def read(end: Channel) -> None:
+        while len(received[end]) < len(MUCH):
+            with anyio.CancelScope(deadline=soon()):
+                received[end] += await end.read(random.randrange(1, 40_000))
+
+    def soon() -> float:
+        return anyio.current_time() + random.choice([0, 0.0002, 60])
+
+    async def talk() -> None:
+        async with anyio.create_task_group() as tasks:
+            for end in received:
+                tasks.start_soon(write, end)
+                tasks.start_soon(read, end)
+
+    loop.run(talk)
+    assert list(received.values()) == [MUCH, MUCH]
+
+
 def test_a_clogged_writer_is_not_woken_by_what_there_is_to_read(pair: Pair) -> None:
     clog(pair.writer)
     writing = Stepper(pair.writer.write_all([b"x"]))
@@ -114,6 +148,14 @@ def test_nothing_that_is_no_plaintext_counts_as_a_message(pair: Pair, context: C
     pair.reader.quiesce()
     assert context.run(pair.reader.next_message) is True
     assert context.run(lambda: pair.reader.read_exactly(4)) == b"one."
+
+
+def test_half_a_record_is_no_message(context: Context) -> None:
+    inner = unix_pair()
+    client, server = connected(Trickle(inner.reader, 7), inner.writer)  # it has its tickets before it
+    with client, server:
+        client.quiesce()
+        assert context.run(client.next_message) is False
 
 
 def test_messages_that_came_in_one_record_are_each_there_at_once(pair: Pair, context: Context) -> None:
