@@ -4,15 +4,16 @@ What happens to the bytes is told in `tls_session`; here is who waits for what. 
 the inner channel, in its own context as ever, until there is plaintext to read or all ciphertext is on its way.
 
 **Nothing stays behind.** Where ciphertext did not fit into the inner channel, the writer waits until it does. What a
-cancelled writer leaves, and what reading makes, is sent by whoever comes next in either direction: while there is any,
-a coroutine that waits to read waits for both directions, so that two peers never wait for one another.
+cancelled writer leaves, and what reading makes, is sent by whoever is or comes next in either direction: while there is
+any, a coroutine that waits to read waits for both directions, so that two peers never wait for one another.
 
-**Renegotiation** is switched off in the context: it would let a writer wait for something to read. TLS 1.3 has none.
+**Renegotiation**, which TLS 1.3 has no more, is switched off in the context that is given: with it a peer could halt
+the stream at any moment, and show another identity than at first.
 """
 
 import contextlib
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from .any_of import AnyOf
 from .base import Channel
@@ -76,8 +77,9 @@ class TlsChannel(Channel):
         self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = (), deadline: float | None = None
     ) -> None:
         """Write everything in `buffers`, and wait until the inner channel has taken it."""
-        await super().write_all(buffers, fds, deadline)
-        await self.wait(Direction.WRITE, deadline)
+        with self._reader_told_of_what_is_left():
+            await super().write_all(buffers, fds, deadline)
+            await self.wait(Direction.WRITE, deadline)
 
     async def bye(self, deadline: float | None = None) -> None:
         """End writing with close_notify, and wait until the inner channel has taken it (QEMU: qio_channel_tls_bye).
@@ -85,9 +87,18 @@ class TlsChannel(Channel):
         Reading goes on. `close` says close_notify too, but cannot wait where the inner channel is clogged: the peer
         then finds the stream cut off.
         """
-        while not self._end_writing():
+        with self._reader_told_of_what_is_left():
+            while not self._end_writing():
+                await self.wait(Direction.WRITE, deadline)
             await self.wait(Direction.WRITE, deadline)
-        await self.wait(Direction.WRITE, deadline)
+
+    @contextlib.contextmanager
+    def _reader_told_of_what_is_left(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.wake_reader()  # to wait for both directions from now on
+            raise
 
     def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
         self._refuse_descriptors(fds is not None)

@@ -8,7 +8,7 @@ from random import Random
 import anyio
 import pytest
 
-from prhelper.channel import Channel, ClosedResourceError, Direction, Feature, HomeLoop, Waiter, is_ready
+from prhelper.channel import Channel, ClosedResourceError, Direction, Feature, HomeLoop, Waiter, is_ready, run
 
 from .contexts import Context, Stepper
 from .kinds import Pair, clog, tcp_pair, unix_pair
@@ -73,6 +73,24 @@ def test_what_writev_could_not_send_goes_out_while_the_same_end_waits_to_read(
     assert len(other.run(lambda: pair.reader.read_exactly(clogged))) == clogged
     pair.reader.writev([b"answer"])
     assert reading.result() == b"answer"
+
+
+def test_what_a_cancelled_writer_leaves_is_sent_by_a_reader_that_waited_already(
+    pair: Pair, loop: Context, context: Context, waits: Waits
+) -> None:
+    sent = clog(pair.writer)
+    drain_inner = pair.reader.read_exactly(sent)
+    reading = context.start(lambda: pair.writer.read(1))
+    waits.next()
+
+    async def write_in_vain() -> None:
+        with anyio.move_on_after(0.01):
+            await pair.writer.write_all([b"in vain"])
+
+    loop.run(write_in_vain)
+    assert len(run(drain_inner)) == sent
+    pair.reader.close()
+    assert reading.result() == b""
 
 
 @pytest.mark.parametrize("seed", range(3))
