@@ -21,6 +21,10 @@ from .state import Nexus, State
 
 __all__ = ["conflicts", "execute"]
 
+MOST_REGISTRATIONS = 1024
+"""Room for so many: one initiator could make up any number (SPEC_I_PT), which would cost everybody memory and time."""
+
+_NO_ROOM = check_condition(sense.INSUFFICIENT_REGISTRATION_RESOURCES)  # 5.13.7
 _NACA = 0x04
 _Action = TypeVar("_Action", InAction, OutAction)
 
@@ -34,7 +38,10 @@ def execute(state: State, nexus: Nexus, command: Command) -> tuple[State, Outcom
         if command.cdb[0] == PERSISTENT_RESERVE_IN:
             return state, Outcome(Status.GOOD, data=_read(state, command))
         if command.cdb[0] == PERSISTENT_RESERVE_OUT:
-            return _change(state, nexus, command), Outcome(Status.GOOD)
+            changed = _change(state, nexus, command)
+            if len(changed.registrations) > max(MOST_REGISTRATIONS, len(state.registrations)):
+                return state, _NO_ROOM
+            return changed, Outcome(Status.GOOD)
     except RefusedError as refusal:
         return state, refusal.outcome
     return state, check_condition(sense.INVALID_OPCODE)

@@ -22,6 +22,9 @@ _ALL_REGISTRANTS = (
 )
 
 
+MOST_ATTENTIONS = 4096
+
+
 @dataclass(frozen=True, slots=True)
 class Nexus:
     """An I_T nexus: initiator port and target port. `name` is for people only, and makes no difference to equality."""
@@ -120,9 +123,12 @@ class State:
         return replace(self, generation=(self.generation + 1) % 2**32)
 
     def told(self, nexuses: Collection[Nexus], attention: Sense) -> "State":
-        """With a unit attention condition for each of these nexuses that has no such one pending."""
-        new = ((nexus, attention) for nexus in nexuses)
-        return replace(self, attentions=(*self.attentions, *(each for each in new if each not in self.attentions)))
+        """With a unit attention condition for each of these nexuses that has no such one pending.
+
+        Beyond MOST_ATTENTIONS the oldest are forgotten: a nexus may never come back to be told.
+        """
+        pending = dict.fromkeys((*self.attentions, *((nexus, attention) for nexus in nexuses)))
+        return replace(self, attentions=tuple(pending)[-MOST_ATTENTIONS:])
 
     def take_attention(self, nexus: Nexus) -> tuple["State", Sense | None]:
         """The unit attention condition that is due to a nexus, if any, and the state without it."""
