@@ -1,0 +1,77 @@
+"""Deadlines, wakes, quiesce and a home loop, on every kind of channel, whatever it is that the kind waits for."""
+
+import time
+
+import pytest
+
+from prhelper.channel import BusyResourceError, Direction
+
+from .conftest import Home
+from .contexts import Context
+from .kinds import Pair, clog
+from .watching import Waits
+
+MESSAGE = b"message"
+MUCH = 300_000
+"""More bytes than any of the channels holds."""
+
+
+@pytest.fixture
+def pair(each_pair: Pair) -> Pair:
+    return each_pair
+
+
+def test_a_deadline_ends_a_read_and_the_next_one_works(pair: Pair, context: Context) -> None:
+    with pytest.raises(TimeoutError):
+        context.run(lambda: pair.reader.read_exactly(7, deadline=time.monotonic() + 0.01))
+    reading = context.start(lambda: pair.reader.read_exactly(7))
+    context.run(lambda: pair.writer.write_all([MESSAGE]))
+    assert reading.result() == MESSAGE
+
+
+def test_a_deadline_ends_a_write(pair: Pair, context: Context) -> None:
+    clog(pair.writer)
+    with pytest.raises(TimeoutError):
+        context.run(lambda: pair.writer.write_all([bytes(MUCH)], deadline=time.monotonic() + 0.01))
+
+
+def test_a_wake_ends_a_wait_once(pair: Pair, context: Context, waits: Waits) -> None:
+    waiting = context.start(lambda: pair.reader.wait(Direction.READ))
+    waits.next()
+    pair.reader.wake_reader()
+    waiting.result()
+    with pytest.raises(TimeoutError):
+        context.run(lambda: pair.reader.wait(Direction.READ, time.monotonic() + 0.01))
+
+
+def test_a_second_reader_is_refused_and_the_first_not_disturbed(
+    pair: Pair, context: Context, other: Context, waits: Waits
+) -> None:
+    first = context.start(lambda: pair.reader.read_exactly(7))
+    waits.next()
+    with pytest.raises(BusyResourceError):
+        other.run(lambda: pair.reader.read(1))
+    context.run(lambda: pair.writer.write_all([MESSAGE]))
+    assert first.result() == MESSAGE
+
+
+def test_a_quiesced_reader_goes_on_elsewhere_without_losing_a_byte(
+    pair: Pair, context: Context, other: Context, waits: Waits
+) -> None:
+    waiting = context.start(pair.reader.next_message)
+    waits.next()
+    pair.reader.quiesce()
+    assert waiting.result() is False
+    context.run(lambda: pair.writer.write_all([MESSAGE]))
+    pair.reader.resume()
+    assert other.run(pair.reader.next_message) is True
+    assert other.run(lambda: pair.reader.read_exactly(7)) == MESSAGE
+
+
+def test_both_ends_may_wait_at_one_home(pair: Pair, home: Home, context: Context, other: Context) -> None:
+    for channel in pair.reader, pair.writer:
+        channel.set_follow(False, home[0])
+    data = bytes(range(250)) * (MUCH // 250)
+    writing = other.start(lambda: pair.writer.write_all([data]))
+    assert context.run(lambda: pair.reader.read_exactly(len(data))) == data
+    writing.result()
