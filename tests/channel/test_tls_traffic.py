@@ -78,17 +78,16 @@ def test_what_writev_could_not_send_goes_out_while_the_same_end_waits_to_read(
 def test_what_a_cancelled_writer_leaves_is_sent_by_a_reader_that_waited_already(
     pair: Pair, loop: Context, context: Context, waits: Waits
 ) -> None:
-    sent = clog(pair.writer)
-    drain_inner = pair.reader.read_exactly(sent)
     reading = context.start(lambda: pair.writer.read(1))
     waits.next()
+    sent = clog(pair.writer)
 
     async def write_in_vain() -> None:
         with anyio.move_on_after(0.01):
             await pair.writer.write_all([b"in vain"])
 
     loop.run(write_in_vain)
-    assert len(run(drain_inner)) == sent
+    assert len(run(pair.reader.read_exactly(sent))) == sent
     pair.reader.close()
     assert reading.result() == b""
 
