@@ -10,7 +10,7 @@ device, and a command on a fast device must not pay for a hop to another thread.
   Nothing has to be moved, since no session belongs to the thread. The old leader finishes its one session whenever the
   kernel lets it, and finds that it leads no more.
 * A command on a device that is slow, or not known yet, takes its session to a thread of its own, for a *burst*: the
-  same coroutine, until its client falls silent or the device turns out to be fast.
+  same coroutine, its reads blocking for a moment, until its client falls silent or the device turns out to be fast.
 
 Everything in a step counts, not just the ioctl: fstat and close of a passed descriptor can block as well.
 
@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable
 
 from . import trace
-from .channel import BareCoroutine, Call, Waiter, is_ready, stepping
+from .channel import BareCoroutine, Call, Waiter, stepping
 from .device_speed import DeviceSpeeds
 from .host.signals import every_signal_blocked
 from .resting import RestingSet, Strand
@@ -34,9 +34,6 @@ from .stall_guard import StallGuard, Term
 from .workers import Workers
 
 _log = logging.getLogger(__name__)
-
-SILENCE = 0.001
-"""Seconds after which a client in a burst counts as silent: a client that has more to say says it at once."""
 
 _RETRY_PAUSE = 0.1
 """Seconds until the guard asks again for a thread that could not be had."""
@@ -164,15 +161,14 @@ class IOThreads:
     def _burst(self, strand: Strand, call: Call) -> None:
         request: Waiter | Call | None = call
         with stepping():
-            while request is not None:
-                if isinstance(request, Call):
-                    call = request
-                    request = self._make_call(strand, call)
-                elif not self._speeds.is_fast(call.key) and is_ready(request.fd, request.direction, SILENCE):
+            while isinstance(request, Call):
+                call = request
+                request = self._make_call(strand, call)
+                if isinstance(request, Waiter) and request.skippable and not self._speeds.is_fast(call.key):
+                    request.skipped = True
                     request = self._resume(strand)
-                else:
-                    self._rest(strand, request)
-                    return
+            if request is not None:
+                self._rest(strand, request)
 
     # What both do.
 

@@ -72,11 +72,7 @@ async def negotiate(channel: Channel, decoder: Decoder, timeout: float) -> bool:
 async def read_request(channel: Channel, decoder: Decoder, timeout: float) -> Request | None:
     """The next request; None if the client hung up, or the channel was quiesced, before its first byte."""
     fds: list[OwnedFd] = []
-    data = None
-    while data is None:  # a wait may end for nothing, and then the time for the rest has not begun
-        if not await channel.next_message():
-            return None
-        data = channel.read_now(decoder.needed, fds)
+    data = await channel.read_next(decoder.needed, fds)
     deadline = None
     while data:
         if (request := decoder.feed(data, fds)) is not None:

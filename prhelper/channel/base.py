@@ -48,6 +48,7 @@ class Channel(Operations, Transfer):
         self._lifetime = Lifetime(self._dispose)
         self._quiesced = False
         self._last_message = True
+        self._blocking_read_due = False
         self._home: HomeLoop | None = None
 
     # Without waiting, and the wait itself.
@@ -97,13 +98,17 @@ class Channel(Operations, Transfer):
         False once the channel is quiesced, but for one message more: one that was under way is not left unread. What
         comes behind that stays in the channel for whoever reads on after `resume`.
         """
-        while not await self._wait(Direction.READ, deadline, until_quiesced=True) and not self._readable_now():
-            if self._quiesced:
-                return False
-        if self._quiesced:
-            last, self._last_message = self._last_message, False
-            return last
-        return True
+        return await self._next_message(deadline)
+
+    async def read_next(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
+        """At a boundary between messages, wait for the next and read at most `size` bytes of it; b"" at the end.
+
+        None where `next_message` is False. `fds` as for `readv`.
+        """
+        while await self._next_message(None, skippable=True):
+            if (data := self.read_now(size, fds)) is not None:
+                return data
+        return None
 
     # From any thread.
 
@@ -181,19 +186,31 @@ class Channel(Operations, Transfer):
 
     # How a wait goes.
 
-    async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: bool = False) -> bool:
+    async def _next_message(self, deadline: float | None, skippable: bool = False) -> bool:
+        """Like `next_message`, but it may return True for nothing where the wait was skippable."""
+        while not await self._wait(Direction.READ, deadline, True, skippable) and not self._readable_now():
+            if self._quiesced:
+                return False
+        if self._quiesced:
+            last, self._last_message = self._last_message, False
+            return last
+        return True
+
+    async def _wait(
+        self, direction: Direction, deadline: float | None, until_quiesced: bool = False, skippable: bool = False
+    ) -> bool:
         """Whether the wait ended by itself, and not because somebody asked for that."""
         lifetime = self._lifetime
         lifetime.hold()
         try:
             if (awaited := self._wait_on(direction)) is None:
                 return True
-            waiter = Waiter(*awaited, deadline)
+            waiter = Waiter(*awaited, deadline, skippable)
             lifetime.begin_wait(direction, waiter)
             try:
                 # Asked only now: `quiesce` sets the flag first and looks for a waiter after.
-                skipped = until_quiesced and self._quiesced
-                if not skipped:
+                quiesced = until_quiesced and self._quiesced
+                if not quiesced:
                     await (current_context().wait(waiter) if self._home is None else self._wait_at(self._home, waiter))
             finally:
                 lifetime.end_wait(direction)
@@ -201,7 +218,8 @@ class Channel(Operations, Transfer):
             lifetime.release()
         if lifetime.closed:
             raise ClosedResourceError
-        return not (skipped or waiter.woken)
+        self._blocking_read_due = waiter.skipped
+        return not (quiesced or waiter.woken)
 
     async def _wait_at(self, home: HomeLoop, waiter: Waiter) -> None:
         with EventFd() as news:

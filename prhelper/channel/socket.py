@@ -1,7 +1,8 @@
 """The socket kind: stream sockets, Unix ones with descriptors (QEMU: QIOChannelSocket).
 
 The socket keeps whatever mode it has: each call asks not to block by itself (MSG_DONTWAIT), so that a socket shared
-with another process, which may expect it to block, is left as it was found.
+with another process, which may expect it to block, is left as it was found. The one exception is a read that blocks
+for a moment in place of a wait (`Waiter.skipped`): from then on the socket has a receive timeout.
 """
 
 import contextlib
@@ -22,6 +23,9 @@ from .feature import Feature
 from .transfer import ReadableBuffer, WritableBuffer
 from .waiter import Direction
 
+PATIENCE = 0.001
+"""Seconds for which a read blocks in place of a wait. The kernel makes one of its own ticks of it, up to 10 ms."""
+
 _MOST_FDS = 16
 """Room for descriptors in one read, as QEMU's channel has it."""
 
@@ -29,6 +33,7 @@ _ROOM = control_space(_MOST_FDS)
 _MOST_BUFFERS = os.sysconf("SC_IOV_MAX")
 # Plain integers: an operation on the socket module's own enumeration costs as much as a small system call.
 _RECV_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
+_BLOCKING_RECV_FLAGS = int(socket.MSG_CMSG_CLOEXEC)
 _SEND_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 _TRUNCATED = int(socket.MSG_CTRUNC)
 _HOW = {Direction.READ: socket.SHUT_RD, Direction.WRITE: socket.SHUT_WR, None: socket.SHUT_RDWR}
@@ -42,6 +47,7 @@ class SocketChannel(Channel):
     def __init__(self, sock: socket.socket) -> None:
         super().__init__()
         self._socket = sock
+        self._has_receive_timeout = False
         self.features = Feature.SHUTDOWN
         self._passes_fds = sock.family == socket.AF_UNIX
         if self._passes_fds:
@@ -61,12 +67,13 @@ class SocketChannel(Channel):
 
         def connect() -> None:
             # A full backlog makes a non-blocking connect(2) fail with EAGAIN, and no poll can wait for room in it.
-            _set_send_timeout(sock, None if deadline is None else max(1e-6, deadline - time.monotonic()))
+            left = None if deadline is None else max(1e-6, deadline - time.monotonic())
+            _set_timeout(sock, socket.SO_SNDTIMEO, left)
             try:
                 sock.connect(os.fspath(path))
             except BlockingIOError:
                 raise TimeoutError(f"connecting to {path} took too long") from None
-            _set_send_timeout(sock, None)
+            _set_timeout(sock, socket.SO_SNDTIMEO, None)
 
         try:
             await current_context().call(("connect", path), connect)
@@ -103,8 +110,9 @@ class SocketChannel(Channel):
     def _read(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
         if not self._passes_fds:
             self._refuse_descriptors(fds is not None)
+        how = self._blocking_flags() if self._blocking_read_due else _RECV_FLAGS
         try:
-            data, ancillary, flags, _ = self._socket.recvmsg(size, 0 if fds is None else _ROOM, _RECV_FLAGS)
+            data, ancillary, flags, _ = self._socket.recvmsg(size, 0 if fds is None else _ROOM, how)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -112,6 +120,13 @@ class SocketChannel(Channel):
         if fds is not None and (ancillary or flags & _TRUNCATED):
             _take_descriptors(ancillary, flags, fds)
         return data
+
+    def _blocking_flags(self) -> int:
+        self._blocking_read_due = False
+        if not self._has_receive_timeout:
+            _set_timeout(self._socket, socket.SO_RCVTIMEO, PATIENCE)
+            self._has_receive_timeout = True
+        return _BLOCKING_RECV_FLAGS
 
     def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
         if not self._passes_fds:  # the kernel would drop them without a word
@@ -197,7 +212,7 @@ def _take_descriptors(ancillary: list[tuple[int, int, bytes]], flags: int, fds: 
     fds += received
 
 
-def _set_send_timeout(sock: socket.socket, seconds: float | None) -> None:
+def _set_timeout(sock: socket.socket, option: int, seconds: float | None) -> None:
     whole = int(seconds or 0)
     micro = int(((seconds or 0) - whole) * 1_000_000)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL.pack(whole, micro))
+    sock.setsockopt(socket.SOL_SOCKET, option, _TIMEVAL.pack(whole, micro))

@@ -144,7 +144,13 @@ class TlsChannel(Channel):
     def _flush(self) -> bool:
         return self._session.send() and self._inner._flush()
 
-    async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: bool = False) -> bool:
+    async def _wait(
+        self,
+        direction: Direction,
+        deadline: float | None,
+        until_quiesced: bool = False,
+        skippable: bool = False,  # noqa: ARG002 (nothing here reads and blocks)
+    ) -> bool:
         self._require_handshake()
         # What the inner channel has to read may be no plaintext, and what it has room for may be too little.
         while await super()._wait(direction, deadline, until_quiesced):
