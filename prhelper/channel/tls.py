@@ -28,6 +28,8 @@ from .waiter import Direction
 class TlsChannel(Channel):
     """TLS over `inner`, which it owns from then on: nobody else may use it. Make one by `client` or `server`.
 
+    `close` closes `inner` too, and blocks where that does (a command, until its process is gone).
+
     `handshake` comes first. The end of the stream is the peer's close_notify; where the inner channel ends without it,
     reading raises BrokenResourceError. SHUTDOWN and DELAY are there if `inner` has them.
 

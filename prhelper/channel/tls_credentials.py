@@ -19,7 +19,8 @@ _PSK_SUITES = "kECDHEPSK"
 def x509_server(directory: Path, verify_peer: bool = True) -> ssl.SSLContext:
     """A server's certificates: `server-cert.pem` and `server-key.pem`; `ca-cert.pem` says which clients it trusts.
 
-    verify_peer: refuse clients that have no certificate of that authority.
+    verify_peer: refuse clients that have no certificate of that authority, or, where there is a `ca-crl.pem`, one that
+    it lists as revoked.
 
     Raises OSError if a file cannot be read, ssl.SSLError if it makes no sense.
     """
@@ -28,6 +29,9 @@ def x509_server(directory: Path, verify_peer: bool = True) -> ssl.SSLContext:
     if verify_peer:
         context.load_verify_locations(directory / "ca-cert.pem")
         context.verify_mode = ssl.CERT_REQUIRED
+        if (revoked := directory / "ca-crl.pem").exists():
+            context.load_verify_locations(revoked)
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     context.num_tickets = 0  # nobody resumes a session
     return context
 

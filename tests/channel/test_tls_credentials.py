@@ -1,5 +1,7 @@
 """TLS: directories of certificates and of pre-shared keys, as QEMU has them."""
 
+import contextlib
+import datetime
 import io
 import ssl
 import sys
@@ -7,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from prhelper.channel import BrokenResourceError, TlsChannel, UnixListener, connect_tcp, tls_credentials
 
@@ -81,6 +86,29 @@ def test_a_client_without_certificate_will_do_where_none_is_asked_for(
     talk(inner, tls_credentials.x509_client(directory), server, context)
 
 
+@pytest.mark.parametrize("revoked", [False, True])
+def test_a_client_whose_certificate_is_revoked_is_refused(
+    inner: Pair, directory: Path, context: Context, revoked: bool
+) -> None:
+    of_client = x509.load_pem_x509_certificate((directory / "client-cert.pem").read_bytes())
+    serial = of_client.serial_number if revoked else of_client.serial_number + 1
+    (directory / "ca-crl.pem").write_bytes(revocation_list(serial))
+    client, server = tls_credentials.x509_client(directory), tls_credentials.x509_server(directory)
+    with pytest.raises(BrokenResourceError, match="certificate revoked") if revoked else contextlib.nullcontext():
+        talk(inner, client, server, context)
+
+
+def revocation_list(serial: int) -> bytes:
+    now = datetime.datetime.now(datetime.UTC)
+    issuer = x509.load_pem_x509_certificate(authority().cert_pem.bytes()).subject
+    one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
+    listed = x509.CertificateRevocationListBuilder().issuer_name(issuer).add_revoked_certificate(one)
+    valid = listed.last_update(now).next_update(now + datetime.timedelta(days=1))
+    key = serialization.load_pem_private_key(authority().private_key_pem.bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return valid.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
 @pytest.mark.parametrize("name", ["ca-cert.pem", "server-cert.pem", "server-key.pem"])
 def test_a_missing_file_is_an_error_at_once(directory: Path, name: str) -> None:
     (directory / name).unlink()
@@ -93,6 +121,15 @@ def test_pre_shared_keys_are_refused_clearly_where_python_has_none(directory: Pa
     for make in tls_credentials.psk_server, tls_credentials.psk_client:
         with pytest.raises(io.UnsupportedOperation, match=r"needs Python 3\.13"):
             make(directory)
+
+
+@needs_psk
+def test_pre_shared_keys_are_refused_clearly_where_openssl_has_none(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssl, "HAS_PSK", False)
+    with pytest.raises(io.UnsupportedOperation, match="not built into OpenSSL"):
+        tls_credentials.psk_server(directory)
 
 
 @pytest.mark.parametrize("line", ["qemu:no hex", "no colon"])
