@@ -120,6 +120,7 @@ def test_megabytes_pass_both_ways_between_s_client_and_our_server(
 def test_megabytes_pass_both_ways_between_s_server_and_our_client(
     certificates: Credentials, context: Context, connect: Connect
 ) -> None:
+    require_program("socat", "socat")  # before there is a server, which would wait for us
     with server_for_ours(certificates, connect) as (theirs, ours):
         exchange(theirs, ours, context, THREAD)
 
