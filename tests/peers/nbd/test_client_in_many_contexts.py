@@ -111,6 +111,7 @@ def test_a_channel_that_does_not_follow_waits_at_home_for_all_of_them(image: Pat
         channel.set_follow(False, run(homes.get()))
         client = run(negotiate(channel, ""))
         receiving = reader.start(client.receive_replies)
+        run(client.write(0, bytes(SIZE)))  # more than a socket holds: the writer waits at home while the reader does
         shares = [
             context.start(lambda context=context, start=number * MIB: exercise(client, context, start, MIB))  # type: ignore[misc]
             for number, context in enumerate([ASYNCIO, TRIO, THREAD])
