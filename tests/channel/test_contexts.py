@@ -114,8 +114,9 @@ def test_a_plain_thread_cannot_wait_for_what_only_a_loop_provides() -> None:
         finally:
             cleaned.append("cleaned")
 
+    coroutine = body()  # kept, so that nothing but `run` can have closed it
     with pytest.raises(RuntimeError, match="no channel"):
-        run(body())
+        run(coroutine)
     assert cleaned == ["cleaned"]
 
 
