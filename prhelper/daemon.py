@@ -152,7 +152,11 @@ def _devices_for(options: Options) -> DevicesFor:
         "all devices" if options.emulate == "all" else "devices that have none of their own",
     )
     first = NoDevices() if options.emulate == "all" else devices
-    return EmulatedDevices(units, options.emulate_nexus, first).for_client
+    return EmulatedDevices(units, options.emulate_nexus, first, _may_send_commands()).for_client
+
+
+def _may_send_commands() -> bool:
+    return has_capability(CAP_SYS_RAWIO) and in_initial_user_namespace()
 
 
 def _state_directory() -> Path:
@@ -170,8 +174,7 @@ def _start_threads(logs: list[LogHandler], threads: IOThreads) -> None:
 
 
 def _warn_about_what_is_missing(options: Options, open_files: int) -> None:
-    asks_devices = options.emulate != "all"
-    if asks_devices and not (has_capability(CAP_SYS_RAWIO) and in_initial_user_namespace()):
+    if options.emulate != "all" and not _may_send_commands():
         _log.warning(
             "without the capability CAP_SYS_RAWIO in the initial user namespace no persistent reservation will work: "
             "start prhelper as root, or give its unit AmbientCapabilities=CAP_SYS_RAWIO"

@@ -4,11 +4,13 @@ Emulation fences no data, so it must never take the place of the real thing. Eac
 Only where that says that it knows no such command, INVALID COMMAND OPERATION CODE, or the kernel that it is no SCSI
 device, ENOTTY, the emulated unit answers. (The loop driver says EINVAL to whatever it does not know.) Any other trouble
 is passed on. A device that has once carried out such a command is real for good: what it does not know then is no
-reason to answer for it.
+reason to answer for it. And whoever lacks CAP_SYS_RAWIO is told ENOTTY of a partition of a SCSI disk, too (the kernel's
+drivers/scsi/sd.c, sd_ioctl), so that without it ENOTTY proves nothing of a block device.
 """
 
 import contextlib
 import errno
+import stat
 import time
 from collections.abc import Callable
 
@@ -48,12 +50,14 @@ class EmulatedDevices:
 
     rule: which clients are one initiator (`initiators.RULES`).
     devices: who is asked first.
+    may_ask: whether this process has CAP_SYS_RAWIO, in the initial user namespace.
     """
 
-    def __init__(self, units: Units, rule: str, devices: ScsiDevices | NoDevices) -> None:
+    def __init__(self, units: Units, rule: str, devices: ScsiDevices | NoDevices, may_ask: bool) -> None:
         self._units = units
         self._rule = rule
         self._devices = devices
+        self._may_ask = may_ask
         self._real: set[str] = set()
 
     def for_client(self, peer: Peer, number: int) -> "EmulatedDevicesOfClient":
@@ -77,10 +81,17 @@ class EmulatedDevices:
     def _lacks_reservations(self, unit: str, execution: Execution) -> bool:
         if execution.outcome.status in (Status.GOOD, Status.RESERVATION_CONFLICT):
             self._real.add(unit)
-        if _is_no_scsi_device(execution):
+        if self._is_no_scsi_device(execution):
             return True
         refused_here = execution.trouble is not None
         return not refused_here and _is_invalid_opcode(execution.outcome) and unit not in self._real
+
+    def _is_no_scsi_device(self, execution: Execution) -> bool:
+        if (device := execution.device) is None:
+            return False
+        if execution.error == errno.ENOTTY:
+            return self._may_ask or device.file_type != stat.S_IFBLK
+        return execution.error == errno.EINVAL and device.is_loop
 
     def _emulate(self, unit: str, device: DeviceId | None, nexus: Nexus, command: Command) -> Execution:
         began = time.monotonic()
@@ -103,11 +114,6 @@ class EmulatedDevicesOfClient:
     async def execute(self, command: Command, descriptor: OwnedFd, identified: Callable[[DeviceId], None]) -> Execution:
         """See `session.Devices`."""
         return await self._devices.execute(self._nexus, command, descriptor, identified)
-
-
-def _is_no_scsi_device(execution: Execution) -> bool:
-    loop = execution.device is not None and execution.device.is_loop
-    return execution.error == errno.ENOTTY or (loop and execution.error == errno.EINVAL)
 
 
 def _is_invalid_opcode(outcome: Outcome) -> bool:

@@ -46,7 +46,7 @@ def runner(request: pytest.FixtureRequest) -> Runner:
 @pytest.fixture(params=[ScsiDevices(1), NoDevices()], ids=["missing", "all"])
 def devices(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmulatedDevices]:
     with closing(Storage(tmp_path / "state")) as storage:
-        yield EmulatedDevices(Units(storage), "process", request.param)
+        yield EmulatedDevices(Units(storage), "process", request.param, may_ask=True)
 
 
 def opened(path: Path) -> OwnedFd:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,7 +13,8 @@ import pytest
 from .. import helper
 from ..initiators import through_helper
 from ..modules import modprobe
-from ..persistent import GOOD, RESERVATION_CONFLICT, Holder, Nexus, Out
+from ..persistent import CHECK_CONDITION, GOOD, RESERVATION_CONFLICT, Holder, Nexus, Out, sense_code
+from .test_privileges import AS_NOBODY
 
 pytestmark = pytest.mark.skipif("qemu" in "".join(helper.COMMAND[:1]), reason="qemu-pr-helper emulates nothing")
 
@@ -57,3 +59,24 @@ def test_loop_device_gets_them(emulating: Path, stack: ExitStack, tmp_path: Path
     loop = Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
     stack.callback(subprocess.run, ["losetup", "--detach", str(loop)], check=True)
     fail_over(*(through_helper(loop, emulating, stack) for _ in range(2)))
+
+
+@pytest.mark.parametrize("partition", [False, True], ids=["disk", "partition"])
+def test_device_with_reservations_is_not_emulated_where_the_kernel_lets_nobody_ask_it(
+    devices: list[Path], direct: list[Nexus], stack: ExitStack, tmp_path: Path, *, partition: bool
+) -> None:
+    device = devices[0]
+    if partition:
+        subprocess.run(["addpart", str(device), "1", "2048", "2048"], check=True)
+        stack.callback(subprocess.run, ["delpart", str(device), "1"], check=True)
+        device = Path(f"{device}1")
+    helper.let_everybody_run_it()
+    state = Path("/run/emulated-by-nobody")
+    state.mkdir(mode=0o700, exist_ok=True)
+    shutil.chown(state, "nobody")
+    options = ("--emulate", f"--state-directory={state}")
+    stack.enter_context(helper.running(tmp_path / "socket", *options, under=AS_NOBODY))
+    nexus = through_helper(device, tmp_path / "socket", stack)
+    answer = nexus.write(Out.REGISTER, new=0xA)
+    assert (answer.status, sense_code(answer.sense)) == (CHECK_CONDITION, (0x0B, 0x00, 0x06))
+    assert direct[1].keys() == []
