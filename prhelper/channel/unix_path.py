@@ -54,7 +54,7 @@ class UnixListener(SocketListener):
 
     def remove_file(self) -> None:
         """Remove the socket file if it is still the one made here. Raises PermissionError where that is not allowed."""
-        if self._identity is not None and _identity(self.path) == self._identity:
+        if _identity(self.path) == self._identity:
             self.path.unlink(missing_ok=True)
             self._identity = None
 

@@ -17,18 +17,8 @@ from .mutation import Mutant, conditions
 
 CHANNEL = Path("prhelper/channel")
 TESTS = Path("tests/channel")
-PYTEST = (
-    sys.executable,
-    "-m",
-    "pytest",
-    "-x",
-    "-q",
-    "--timeout=20",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    f"{__package__}.mutation",
-)
+PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", f"{__package__}.mutation"]
+PYTEST += ["--timeout=20", "--timeout-method=thread"]  # which ends the whole run, whatever hangs in it
 AT_ONCE = min(2, os.cpu_count() or 1)
 LONGEST_RUN = 200.0
 """Seconds, after which a mutant is taken to hang."""
@@ -107,7 +97,9 @@ def run_tests(mutant: Mutant, paths: list[Path]) -> str | None:
     if process.returncode == 0:
         return None
     failed = [line.split("::")[-1] for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return f"noticed by {failed[0].split(' - ')[0]}" if failed else "could not be run"
+    if failed:
+        return f"noticed by {failed[0].split(' - ')[0]}"
+    return "hung" if "Timeout" in output else "could not be run"
 
 
 if __name__ == "__main__":
