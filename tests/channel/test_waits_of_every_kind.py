@@ -1,7 +1,8 @@
-"""Deadlines, wakes, quiesce and a home loop, on every kind of channel, whatever it is that the kind waits for."""
+"""Deadlines, wakes, quiesce, cancelling and a home loop, on every kind of channel, whatever it waits for."""
 
 import time
 
+import anyio
 import pytest
 
 from prhelper.channel import BusyResourceError, Direction
@@ -9,7 +10,7 @@ from prhelper.channel import BusyResourceError, Direction
 from .conftest import Home
 from .contexts import Context
 from .kinds import Pair, clog
-from .watching import Waits
+from .watching import Waits, number_of, registered
 
 MESSAGE = b"message"
 MUCH = 300_000
@@ -59,13 +60,29 @@ def test_a_quiesced_reader_goes_on_elsewhere_without_losing_a_byte(
     pair: Pair, context: Context, other: Context, waits: Waits
 ) -> None:
     waiting = context.start(pair.reader.next_message)
-    waits.next()
+    fd = waits.next().fd
     pair.reader.quiesce()
     assert waiting.result() is False
+    assert registered(fd) == 0
     context.run(lambda: pair.writer.write_all([MESSAGE]))
     pair.reader.resume()
     assert other.run(pair.reader.next_message) is True
     assert other.run(lambda: pair.reader.read_exactly(7)) == MESSAGE
+
+
+def test_a_cancelled_reader_leaves_nothing_registered_and_loses_no_byte(pair: Pair, loop: Context) -> None:
+    async def body() -> bytes:
+        fd = number_of(pair.reader)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(pair.reader.read, 100)
+            await anyio.wait_all_tasks_blocked()
+            assert registered(fd)
+            tasks.cancel_scope.cancel()
+            pair.writer.writev([MESSAGE])
+        assert registered(fd) == 0
+        return await pair.reader.read_exactly(7)
+
+    assert loop.run(body) == MESSAGE
 
 
 def test_both_ends_may_wait_at_one_home(pair: Pair, home: Home, context: Context, other: Context) -> None:
