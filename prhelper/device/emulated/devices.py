@@ -81,10 +81,10 @@ class EmulatedDevices:
     def _lacks_reservations(self, unit: str, execution: Execution) -> bool:
         if execution.outcome.status in (Status.GOOD, Status.RESERVATION_CONFLICT):
             self._real.add(unit)
-        if self._is_no_scsi_device(execution):
-            return True
+        if unit in self._real:
+            return False
         refused_here = execution.trouble is not None
-        return not refused_here and _is_invalid_opcode(execution.outcome) and unit not in self._real
+        return self._is_no_scsi_device(execution) or (not refused_here and _is_invalid_opcode(execution.outcome))
 
     def _is_no_scsi_device(self, execution: Execution) -> bool:
         if (device := execution.device) is None:
