@@ -151,6 +151,15 @@ def test_shutting_down_writing_is_a_clean_end_and_ends_the_inner_channel_too(
     assert context.run(lambda: pair.writer.read_exactly(6)) == b"answer"
 
 
+def test_after_shutting_down_writing_a_stream_that_is_cut_off_is_still_no_end(
+    pair: Pair, inner: Pair, context: Context
+) -> None:
+    pair.reader.shutdown(Direction.WRITE)
+    inner.writer.shutdown(Direction.WRITE)
+    with pytest.raises(BrokenResourceError, match="cut off"):
+        context.run(lambda: pair.reader.read(1))
+
+
 def test_shutting_down_a_clogged_channel_ends_it_when_all_was_sent_by_whoever_waits(
     pair: Pair, context: Context, other: Context, waits: Waits
 ) -> None:

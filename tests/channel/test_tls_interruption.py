@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from prhelper.channel import BrokenResourceError, Direction, SocketChannel, TlsChannel, Waiter, is_ready
@@ -104,6 +105,22 @@ def test_a_writer_beside_a_reader_goes_on_whoever_reads_the_rest(
     interrupted.deliver(b"beside\n")
     interrupted.client.shutdown(Direction.READ)
     assert reading.result() == b""
+
+
+def test_a_writer_beside_a_reader_in_the_same_loop_waits_for_something_else(
+    interrupted: Interrupted, loop: Context
+) -> None:
+    async def body() -> None:
+        async with anyio.create_task_group() as readers:
+            readers.start_soon(interrupted.client.read, 1)
+            async with anyio.create_task_group() as writers:
+                writers.start_soon(interrupted.client.write_all, [b"same loop\n"])
+                await anyio.wait_all_tasks_blocked()
+                interrupted.let_through()
+            readers.cancel_scope.cancel()
+
+    loop.run(body)
+    interrupted.deliver(b"same loop\n")
 
 
 def test_a_writer_that_comes_too_late_for_the_rest_is_told(interrupted: Interrupted) -> None:
