@@ -133,7 +133,8 @@ class TlsChannel(Channel):
     def _wait_on(self, direction: Direction) -> tuple[int, Direction] | None:
         inner, session = self._inner, self._session
         if direction is Direction.WRITE and (over := session.interruption) is not None:
-            return self._for_writer.wait_on(inner._wait_on(Direction.READ), (over.fileno(), Direction.READ))
+            told = (over.fileno(), Direction.READ)
+            return told if session.reader_waits else self._for_writer.wait_on(inner._wait_on(Direction.READ), told)
         if session.established and self._worth_a_try(direction):
             return None
         if direction is Direction.READ and session.unsent:
@@ -154,11 +155,17 @@ class TlsChannel(Channel):
         skippable: bool = False,  # noqa: ARG002 (nothing here reads and blocks)
     ) -> bool:
         self._require_handshake()
-        # What the inner channel has to read may be no plaintext, and what it has room for may be too little.
-        while await super()._wait(direction, deadline, until_quiesced):
-            if self._ready(direction):
-                return True
-        return False
+        if direction is Direction.READ:
+            self._session.note_reader(True)
+        try:
+            # What the inner channel has to read may be no plaintext, and what it has room for may be too little.
+            while await super()._wait(direction, deadline, until_quiesced):
+                if self._ready(direction):
+                    return True
+            return False
+        finally:
+            if direction is Direction.READ:
+                self._session.note_reader(False)
 
     def _readable_now(self) -> bool:
         return self._ready(Direction.READ)

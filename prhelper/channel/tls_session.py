@@ -8,7 +8,8 @@ waited; ciphertext goes on to the inner channel under the same lock, and so in t
 Nothing more is taken before that has happened: little is ever under way.
 
 **Interruptions.** When the peer's own message (a session ticket, say) has come in part, OpenSSL writes nothing until it
-has read the rest. The writer reads on then, or is told that a reader has.
+has read the rest. That is left to a reader, where one waits: it would never learn of what another took from the inner
+channel. Where none does, the writer reads on.
 
 **The end.** Only close_notify ends the stream. An inner channel that ends without it was cut off, perhaps by an
 attacker, and that is an error, which stays one however often it is asked for.
@@ -41,6 +42,7 @@ class TlsSession:
     They raise BrokenResourceError when the connection has failed, with the ssl.SSLError or other OSError as its cause.
 
     established: whether the handshake is complete.
+    reader_waits: whether a reader does, as `note_reader` was told.
     """
 
     def __init__(self, inner: Channel, context: ssl.SSLContext, server_side: bool, server_hostname: str | None) -> None:
@@ -55,6 +57,7 @@ class TlsSession:
         self._fault: BrokenResourceError | None = None
         self._interrupted = False
         self._read_on: EventFd | None = None
+        self.reader_waits = False
 
     def handshake(self) -> bool:
         """Go on with the handshake as far as is possible now: whether it is complete."""
@@ -135,9 +138,16 @@ class TlsSession:
         """Whether ciphertext waits for room in the inner channel."""
         return self._ciphertext.unsent
 
+    def note_reader(self, waits: bool) -> None:
+        """A reader begins to wait, which it says before it looks for plaintext; or it has stopped, for any reason."""
+        with self._lock:
+            self.reader_waits = waits
+            if not waits and self._read_on is not None:
+                self._read_on.set()
+
     @property
     def interruption(self) -> EventFd | None:
-        """While a writer is interrupted, what becomes readable when somebody has read on. Valid until `close`."""
+        """While a writer is interrupted, what becomes readable when a reader has read on, or left. Until `close`."""
         return self._read_on if self._interrupted else None
 
     def close(self) -> None:
@@ -172,7 +182,7 @@ class TlsSession:
                 try:
                     count = self._ssl.write(plaintext)
                 except ssl.SSLWantReadError:
-                    if not self._receive():
+                    if self.reader_waits or not self._receive():
                         self._interrupt()
                         return None
                 else:

@@ -49,6 +49,11 @@ class Interrupted:
         self._line.sendall(self._wire.recv(65536))
         self._server.wait_for(text)
 
+    def say(self, text: bytes) -> None:
+        """Have the server send `text`, and let it through."""
+        self._server.type(text)
+        self._wire.sendall(self._line.recv(65536))
+
     def _shake_hands(self) -> None:
         shaking = Stepper(self.client.handshake())
         shaking.step()
@@ -134,6 +139,30 @@ def test_a_writer_that_comes_too_late_for_the_rest_is_told(interrupted: Interrup
         assert is_ready(waiter.fd, waiter.direction)
     writing.finish()
     interrupted.deliver(b"told\n")
+
+
+@pytest.mark.parametrize("leaves", [False, True], ids=["reads", "is cancelled"])
+def test_a_writer_leaves_the_rest_to_a_reader_that_waits(interrupted: Interrupted, leaves: bool) -> None:
+    """Taken by the writer, what comes behind the rest would be there without the reader's knowing."""
+    reading = Stepper(interrupted.client.read(5))
+    for_reader = reading.step()
+    writing = Stepper(interrupted.client.write_all([b"after\n"]))
+    for_writer = writing.step()
+    assert isinstance(for_reader, Waiter)
+    assert isinstance(for_writer, Waiter)
+    interrupted.let_through()
+    interrupted.say(b"data\n")
+    assert is_ready(for_reader.fd, for_reader.direction)
+    assert not is_ready(for_writer.fd, for_writer.direction)
+    if leaves:
+        with pytest.raises(InterruptedError):
+            reading.step(fault=InterruptedError())
+    else:
+        reading.finish()
+    assert is_ready(for_writer.fd, for_writer.direction)
+    writing.finish()
+    interrupted.deliver(b"after\n")
+    assert (interrupted.client.read_now(5) if leaves else reading.result) == b"data\n"
 
 
 def test_goodbye_waits_for_the_rest(interrupted: Interrupted, context: Context, waits: Waits) -> None:
