@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-REPORT = Path(".cache/coverage.json")
+REPORT = Path(".cache/channel-coverage.json")
 ENOUGH = 95.0
 """Per cent, of the lines and of the branches each."""
 
@@ -13,10 +13,12 @@ ENOUGH = 95.0
 def main() -> int:
     """Run the tests, print what they missed, and judge: the exit status."""
     Path(".cache").mkdir(exist_ok=True)
-    if coverage("run", "-m", "pytest", "-q", "tests/channel") != 0:
-        return 1
+    try:
+        coverage("run", "-m", "pytest", "-q", "tests/channel")
+    except subprocess.CalledProcessError as failed:
+        return failed.returncode
     coverage("report")
-    coverage("json", "--quiet", f"--output={REPORT}")
+    coverage("json", "-q", "-o", str(REPORT))
     totals = json.loads(REPORT.read_text())["totals"]
     lines = 100 * totals["covered_lines"] / totals["num_statements"]
     branches = 100 * totals["covered_branches"] / totals["num_branches"]
@@ -26,9 +28,9 @@ def main() -> int:
     return 0 if min(lines, branches) >= ENOUGH else 1
 
 
-def coverage(*arguments: str) -> int:
-    """Run the program coverage, as pyproject.toml sets it up: its exit status."""
-    return subprocess.run([sys.executable, "-m", "coverage", *arguments], check=False).returncode
+def coverage(*arguments: str) -> None:
+    """Run the program coverage, as pyproject.toml sets it up. Raises CalledProcessError if it fails."""
+    subprocess.run([sys.executable, "-m", "coverage", *arguments], check=True)
 
 
 if __name__ == "__main__":
