@@ -38,13 +38,13 @@ def read(key: int, new: int, _kind: int, _flags: int, _port: TransportID) -> Com
 
 
 # Commands that build something up come more often, and so do right keys (None), or nothing would last.
-MAKES = [*map(plain, (*range(32), *[OutAction.REGISTER, OutAction.RESERVE] * 8)), *[specify, give] * 4, read]
+MAKES = [*map(plain, (*range(10), 31, *[OutAction.REGISTER] * 8, *[OutAction.RESERVE] * 6)), *[specify, give] * 2, read]
 STEPS = st.tuples(
     st.sampled_from([A, B, replace(B, relative_port=2), C]),
     st.sampled_from(MAKES),
-    st.sampled_from([None, None, None, 0, KA]),
+    st.sampled_from([None] * 7 + [KA]),
     st.sampled_from([KA, KB, 2**64 - 1, 0]),
-    st.sampled_from([*TYPES, 0, 0x11]),
+    st.sampled_from([*TYPES, *TYPES, 0, 0x11]),
     st.sampled_from([0, APTPL, ALL_TG_PT, 2, 3]),
     st.sampled_from([A.transport_id, B.transport_id]),
 )
