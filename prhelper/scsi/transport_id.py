@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import TypeAlias
 
-FIBRE_CHANNEL, ISCSI, SAS = 0x0, 0x5, 0x6  # protocol identifiers (SPC-4, table 477)
+FIBRE_CHANNEL, ISCSI, SAS = 0x0, 0x5, 0x6  # protocol identifiers (SPC-4, table 499)
 
 _SHORTEST = 24
 _ADDRESS = re.compile(r"(naa|fc)\.([0-9a-f]{16})")
@@ -37,7 +37,7 @@ class FibreChannelPort:
 
 @dataclass(frozen=True, slots=True)
 class SasPort:
-    """A SAS port, by its SAS address (7.6.4.8). Its text is `naa.` and 16 hexadecimal digits."""
+    """A SAS port, by its SAS address (7.6.4.7). Its text is `naa.` and 16 hexadecimal digits."""
 
     address: int
 

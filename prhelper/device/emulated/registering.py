@@ -60,7 +60,10 @@ def _through_ports(state: State, nexus: Nexus, wanted: Parameters) -> list[Nexus
 
 
 def _specified(state: State, nexus: Nexus, wanted: Parameters) -> list[Nexus]:
-    """The nexuses of the initiator ports that SPEC_I_PT lists; none of them may be registered (note b of table 67)."""
+    """The nexuses of the initiator ports that SPEC_I_PT lists; none of them may be registered (note b of table 67).
+
+    An iSCSI node that is listed without an ISID counts as a port of that name: the unit knows of no sessions.
+    """
     found: list[Nexus] = []
     for port in wanted.transport_ids():
         listed = replace(nexus, name=str(port), transport_id=port)

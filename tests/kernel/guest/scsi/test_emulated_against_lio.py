@@ -24,7 +24,8 @@ from .. import lio
 from ..initiators import forget_everything, opened, settle, straight
 from ..persistent import CHECK_CONDITION, GOOD, Out, sense_code
 from ..sg_io import Answer, sg_io
-from .departures import DEPARTURES, Lio
+from .lio_model.departures import DEPARTURES
+from .lio_model.unit import Lio
 from .random_commands import Commands
 
 NEXUSES = [
