@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 SG_IO = 0x2285
-SPARE_ROOM = 4096
-"""Behind every buffer to read into: LIO writes a READ FULL STATUS past the end of a short one."""
-
 SG_DXFER_NONE, SG_DXFER_TO_DEV, SG_DXFER_FROM_DEV = -1, -2, -3
 
 
@@ -62,7 +60,7 @@ def sg_io(fd: int, cdb: bytes, data: bytes = b"", allocation: int = 0, timeout_m
     """Send one command, with `data` to the device or up to `allocation` bytes from it."""
     command = ctypes.create_string_buffer(cdb, len(cdb))
     sense = ctypes.create_string_buffer(96)
-    buffer = ctypes.create_string_buffer(data or bytes(allocation), len(data) or allocation + SPARE_ROOM)
+    buffer = page_aligned(data, allocation)
     direction = SG_DXFER_TO_DEV if data else SG_DXFER_FROM_DEV if allocation else SG_DXFER_NONE
     header = SgIoHeader(
         interface_id=ord("S"),
@@ -78,6 +76,18 @@ def sg_io(fd: int, cdb: bytes, data: bytes = b"", allocation: int = 0, timeout_m
     fcntl.ioctl(fd, SG_IO, header)
     received = buffer.raw[: allocation - header.resid] if direction == SG_DXFER_FROM_DEV else b""
     return Answer(header.status, sense.raw[: header.sb_len_wr], received, header.host_status, header.driver_status)
+
+
+def page_aligned(data: bytes, allocation: int) -> ctypes.Array[ctypes.c_char]:
+    """A buffer that begins a page, and shares its pages with nothing else.
+
+    LIO writes a READ FULL STATUS past the end of a short buffer, straight into the memory of whoever asked: what is
+    short here ends well before its page does.
+    """
+    size = len(data) or allocation
+    memory = mmap.mmap(-1, max(size, 1))
+    memory[: len(data)] = data
+    return (ctypes.c_char * max(size, 1)).from_buffer(memory)
 
 
 def test_unit_ready(device: Path) -> Answer:
