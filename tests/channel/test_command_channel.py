@@ -190,8 +190,8 @@ def test_a_process_that_dies_ends_reading_and_breaks_writing(context: Context) -
 
 @pytest.mark.parametrize("direction", [None, *Direction])
 def test_a_program_that_is_not_there_is_an_error_that_names_it(direction: Direction | None) -> None:
-    with pytest.raises(FileNotFoundError, match="no-such-program"):
-        CommandChannel.spawn(["no-such-program"], direction)
+    with pytest.raises(FileNotFoundError, match="/no-such-program"):
+        CommandChannel.spawn(["/no-such-program"], direction)
 
 
 def test_a_pipe_that_cannot_be_had_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

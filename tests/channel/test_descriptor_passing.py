@@ -94,11 +94,15 @@ def test_descriptors_are_sent_once_however_often_the_write_is_tried(
     close_all(received)
 
 
-def test_without_a_list_the_kernel_closes_what_comes(wire: Wire, file: int) -> None:
+@pytest.mark.parametrize("into_new_memory", [False, True])
+def test_without_a_list_the_kernel_closes_what_comes(wire: Wire, file: int, into_new_memory: bool) -> None:
     channel, far = wire
     before = open_count()
     socket.send_fds(far, [b"x"], [file, file])
-    assert channel.readv([bytearray(1)]) == 1
+    if into_new_memory:
+        assert channel.read_now(1) == b"x"
+    else:
+        assert channel.readv([bytearray(1)]) == 1
     assert open_count() == before
 
 

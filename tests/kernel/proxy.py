@@ -67,10 +67,15 @@ def fleet_of(session: pytest.Session) -> Fleet:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Once others have selected and sorted: replace the tests that belong into a guest."""
+    """Once others have selected and sorted: replace the tests that belong into a guest.
+
+    They come last. The threads that follow the machines open and close descriptors of their own meanwhile, and some of
+    the other tests look at every descriptor there is.
+    """
     for index, item in enumerate(items):
         if item.path.is_relative_to(GUEST) and item.parent is not None:
             items[index] = GuestTest.from_parent(item.parent, name=item.name, original=item)
+    items.sort(key=lambda item: isinstance(item, GuestTest))
 
 
 @pytest.hookimpl(wrapper=True)

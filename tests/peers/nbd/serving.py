@@ -9,6 +9,7 @@ from pathlib import Path
 from prhelper.channel import (
     BrokenResourceError,
     ClosedResourceError,
+    EndOfStream,
     IncompleteRead,
     SocketChannel,
     UnixListener,
@@ -89,7 +90,7 @@ class Server:
         try:
             with channel, self._one_client:
                 self._converse(channel)
-        except (BrokenResourceError, ClosedResourceError, IncompleteRead):
+        except (BrokenResourceError, ClosedResourceError, EndOfStream, IncompleteRead):
             pass  # the client left without a word, or was dropped
         finally:
             with self._guard:
