@@ -11,6 +11,7 @@ device, and a command on a fast device must not pay for a hop to another thread.
   kernel lets it, and finds that it leads no more.
 * A command on a device that is slow, or not known yet, takes its session to a thread of its own, for a *burst*: the
   same coroutine, its reads blocking for a moment, until its client falls silent or the device turns out to be fast.
+  Bursts share a processor (`shared_cpu`), for they share the GIL.
 
 Everything in a step counts, not just the ioctl: fstat and close of a passed descriptor can block as well.
 
@@ -30,6 +31,7 @@ from .channel import BareCoroutine, Call, Waiter, stepping
 from .device_speed import DeviceSpeeds
 from .host.signals import every_signal_blocked
 from .resting import RestingSet, Strand
+from .shared_cpu import Guest, SharedCpu
 from .stall_guard import StallGuard, Term
 from .workers import Workers
 
@@ -50,6 +52,7 @@ class IOThreads:
         self._done: dict[Strand, Done] = {}
         self._speeds = DeviceSpeeds()
         self._workers = Workers()
+        self._shared_cpu = SharedCpu()
         self._term = Term()
         self._stopped = False
         self._beats = 0
@@ -152,6 +155,7 @@ class IOThreads:
 
     def _start_burst(self, strand: Strand, call: Call) -> bool:
         trace.burst_begin(call.key)
+        self._shared_cpu.choose()
         try:
             self._workers.run(lambda: self._burst(strand, call))
         except RuntimeError:  # no thread to be had: here, then, with the guard watching
@@ -160,11 +164,12 @@ class IOThreads:
 
     def _burst(self, strand: Strand, call: Call) -> None:
         request: Waiter | Call | None = call
-        with stepping():
+        with stepping(), Guest(self._shared_cpu) as guest:
             while isinstance(request, Call):
                 call = request
                 request = self._make_call(strand, call)
-                if isinstance(request, Waiter) and request.skippable and not self._speeds.is_fast(call.key):
+                goes_on = guest.may_stay() and not self._speeds.is_fast(call.key)
+                if isinstance(request, Waiter) and request.skippable and goes_on:
                     request.skipped = True
                     request = self._resume(strand)
             if request is not None:

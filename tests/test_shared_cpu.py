@@ -1,0 +1,122 @@
+"""Burst threads on one processor: only while there are several, and as free afterwards as before."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from prhelper.shared_cpu import SETTLED, Guest, SharedCpu
+
+
+@pytest.fixture
+def allowed() -> Iterator[set[int]]:
+    """What this thread may run on; given back to it, whatever a test does."""
+    before = os.sched_getaffinity(0)
+    yield before
+    os.sched_setaffinity(0, before)
+
+
+@pytest.fixture
+def shared() -> SharedCpu:
+    shared = SharedCpu()
+    shared.choose()
+    return shared
+
+
+def in_another_thread(work: threading.Event, shared: SharedCpu, seen: list[set[int]]) -> threading.Thread:
+    def burst() -> None:
+        with Guest(shared) as guest:
+            guest.may_stay()
+            seen.append(os.sched_getaffinity(0))
+            work.wait(20)
+        seen.append(os.sched_getaffinity(0))
+
+    thread = threading.Thread(target=burst)
+    thread.start()
+    return thread
+
+
+def test_several_are_on_the_one_that_was_chosen_and_free_again_when_they_leave(
+    shared: SharedCpu, allowed: set[int]
+) -> None:
+    seen: list[set[int]] = []
+    done = threading.Event()
+    with Guest(shared) as guest:
+        other = in_another_thread(done, shared, seen)
+        done.set()
+        other.join()
+        assert seen == [{shared.cpu}, allowed]
+        assert os.sched_getaffinity(0) == allowed
+        with Guest(shared):
+            assert guest.may_stay()
+            assert os.sched_getaffinity(0) == {shared.cpu}
+    assert os.sched_getaffinity(0) == allowed
+
+
+def test_one_alone_stays_free(shared: SharedCpu, allowed: set[int]) -> None:
+    with Guest(shared) as guest:
+        assert guest.may_stay()
+        assert os.sched_getaffinity(0) == allowed
+
+
+def test_they_follow_when_another_is_chosen(shared: SharedCpu, allowed: set[int]) -> None:
+    with Guest(shared) as guest, Guest(shared):
+        for cpu in sorted(allowed):
+            shared.cpu = cpu
+            guest.may_stay()
+            assert os.sched_getaffinity(0) == {cpu}
+
+
+def test_the_choice_is_where_the_leader_is_and_kept_for_a_while(
+    shared: SharedCpu, allowed: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    first = shared.cpu
+    assert first in allowed
+    for cpu in sorted(allowed):
+        os.sched_setaffinity(0, {cpu})
+        shared.choose()
+        assert shared.cpu == first
+    for cpu in sorted(allowed):
+        now += SETTLED
+        os.sched_setaffinity(0, {cpu})
+        shared.choose()
+        assert shared.cpu == cpu
+
+
+def test_nobody_stays_for_ever(shared: SharedCpu, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Guest(shared) as guest:
+        assert guest.may_stay()
+        over = time.monotonic() + SETTLED
+        monkeypatch.setattr(time, "monotonic", lambda: over)
+        assert not guest.may_stay()
+
+
+@pytest.mark.parametrize("error", [PermissionError, OSError])
+def test_a_kernel_that_refuses_changes_nothing(
+    shared: SharedCpu, allowed: set[int], error: type[OSError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched, ExitStack() as guests:
+        patched.setattr(os, "sched_setaffinity", refuse)
+        several = [guests.enter_context(Guest(shared)) for _ in range(3)]
+        assert all(guest.may_stay() for guest in several)
+    assert os.sched_getaffinity(0) == allowed
+
+
+def test_leaving_by_an_error_leaves_too(shared: SharedCpu, allowed: set[int]) -> None:
+    def fail() -> None:
+        with Guest(shared), Guest(shared) as guest:
+            guest.may_stay()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert os.sched_getaffinity(0) == allowed
+    assert not shared.guests
