@@ -42,6 +42,8 @@ class TlsChannel(Channel):
     ) -> None:
         super().__init__()
         context.options |= ssl.OP_NO_RENEGOTIATION
+        # Python has OpenSSL 3 take a stream that was cut off for one that has ended, unless it is told not to.
+        context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
         self.features = inner.features & (Feature.SHUTDOWN | Feature.DELAY)
         self._session = TlsSession(inner, context, server_side, server_hostname)
         self._inner = inner

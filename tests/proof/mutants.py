@@ -29,7 +29,6 @@ NO_DIFFERENCE: dict[tuple[str, str, bool], str] = {}
 TRY_FIRST = {
     "base": ["test_follow", "test_memory_kinds", "test_conformance"],
     "context": ["test_contexts", "test_waits", "test_conformance"],
-    "either_way": ["test_directions", "test_tls_traffic"],
     "fd_channel": ["test_file_channel", "test_command_channel"],
     "home": ["test_home_loop", "test_home_watches", "test_follow"],
     "lifetime": ["test_waits", "test_races", "test_conformance"],

@@ -1,5 +1,6 @@
 """The CPython versions that prhelper is meant for, as far as this machine has them."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -35,7 +36,8 @@ def _candidates(version: str) -> Iterator[str]:
     if (found := shutil.which(f"python{version}")) is not None:
         yield found
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    yield from map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python3")))
+    with contextlib.suppress(PermissionError):  # another user's
+        yield from map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python3")))
 
 
 def _is_version(program: str, version: str) -> bool:
