@@ -1,4 +1,4 @@
-"""Does a test notice when a condition of the channel layer is wrong? `make mutants`, ten minutes or so.
+"""Does a test notice when a condition of the channel layer is wrong? `make mutants`, a quarter of an hour.
 
 Every comparison by identity in `prhelper/channel`, "is None" above all, and every question about the running loop, is
 taken for true and for false, one at a time, and the channel's tests must fail each time. Names of modules as arguments
