@@ -75,7 +75,7 @@ class ClientObserver:
             self._log_trouble(execution)
         if execution.command.is_out:
             self._log_command(logging.INFO, execution, (("out", self.peer.pid), _OUT_LINES))
-        elif _log.isEnabledFor(logging.DEBUG):
+        else:
             self._log_command(logging.DEBUG, execution, None)
         if _log.isEnabledFor(BYTES):
             command = execution.command

@@ -62,6 +62,8 @@ class Channel(Operations, Transfer):
         """
         self._lifetime.hold()
         try:
+            if fds is not None and not self._passes_fds:
+                self._refuse_descriptors()
             return self._readv(buffers, fds)
         finally:
             self._lifetime.release()
@@ -70,6 +72,8 @@ class Channel(Operations, Transfer):
         """Read at most `size` bytes that are there; b"" at the end, None if it would block. `fds` as for `readv`."""
         self._lifetime.hold()
         try:
+            if fds is not None and not self._passes_fds:
+                self._refuse_descriptors()
             return self._read(size, fds)
         finally:
             self._lifetime.release()
@@ -79,8 +83,11 @@ class Channel(Operations, Transfer):
 
         `fds` go along with the first byte, as copies: the caller keeps its own.
         """
+        fds = tuple(fds)
         self._lifetime.hold()
         try:
+            if fds and not self._passes_fds:
+                self._refuse_descriptors()
             return self._writev(buffers, fds)
         finally:
             self._lifetime.release()

@@ -9,9 +9,9 @@ from typing import Self
 from .base import Channel
 from .descriptors import OwnedFd
 from .errors import BrokenResourceError
-from .fd_channel import MOST_BUFFERS
 from .feature import Feature
 from .transfer import ReadableBuffer, WritableBuffer
+from .vectors import MOST_BUFFERS, first_bytes
 from .waiter import Direction
 
 
@@ -51,9 +51,8 @@ class BlockChannel(Channel):
             fd.close()
             raise
 
-    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int:
-        self._refuse_descriptors(fds is not None)
-        inside = _at_most(self._length - self._position, buffers)
+    def _readv(self, buffers: Sequence[WritableBuffer], _fds: list[OwnedFd] | None) -> int:
+        inside = first_bytes(buffers[:MOST_BUFFERS], self._length - self._position)
         try:
             count = os.preadv(self._fd.fileno(), inside, self._offset + self._position)
         except OSError as error:
@@ -61,9 +60,8 @@ class BlockChannel(Channel):
         self._position += count
         return count
 
-    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int:
-        self._refuse_descriptors(bool(tuple(fds)))
-        inside = _at_most(self._length - self._position, buffers)
+    def _writev(self, buffers: Sequence[ReadableBuffer], _fds: Iterable[int]) -> int:
+        inside = first_bytes(buffers[:MOST_BUFFERS], self._length - self._position)
         try:
             if not inside and any(map(len, buffers)):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -85,14 +83,3 @@ class BlockChannel(Channel):
 
     def _dispose(self) -> None:
         self._fd.close()
-
-
-def _at_most(size: int, buffers: Sequence[ReadableBuffer]) -> list[memoryview]:
-    """The first `size` bytes of the buffers, or all if they are fewer, in as many pieces as one call takes."""
-    pieces: list[memoryview] = []
-    for buffer in buffers[:MOST_BUFFERS]:
-        piece = memoryview(buffer).cast("B")[:size]
-        size -= len(piece)
-        if piece:
-            pieces.append(piece)
-    return pieces

@@ -15,10 +15,8 @@ from .base import Channel
 from .descriptors import OwnedFd
 from .errors import BrokenResourceError
 from .transfer import ReadableBuffer, WritableBuffer
+from .vectors import MOST_BUFFERS
 from .waiter import Direction
-
-MOST_BUFFERS = os.sysconf("SC_IOV_MAX")
-"""How many buffers readv(2), writev(2) and their kin take at most."""
 
 
 class FdChannel(Channel):
@@ -41,8 +39,7 @@ class FdChannel(Channel):
             self.close()
             raise
 
-    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
-        self._refuse_descriptors(fds is not None)
+    def _readv(self, buffers: Sequence[WritableBuffer], _fds: list[OwnedFd] | None) -> int | None:
         fd = self._fd(Direction.READ)
         try:
             return os.readv(fd.fileno(), buffers[:MOST_BUFFERS])
@@ -51,8 +48,7 @@ class FdChannel(Channel):
         except OSError as error:
             raise BrokenResourceError from error
 
-    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
-        self._refuse_descriptors(bool(tuple(fds)))
+    def _writev(self, buffers: Sequence[ReadableBuffer], _fds: Iterable[int]) -> int | None:
         fd = self._fd(Direction.WRITE)
         try:
             return os.writev(fd.fileno(), buffers[:MOST_BUFFERS])

@@ -14,6 +14,7 @@ class Operations(ABC):
     """The operations beyond reading and writing. A kind that has the feature has the method at the end too."""
 
     features = Feature.NONE
+    _passes_fds = False  # whether FD_PASS is among them; asking a Flag would cost as much as a system call
     _lifetime: Lifetime
 
     def has_feature(self, feature: Feature) -> bool:
@@ -40,6 +41,8 @@ class Operations(ABC):
         with self._needing(Feature.DELAY, "hold writes back"):
             self._set_cork(cork)
 
+    # A kind with the feature has its own; without it nobody gets here.
+
     def _shutdown(self, direction: Direction | None) -> None:
         raise NotImplementedError
 
@@ -52,10 +55,8 @@ class Operations(ABC):
     def _set_cork(self, cork: bool) -> None:
         raise NotImplementedError
 
-    def _refuse_descriptors(self, asked_for: bool) -> None:
-        """For a kind without FD_PASS: neither may descriptors go along, nor may any be expected."""
-        if asked_for:
-            self._require(Feature.FD_PASS, "pass descriptors")
+    def _refuse_descriptors(self) -> None:
+        self._require(Feature.FD_PASS, "pass descriptors")
 
     def _require(self, feature: Feature, deed: str) -> None:
         if feature not in self.features:

@@ -12,8 +12,9 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from .base import Channel
 from .context import current_context
@@ -21,7 +22,11 @@ from .descriptors import OwnedFd, control_space, pack_rights, unpack_rights
 from .errors import BrokenResourceError, DescriptorsTruncatedError
 from .feature import Feature
 from .transfer import ReadableBuffer, WritableBuffer
+from .vectors import MOST_BUFFERS
 from .waiter import Direction
+
+T = TypeVar("T")
+W = TypeVar("W")
 
 PATIENCE = 0.001
 """Seconds for which a read blocks in place of a wait. The kernel makes one of its own ticks of it, up to 10 ms."""
@@ -30,7 +35,6 @@ _MOST_FDS = 16
 """Room for descriptors in one read, as QEMU's channel has it."""
 
 _ROOM = control_space(_MOST_FDS)
-_MOST_BUFFERS = os.sysconf("SC_IOV_MAX")
 # Plain integers: an operation on the socket module's own enumeration costs as much as a small system call.
 _RECV_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
 _BLOCKING_RECV_FLAGS = int(socket.MSG_CMSG_CLOEXEC)
@@ -49,7 +53,7 @@ class SocketChannel(Channel):
         self._socket = sock
         self._has_receive_timeout = False
         self.features = Feature.SHUTDOWN
-        self._passes_fds = sock.family == socket.AF_UNIX
+        self._passes_fds = sock.family == socket.AF_UNIX  # over others the kernel drops them without a word
         if self._passes_fds:
             self.features |= Feature.FD_PASS
         elif sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -92,34 +96,11 @@ class SocketChannel(Channel):
         return pid, uid, gid
 
     def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
-        if not self._passes_fds:
-            self._refuse_descriptors(fds is not None)
-        try:
-            count, ancillary, flags, _ = self._socket.recvmsg_into(
-                buffers[:_MOST_BUFFERS], 0 if fds is None else _ROOM, _RECV_FLAGS
-            )
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise BrokenResourceError from error
-        # Where not one descriptor may be open any more, none arrives: nothing but the flag tells.
-        if fds is not None and (ancillary or flags & _TRUNCATED):
-            _take_descriptors(ancillary, flags, fds)
-        return count
+        return _receive(self._socket.recvmsg_into, buffers[:MOST_BUFFERS], _RECV_FLAGS, fds)
 
     def _read(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
-        if not self._passes_fds:
-            self._refuse_descriptors(fds is not None)
         how = self._blocking_flags() if self._blocking_read_due else _RECV_FLAGS
-        try:
-            data, ancillary, flags, _ = self._socket.recvmsg(size, 0 if fds is None else _ROOM, how)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise BrokenResourceError from error
-        if fds is not None and (ancillary or flags & _TRUNCATED):
-            _take_descriptors(ancillary, flags, fds)
-        return data
+        return _receive(self._socket.recvmsg, size, how, fds)
 
     def _blocking_flags(self) -> int:
         self._blocking_read_due = False
@@ -129,12 +110,10 @@ class SocketChannel(Channel):
         return _BLOCKING_RECV_FLAGS
 
     def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
-        if not self._passes_fds:  # the kernel would drop them without a word
-            self._refuse_descriptors(bool(tuple(fds)))
         try:
             if len(buffers) == 1 and not fds:
                 return self._socket.send(buffers[0], _SEND_FLAGS)
-            return self._socket.sendmsg(buffers[:_MOST_BUFFERS], pack_rights(fds), _SEND_FLAGS)
+            return self._socket.sendmsg(buffers[:MOST_BUFFERS], pack_rights(fds), _SEND_FLAGS)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -192,6 +171,24 @@ class SocketListener(Channel):
 
     def _dispose(self) -> None:
         self._socket.close()
+
+
+def _receive(
+    call: Callable[[W, int, int], tuple[T, list[tuple[int, int, bytes]], int, Any]],
+    what: W,
+    how: int,
+    fds: list[OwnedFd] | None,
+) -> T | None:
+    try:
+        received, ancillary, flags, _ = call(what, 0 if fds is None else _ROOM, how)
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        raise BrokenResourceError from error
+    # Where not one descriptor may be open any more, none arrives: nothing but the flag tells.
+    if fds is not None and (ancillary or flags & _TRUNCATED):
+        _take_descriptors(ancillary, flags, fds)
+    return received
 
 
 def _take_descriptors(ancillary: list[tuple[int, int, bytes]], flags: int, fds: list[OwnedFd]) -> None:

@@ -104,13 +104,11 @@ class TlsChannel(Channel):
             self.wake_reader()  # to wait for both directions from now on
             raise
 
-    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
-        self._refuse_descriptors(fds is not None)
+    def _readv(self, buffers: Sequence[WritableBuffer], _fds: list[OwnedFd] | None) -> int | None:
         self._require_handshake()
         return self._session.read(buffers)
 
-    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
-        self._refuse_descriptors(bool(tuple(fds)))
+    def _writev(self, buffers: Sequence[ReadableBuffer], _fds: Iterable[int]) -> int | None:
         self._require_handshake()
         return self._session.write(buffers)
 

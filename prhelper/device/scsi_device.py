@@ -41,7 +41,7 @@ class ScsiDevices:
             try:
                 device = DeviceId.of(fd)
             except OSError as error:
-                return Execution(command, outcome_of_errno(error.errno), None, trouble=f"fstat: {error.strerror}")
+                return unidentified(command, error)
             if command.is_out and (refusal := read_only_refusal(fd) or _refusal(device)) is not None:
                 return Execution(command, check_condition(sense.INVALID_OPCODE), device, trouble=refusal)
             identified(device)
@@ -63,6 +63,11 @@ class ScsiDevices:
         if trace.sg_io.enabled:
             trace.sg_io(device, result.status, result.host_status, result.driver_status, result.resid, seconds)
         return Execution(command, outcome_of_result(result), device, seconds)
+
+
+def unidentified(command: Command, error: OSError) -> Execution:
+    """What becomes of a command if the kernel cannot even say what its descriptor is of."""
+    return Execution(command, outcome_of_errno(error.errno), None, trouble=f"fstat: {error.strerror}")
 
 
 def read_only_refusal(fd: int) -> str | None:

@@ -35,8 +35,13 @@ def test_a_condition_is_evaluated_and_taken_for_the_value(value: bool, result: s
 
 
 def test_a_mutant_of_a_module_is_what_gets_imported() -> None:
-    code = "import tests.proof.mutation; from prhelper.channel import NullChannel; NullChannel().readv([bytearray(1)])"
+    code = (
+        "import tests.proof.mutation; from prhelper.channel import FileChannel; "
+        "FileChannel.open('/dev/null').readv([bytearray(1)])"
+    )
     command = [sys.executable, "-c", code]
     for value, status in ("False", 0), ("True", 1):
-        done = subprocess.run(command, env=os.environ | {"MUTANT": f"null:0:{value}"}, capture_output=True, check=False)
+        done = subprocess.run(
+            command, env=os.environ | {"MUTANT": f"fd_channel:0:{value}"}, capture_output=True, check=False
+        )
         assert done.returncode == status

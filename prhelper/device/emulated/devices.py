@@ -17,13 +17,13 @@ from collections.abc import Callable
 from ...channel import OwnedFd, current_context
 from ...peer import Peer
 from ...scsi import sense
-from ...scsi.outcome import Outcome, check_condition, outcome_of_errno
+from ...scsi.outcome import Outcome, check_condition
 from ...scsi.reservation import Command
 from ...scsi.sense import Sense
 from ...scsi.status import Status
 from ..execution import Execution
 from ..identity import DeviceId
-from ..scsi_device import ScsiDevices, read_only_refusal
+from ..scsi_device import ScsiDevices, read_only_refusal, unidentified
 from .initiators import nexus_of
 from .state import Nexus
 from .storage import StorageError
@@ -39,7 +39,7 @@ class NoDevices:
             try:
                 device = DeviceId.of(descriptor.fileno())
             except OSError as error:
-                return Execution(command, outcome_of_errno(error.errno), None, trouble=f"fstat: {error.strerror}")
+                return unidentified(command, error)
             identified(device)
             refusal = read_only_refusal(descriptor.fileno()) if command.is_out else None
         return Execution(command, check_condition(sense.INVALID_OPCODE), device, trouble=refusal)
