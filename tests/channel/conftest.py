@@ -81,6 +81,14 @@ def pair() -> Iterator[Pair]:
     made.close()
 
 
+@pytest.fixture
+def inner() -> Iterator[Pair]:
+    """The same, for TLS to be laid over."""
+    made = unix_pair()
+    yield made
+    made.close()
+
+
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
 def each_pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     """A pair of each kind in turn."""

@@ -5,15 +5,13 @@ Both pass on what comes on their standard input, and write what comes from the p
 """
 
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pytest
-
+from ..support.programs import require_program
 from .contexts import PATIENCE
 from .tls_ends import HOST, authority, certificate
 
@@ -81,9 +79,8 @@ class OpenSsl:
 
 @contextmanager
 def openssl(*arguments: str | Path) -> Iterator[OpenSsl]:
-    """Start it, and kill it at the end if it is still there. Skips the test where there is none."""
-    if shutil.which("openssl") is None:
-        pytest.skip("the openssl program is not installed")
+    """Start it, and kill it at the end if it is still there."""
+    require_program("openssl", "openssl")
     process = OpenSsl([str(argument) for argument in arguments])
     try:
         yield process

@@ -10,6 +10,7 @@ import contextlib
 import os
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ async def task_count() -> int:
         return trio.lowlevel.current_statistics().tasks_living
 
 
-class Traveller:
+class Traveller(ABC):
     """Moves one end of a stream from place to place until all is moved."""
 
     def __init__(self, places: list[Place], chance: random.Random) -> None:
@@ -96,11 +97,13 @@ class Traveller:
         if place.can_cancel and self._chance.random() < 0.5:
             self.interrupted += stint.cancel()
 
+    @abstractmethod
     def done(self) -> bool:
-        raise NotImplementedError
+        """Whether all is moved."""
 
+    @abstractmethod
     async def stint(self, size: int) -> None:
-        raise NotImplementedError
+        """Move some bytes, about so many."""
 
 
 class Reader(Traveller):

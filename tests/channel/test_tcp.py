@@ -1,6 +1,6 @@
 """Sockets by host and port, over IPv4 and IPv6: connecting, listening, delaying."""
 
-import errno
+import contextlib
 import io
 import socket
 import time
@@ -20,18 +20,14 @@ from prhelper.channel import (
 )
 
 from .contexts import Context
-from .kinds import Pair, tcp6_pair, tcp_pair
+from .kinds import Pair, ipv6_wanted, tcp6_pair, tcp_pair
 from .watching import Waits, number_of
 
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
 def listener(request: pytest.FixtureRequest) -> Iterator[TcpListener]:
-    try:
+    with ipv6_wanted() if request.param == "::1" else contextlib.nullcontext():
         made = TcpListener(request.param, 0, backlog=1)
-    except OSError as error:
-        if request.param != "::1" or error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-            raise
-        pytest.skip("the loopback interface has no IPv6 here")
     with made:
         yield made
 

@@ -5,7 +5,6 @@ import datetime
 import io
 import ssl
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,18 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from prhelper.channel import BrokenResourceError, TlsChannel, UnixListener, connect_tcp, tls_credentials
 
 from .contexts import Context
-from .kinds import Pair, unix_pair
+from .kinds import Pair
 from .openssl import listening, openssl
 from .tls_ends import HOST, authority
 
 needs_psk = pytest.mark.skipif(sys.version_info < (3, 13), reason="ssl has pre-shared keys since Python 3.13")
-
-
-@pytest.fixture
-def inner() -> Iterator[Pair]:
-    pair = unix_pair()
-    yield pair
-    pair.close()
 
 
 @pytest.fixture

@@ -10,17 +10,10 @@ import pytest
 from prhelper.channel import BrokenResourceError, Channel, Direction, Feature, TlsChannel, run
 
 from .contexts import Context
-from .kinds import Pair, clog, tcp_pair, unix_pair
+from .kinds import Pair, clog, tcp_pair
 from .tls_ends import connected
 from .trickle import Trickle
 from .watching import Waits
-
-
-@pytest.fixture
-def inner() -> Iterator[Pair]:
-    pair = unix_pair()
-    yield pair
-    pair.close()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import anyio
 import pytest
@@ -11,17 +11,10 @@ import trustme
 from prhelper.channel import BrokenResourceError, ClosedResourceError, TlsChannel, run
 
 from .contexts import Context, Stepper
-from .kinds import Pair, unix_pair
+from .kinds import Pair
 from .tls_ends import HOST, client_context, ends, server_context
 from .trickle import Trickle
 from .watching import Waits
-
-
-@pytest.fixture
-def inner() -> Iterator[Pair]:
-    pair = unix_pair()
-    yield pair
-    pair.close()
 
 
 def test_both_ends_agree_in_any_two_contexts(inner: Pair, context: Context, other: Context) -> None:

@@ -4,7 +4,6 @@ request is answered exactly once, in order, with its own data, and nothing is le
 import os
 import random
 import struct
-import subprocess
 import threading
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from ..support.client import PERSISTENT_RESERVE_IN, PERSISTENT_RESERVE_OUT, Client
 from ..support.helper import Helper
-from ..support.programs import require_program
+from ..support.programs import compile_library
 from .interpreters import VERSIONS, environment, find_interpreter
 
 CLIENTS = 24
@@ -25,11 +24,7 @@ LEAST_CHANGES = 1000
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    library = tmp_path_factory.mktemp("library") / "stalling_sg.so"
-    source = Path(__file__).with_name("stalling_sg.c")
-    compiler = require_program("gcc", "gcc libc6-dev")
-    subprocess.run([compiler, "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source], check=True)
-    return library
+    return compile_library(Path(__file__).with_name("stalling_sg.c"), tmp_path_factory.mktemp("library"))
 
 
 class Caller(threading.Thread):
