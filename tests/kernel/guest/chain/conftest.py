@@ -15,7 +15,7 @@ import pytest
 from tests.kernel.kernel import Kernel
 
 from .. import helper, lio, scsi_debug
-from .machine import Disk, Machine
+from .machine import Disk, Machine, accelerators
 from .service import Service
 
 
@@ -50,6 +50,9 @@ def booted(
     kernel = Kernel(Path(os.environ["GUEST_KERNEL"]))
     debug = scsi_debug.create()
     disks = [Disk(lio_devices[0], service.path), Disk(debug, emulating), Disk(debug, emulating)]
-    with Machine(kernel, disks, tmp_path_factory.mktemp("machine")) as machine:
-        machine.wait_until_booted()
-        yield machine
+    for accelerator, seconds in accelerators().items():
+        with Machine(kernel, disks, tmp_path_factory.mktemp("machine"), accelerator) as machine:
+            if machine.boots_within(seconds):
+                yield machine
+                return
+    pytest.fail("the machine does not boot")

@@ -16,7 +16,7 @@ from ..persistent import GOOD, Holder, Nexus, Out
 from .machine import Machine
 from .service import Service
 
-pytestmark = pytest.mark.timeout(400)  # the first test waits for the boot, which is slow without KVM
+pytestmark = pytest.mark.timeout(350)  # the first test waits for the boot, which is slow without KVM
 
 CONNECTED, DISCONNECTED = {"id": "helper0", "connected": True}, {"id": "helper0", "connected": False}
 
