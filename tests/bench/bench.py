@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..support.helper import OURS, Helper
+from ..support.helper import Helper, for_any_interpreter
 from .load import LoadProgram
 from .plan import Plan
 from .programs import Programs
@@ -33,6 +33,7 @@ class Side:
     name: str
     command: tuple[str, ...]
     options: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 class Held:
@@ -96,7 +97,8 @@ class Bench:
 
     def __post_init__(self) -> None:
         limits = ("--max-clients", _MOST_CLIENTS, "--max-clients-per-process", _MOST_CLIENTS)
-        ours = Side("prhelper", OURS, (*limits, "--log", "stderr"))
+        command = (os.fspath(self.programs.python), "-m", "prhelper")
+        ours = Side("prhelper", command, (*limits, "--log", "stderr"), for_any_interpreter())
         self.sides = ours, Side("C helper", (os.fspath(self.programs.reference),))
 
     def compare(self, what: str, measure: Callable[[Side], Figures]) -> dict[str, Comparison]:
@@ -116,6 +118,7 @@ class Bench:
             directory = Path(name)
             held = Held(directory)
             env = {
+                **side.env,
                 "LD_PRELOAD": os.fspath(self.programs.slow_sg),
                 "SLOW_SG_US": str(latency_us),
                 "SLOW_SG_HOLD": os.fspath(held.path),

@@ -15,7 +15,7 @@ def describe(programs: Programs) -> dict[str, str]:
     return {
         "machine": f"{len(os.sched_getaffinity(0))} x {_processor()}",
         "kernel": f"Linux {platform.release()}",
-        "prhelper": f"{prhelper.__version__}, {platform.python_implementation()} {platform.python_version()}",
+        "prhelper": f"{prhelper.__version__}, {programs.python_version()}",
         "C helper": programs.reference_version(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }

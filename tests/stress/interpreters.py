@@ -8,10 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import anyio
 import pytest
-
-from prhelper import __file__ as package
 
 VERSIONS = ("3.11", "3.12", "3.13")
 
@@ -24,12 +21,6 @@ def find_interpreter(version: str) -> str:
         if _is_version(program, version):
             return program
     pytest.skip(f"CPython {version} is not on this machine")
-
-
-def environment() -> dict[str, str]:
-    """What lets any of them find prhelper and what that imports."""
-    places = [Path(package).parent.parent, Path(anyio.__file__).parent.parent]
-    return {"PYTHONPATH": os.pathsep.join(map(str, places))}
 
 
 def _candidates(version: str) -> Iterator[str]:

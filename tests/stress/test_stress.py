@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ..support.client import PERSISTENT_RESERVE_IN, PERSISTENT_RESERVE_OUT, Client
-from ..support.helper import Helper
+from ..support.helper import Helper, for_any_interpreter
 from ..support.programs import compile_library
-from .interpreters import VERSIONS, environment, find_interpreter
+from .interpreters import VERSIONS, find_interpreter
 
 CLIENTS = 24
 REQUESTS = 1000
@@ -71,7 +71,7 @@ def test_every_request_is_answered_once_in_order_with_its_own_data(version: str,
     print(f"seed {seed}")
     command = [find_interpreter(version), "-m", "prhelper"]
     options = [word for event in EVENTS for word in ("-T", event)]
-    env = {**environment(), "LD_PRELOAD": str(library), "STALL_SEED": str(seed)}
+    env = {**for_any_interpreter(), "LD_PRELOAD": str(library), "STALL_SEED": str(seed)}
     devices = [os.open(device, os.O_RDWR) for device in DEVICES]
     with Helper(tmp_path, command, options, env) as helper:
         rest = helper.rest()

@@ -11,9 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import anyio
+
+from prhelper import __file__ as package
+
 from .client import Client
 
 OURS = (sys.executable, "-I", "-m", "prhelper")
+
+
+def for_any_interpreter() -> dict[str, str]:
+    """Environment in which another Python than this one finds prhelper, and what that imports."""
+    places = [Path(package).parent.parent, Path(anyio.__file__).parent.parent]
+    return {"PYTHONPATH": os.pathsep.join(map(str, places))}
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 10.0, what: str = "the condition") -> None:
