@@ -65,8 +65,8 @@ class IOThreads:
 
         Raises RuntimeError if no thread can be had.
         """
-        self._appoint()
-        with every_signal_blocked():
+        with every_signal_blocked():  # each further thread is started by one of these, and inherits that
+            self._appoint()
             self._guard_thread.start()
         self._beat()
 

@@ -10,8 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from .host.signals import every_signal_blocked
-
 IDLE_SECONDS = 5.0
 """How long an idle thread is kept. A burst of commands comes again within seconds, or not for minutes."""
 
@@ -19,7 +17,10 @@ Job = Callable[[], None]
 
 
 class Workers:
-    """A pool without a ceiling. Its threads have every signal blocked, so that no ioctl is ever interrupted.
+    """A pool without a ceiling.
+
+    Its threads have the signals blocked that whoever calls `run` has blocked: all of them, so that no ioctl is ever
+    interrupted. Blocking them for each thread would take longer than starting it.
 
     A job must not raise: what it raises ends its thread, through `threading.excepthook`.
     """
@@ -36,9 +37,7 @@ class Workers:
             if self._idle:
                 self._idle.pop().put(job)  # the one that was busy last, so that the others may go
                 return
-        thread = threading.Thread(target=self._work, args=(job,), name="prhelper-io", daemon=True)
-        with every_signal_blocked():
-            thread.start()
+        threading.Thread(target=self._work, args=(job,), name="prhelper-io", daemon=True).start()
 
     def stop(self, timeout: float) -> bool:
         """Let each thread end after its job, waiting `timeout` seconds in all: whether all of them did."""
