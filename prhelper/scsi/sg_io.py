@@ -20,19 +20,21 @@ SG_DXFER_FROM_DEV = -3
 
 _INTERFACE_ID = ord("S")
 
-_REQUEST = struct.Struct("@ii BBHI PPP II iP")
-"""What the kernel reads of struct sg_io_hdr, its first half, in order:
+HEADER_SIZE = 88
+"""The size of struct sg_io_hdr."""
+
+_REQUEST = struct.Struct("@ii BBHI PPP II iP 24x 16s")
+"""What goes into memory for a command: what the kernel reads of struct sg_io_hdr, zeros for the rest, and the CDB.
 
 interface_id, dxfer_direction; cmd_len, mx_sb_len, iovec_count, dxfer_len; dxferp, cmdp, sbp; timeout, flags; pack_id,
 usr_ptr.
 """
 
-_ANSWER = struct.Struct("@BBBB HHi II 4x")
-"""What it writes, the second half: status, masked_status, msg_status, sb_len_wr; host_status, driver_status, resid;
-duration, info.
-"""
+_ANSWER = struct.Struct("@64x BxxB HHi")
+"""What the kernel writes of struct sg_io_hdr, as far as it matters.
 
-_NO_ANSWER = bytes(_ANSWER.size)
+status, sb_len_wr; host_status, driver_status, resid.
+"""
 
 
 class HostStatus(enum.IntEnum):
@@ -81,20 +83,32 @@ class SgIoResult(NamedTuple):
 MOST_DATA = 8192
 """Most bytes that one command can move, either way; QEMU's protocol has the same limit."""
 
-_CDB, _SENSE, _DATA = 128, 256, 512  # where things lie behind the header; each has room to spare
+_CDB, _SENSE, _DATA = HEADER_SIZE, 256, 512  # where things lie
 
 
-class _Memory(threading.local):
-    """Memory for one command at a time, and a set for each thread: a stuck thread keeps its own."""
+class _Memory:
+    """Memory for one command at a time: header, CDB, sense data, data."""
+
+    __slots__ = ("addresses", "data", "header", "sense", "whole")
 
     def __init__(self) -> None:
         buffer = ctypes.create_string_buffer(_DATA + MOST_DATA)
-        self.addresses = [ctypes.addressof(buffer) + offset for offset in (_DATA, _CDB, _SENSE)]
-        self.view = memoryview(buffer).cast("B")
-        self.header = self.view[: _REQUEST.size + _ANSWER.size]
+        address = ctypes.addressof(buffer)
+        self.whole = memoryview(buffer).cast("B")
+        self.header = self.whole[:HEADER_SIZE]
+        self.sense = self.whole[_SENSE : _SENSE + SENSE_SIZE]
+        self.data = self.whole[_DATA:]
+        self.addresses = address + _DATA, address + _CDB, address + _SENSE
 
 
-_memory = _Memory()
+class _Thread(threading.local):
+    """Each thread has memory of its own: one that is stuck in the kernel keeps it."""
+
+    def __init__(self) -> None:
+        self.memory = _Memory()
+
+
+_thread = _Thread()
 
 
 def read_command(fd: int, cdb: bytes, allocation_length: int, timeout: float) -> SgIoResult:
@@ -104,16 +118,18 @@ def read_command(fd: int, cdb: bytes, allocation_length: int, timeout: float) ->
     overruns what it was told it had.
     """
     _require_room(allocation_length)
-    view = _memory.view
-    view[_DATA : _DATA + allocation_length] = bytes(allocation_length)  # what a device did not send reveals nothing
-    return _submit(fd, cdb, SG_DXFER_FROM_DEV, MOST_DATA, timeout, allocation_length)
+    memory = _thread.memory
+    memory.data[:allocation_length] = bytes(allocation_length)  # what a device did not send reveals nothing
+    return _submit(memory, fd, cdb, SG_DXFER_FROM_DEV, MOST_DATA, timeout, allocation_length)
 
 
 def write_command(fd: int, cdb: bytes, data: bytes, timeout: float) -> SgIoResult:
     """Send a command that writes `data`. `timeout` in seconds; OSError if the kernel refuses the command."""
-    _require_room(len(data))
-    _memory.view[_DATA : _DATA + len(data)] = data
-    return _submit(fd, cdb, SG_DXFER_TO_DEV if data else SG_DXFER_NONE, len(data), timeout, 0)
+    size = len(data)
+    _require_room(size)
+    memory = _thread.memory
+    memory.data[:size] = data
+    return _submit(memory, fd, cdb, SG_DXFER_TO_DEV if data else SG_DXFER_NONE, size, timeout, 0)
 
 
 def _require_room(size: int) -> None:
@@ -121,15 +137,15 @@ def _require_room(size: int) -> None:
         raise ValueError(f"{size} bytes are more than the {MOST_DATA} that one command can move")
 
 
-def _submit(fd: int, cdb: bytes, direction: int, size: int, timeout: float, allocation_length: int) -> SgIoResult:
-    memory = _memory
-    view, header = memory.view, memory.header
-    view[_CDB : _CDB + len(cdb)] = cdb
-    request = _INTERFACE_ID, direction, len(cdb), SENSE_SIZE, 0, size, *memory.addresses, round(timeout * 1000)
-    _REQUEST.pack_into(header, 0, *request, 0, 0, 0)
-    header[_REQUEST.size :] = _NO_ANSWER
+def _submit(
+    memory: _Memory, fd: int, cdb: bytes, direction: int, size: int, timeout: float, allocation_length: int
+) -> SgIoResult:
+    header = memory.header
+    fields = _INTERFACE_ID, direction, len(cdb), SENSE_SIZE, 0, size, *memory.addresses, round(timeout * 1000), 0, 0, 0
+    _REQUEST.pack_into(memory.whole, 0, *fields, cdb)
     fcntl.ioctl(fd, SG_IO, header)
-    status, _, _, sense_length, host_status, driver_status, resid, _, _ = _ANSWER.unpack_from(header, _REQUEST.size)
-    sense = view[_SENSE : _SENSE + min(sense_length, SENSE_SIZE)].tobytes() if sense_length else b""
-    data = view[_DATA : _DATA + min(max(0, size - resid), allocation_length)].tobytes()
+    status, sense_length, host_status, driver_status, resid = _ANSWER.unpack_from(header)
+    sense = memory.sense[:sense_length].tobytes() if sense_length else b""
+    received = min(size - resid, allocation_length)
+    data = memory.data[:received].tobytes() if received > 0 else b""
     return SgIoResult(status, host_status, driver_status, sense, resid, data)
