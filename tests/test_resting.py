@@ -1,0 +1,52 @@
+"""Whoever waits on the sessions at rest looks for a moment before sleeping, where something is likely to come."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from prhelper.channel import BareCoroutine, Direction, Waiter
+from prhelper.resting import RestingSet, Strand
+
+LONG = 0.3
+MOST_CPU = 0.1
+
+
+@pytest.fixture
+def resting() -> Iterator[RestingSet]:
+    resting = RestingSet()
+    yield resting
+    resting.close()
+
+
+async def session() -> None:
+    """Never stepped here."""
+
+
+def test_a_set_that_was_busy_and_is_no_more_sleeps(resting: RestingSet) -> None:
+    resting.kick()
+    assert resting.wait() == []  # at once: from now on it looks
+    later = threading.Timer(LONG, resting.kick)
+    later.start()
+    before = time.thread_time()
+    assert resting.wait() == []
+    assert time.thread_time() - before < MOST_CPU
+    later.join()
+
+
+def test_what_comes_while_the_set_looks_is_taken_out_once(resting: RestingSet) -> None:
+    coroutine: BareCoroutine[None] = session()
+    strand = Strand(coroutine)
+    near, far = socket.socketpair()
+    with near, far:
+        for _ in range(100):
+            resting.kick()
+            assert resting.wait() == []
+            resting.rest(strand, Waiter(near.fileno(), Direction.READ, None))
+            far.send(b"x")
+            assert resting.wait() == [strand]
+            near.recv(1)
+        resting.forget(strand)
+    coroutine.close()
