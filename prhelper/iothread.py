@@ -78,6 +78,7 @@ class IOThreads:
         self._guard_thread.join()
         ended = self._workers.stop(timeout)
         if ended:
+            self._guard.close()
             self._resting.close()
         return ended
 
