@@ -105,15 +105,17 @@ class Channel(Operations, Transfer):
         False once the channel is quiesced, but for one message more: one that was under way is not left unread. What
         comes behind that stays in the channel for whoever reads on after `resume`.
         """
-        return await self._next_message(deadline)
+        while (due := self._message_due(await self._wait(Direction.READ, deadline, True))) is None:
+            pass
+        return due
 
     async def read_next(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
         """At a boundary between messages, wait for the next and read at most `size` bytes of it; b"" at the end.
 
         None where `next_message` is False. `fds` as for `readv`.
         """
-        while await self._next_message(None, skippable=True):
-            if (data := self.read_now(size, fds)) is not None:
+        while (due := self._message_due(await self._wait(Direction.READ, None, True, skippable=True))) is not False:
+            if due and (data := self.read_now(size, fds)) is not None:
                 return data
         return None
 
@@ -193,11 +195,10 @@ class Channel(Operations, Transfer):
 
     # How a wait goes.
 
-    async def _next_message(self, deadline: float | None, skippable: bool = False) -> bool:
-        """Like `next_message`, but it may return True for nothing where the wait was skippable."""
-        while not await self._wait(Direction.READ, deadline, True, skippable) and not self._readable_now():
-            if self._quiesced:
-                return False
+    def _message_due(self, ended_by_itself: bool) -> bool | None:
+        """After a wait for a message: whether to read it, False for no more messages, None to wait again."""
+        if not ended_by_itself and not self._readable_now():
+            return False if self._quiesced else None
         if self._quiesced:
             last, self._last_message = self._last_message, False
             return last

@@ -10,7 +10,6 @@ CDB_SIZE = 16
 PERSISTENT_RESERVE_IN = 0x5E
 PERSISTENT_RESERVE_OUT = 0x5F
 
-_LENGTH = struct.Struct(">H")  # allocation length, or parameter list length, at byte 7
 _KEYS = struct.Struct(">QQ")  # reservation key, service action reservation key
 
 
@@ -98,8 +97,7 @@ class Command(NamedTuple):
 
 def transfer_length(cdb: bytes) -> int:
     """Allocation length or parameter list length of a CDB, in bytes: its bytes 7 and 8."""
-    length: int = _LENGTH.unpack_from(cdb, 7)[0]
-    return length
+    return cdb[7] << 8 | cdb[8]
 
 
 _ACTIONS_WITH_TYPE = frozenset({OutAction.RESERVE, OutAction.RELEASE, OutAction.PREEMPT, OutAction.PREEMPT_AND_ABORT})
