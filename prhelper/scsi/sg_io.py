@@ -23,8 +23,8 @@ _INTERFACE_ID = ord("S")
 HEADER_SIZE = 88
 """The size of struct sg_io_hdr."""
 
-_REQUEST = struct.Struct("@ii BBHI PPP II iP 24x 16s")
-"""What goes into memory for a command: what the kernel reads of struct sg_io_hdr, zeros for the rest, and the CDB.
+_REQUEST = struct.Struct("@ii BBHI PPP II iP 24x")
+"""What the kernel reads of struct sg_io_hdr, and zeros for the rest.
 
 interface_id, dxfer_direction; cmd_len, mx_sb_len, iovec_count, dxfer_len; dxferp, cmdp, sbp; timeout, flags; pack_id,
 usr_ptr.
@@ -83,22 +83,37 @@ class SgIoResult(NamedTuple):
 MOST_DATA = 8192
 """Most bytes that one command can move, either way; QEMU's protocol has the same limit."""
 
+_CDB_SIZE = 16
 _CDB, _SENSE, _DATA = HEADER_SIZE, 256, 512  # where things lie
 
 
 class _Memory:
     """Memory for one command at a time: header, CDB, sense data, data."""
 
-    __slots__ = ("addresses", "data", "header", "sense", "whole")
+    __slots__ = ("_addresses", "_kind", "_request", "data", "header", "header_and_cdb", "sense")
 
     def __init__(self) -> None:
         buffer = ctypes.create_string_buffer(_DATA + MOST_DATA)
         address = ctypes.addressof(buffer)
-        self.whole = memoryview(buffer).cast("B")
-        self.header = self.whole[:HEADER_SIZE]
-        self.sense = self.whole[_SENSE : _SENSE + SENSE_SIZE]
-        self.data = self.whole[_DATA:]
-        self.addresses = address + _DATA, address + _CDB, address + _SENSE
+        whole = memoryview(buffer).cast("B")
+        self.header = whole[:HEADER_SIZE]
+        self.header_and_cdb = whole[: HEADER_SIZE + _CDB_SIZE]
+        self.sense = whole[_SENSE : _SENSE + SENSE_SIZE]
+        self.data = whole[_DATA:]
+        self._addresses = address + _DATA, address + _CDB, address + _SENSE
+        self._kind: tuple[int, int, float] | None = None
+        self._request = b""
+
+    def request(self, direction: int, size: int, timeout: float) -> bytes:
+        """The header of a command; nearly all are of the same kind as the one before."""
+        kind = direction, size, timeout
+        if kind != self._kind:
+            lengths = _CDB_SIZE, SENSE_SIZE, 0, size
+            self._request = _REQUEST.pack(
+                _INTERFACE_ID, direction, *lengths, *self._addresses, round(timeout * 1000), 0, 0, 0
+            )
+            self._kind = kind
+        return self._request
 
 
 class _Thread(threading.local):
@@ -112,7 +127,7 @@ _thread = _Thread()
 
 
 def read_command(fd: int, cdb: bytes, allocation_length: int, timeout: float) -> SgIoResult:
-    """Send a command that reads. `timeout` in seconds; OSError if the kernel refuses the command.
+    """Send a command that reads. The CDB has 16 bytes, `timeout` is in seconds. OSError if the kernel refuses it.
 
     As with qemu-pr-helper the kernel is given room for MOST_DATA whatever the allocation length, so that no device
     overruns what it was told it had.
@@ -124,7 +139,7 @@ def read_command(fd: int, cdb: bytes, allocation_length: int, timeout: float) ->
 
 
 def write_command(fd: int, cdb: bytes, data: bytes, timeout: float) -> SgIoResult:
-    """Send a command that writes `data`. `timeout` in seconds; OSError if the kernel refuses the command."""
+    """Send a command that writes. The CDB has 16 bytes, `timeout` is in seconds. OSError if the kernel refuses it."""
     size = len(data)
     _require_room(size)
     memory = _thread.memory
@@ -141,8 +156,7 @@ def _submit(
     memory: _Memory, fd: int, cdb: bytes, direction: int, size: int, timeout: float, allocation_length: int
 ) -> SgIoResult:
     header = memory.header
-    fields = _INTERFACE_ID, direction, len(cdb), SENSE_SIZE, 0, size, *memory.addresses, round(timeout * 1000), 0, 0, 0
-    _REQUEST.pack_into(memory.whole, 0, *fields, cdb)
+    memory.header_and_cdb[:] = memory.request(direction, size, timeout) + cdb
     fcntl.ioctl(fd, SG_IO, header)
     status, sense_length, host_status, driver_status, resid = _ANSWER.unpack_from(header)
     sense = memory.sense[:sense_length].tobytes() if sense_length else b""
