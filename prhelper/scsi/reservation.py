@@ -14,7 +14,7 @@ _KEYS = struct.Struct(">QQ")  # reservation key, service action reservation key
 
 
 class InAction(enum.IntEnum):
-    """Service actions of PERSISTENT RESERVE IN (SPC-4, table 215)."""
+    """Service actions of PERSISTENT RESERVE IN (SPC-4, 6.15.1)."""
 
     READ_KEYS = 0x00
     READ_RESERVATION = 0x01
@@ -23,7 +23,7 @@ class InAction(enum.IntEnum):
 
 
 class OutAction(enum.IntEnum):
-    """Service actions of PERSISTENT RESERVE OUT (SPC-4, table 227)."""
+    """Service actions of PERSISTENT RESERVE OUT (SPC-4, 6.16.2)."""
 
     REGISTER = 0x00
     RESERVE = 0x01
@@ -37,7 +37,7 @@ class OutAction(enum.IntEnum):
 
 
 class ReservationType(enum.IntEnum):
-    """Types of persistent reservation (SPC-4, table 219)."""
+    """Types of persistent reservation (SPC-4, 6.15.3.4)."""
 
     WRITE_EXCLUSIVE = 0x1
     EXCLUSIVE_ACCESS = 0x3
@@ -82,7 +82,7 @@ class Command(NamedTuple):
 
     @property
     def scope_name(self) -> str:
-        """The reservation scope by name (SPC-4, table 218); logical unit is the only one that is not obsolete."""
+        """The reservation scope by name (SPC-4, 6.15.3.3); logical unit is the only one that is not obsolete."""
         scope = self.cdb[2] >> 4
         return "LU" if scope == 0 else f"scope {scope:#x}"
 
