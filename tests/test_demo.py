@@ -54,6 +54,19 @@ def test_terminal_gets_colour_and_no_line_beyond_80_columns() -> None:
     assert max(map(len, lines)) <= 80
 
 
+def test_reader_who_leaves_early_ends_it_without_a_word(tmp_path: Path) -> None:
+    env = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(DEMO, cwd=REPOSITORY, env=env, text=True, stdout=pipe, stderr=pipe) as demo:
+        assert demo.stdout is not None
+        assert demo.stderr is not None
+        demo.stdout.readline()
+        demo.stdout.close()
+        assert demo.stderr.read() == ""
+    assert demo.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)

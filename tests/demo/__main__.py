@@ -1,6 +1,8 @@
 """The story, told in order."""
 
+import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -143,4 +145,8 @@ file.filename=/dev/sdX,file.pr-manager=pr0
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
