@@ -54,6 +54,7 @@ class Guest:
 
     def __enter__(self) -> "Guest":
         self._shared.guests.add(self)
+        self._join_the_others()
         return self
 
     def __exit__(
@@ -66,10 +67,13 @@ class Guest:
 
     def may_stay(self) -> bool:
         """Whether the burst may go on; moves the thread to where the others are."""
+        self._join_the_others()
+        return time.monotonic() < self._leave_at
+
+    def _join_the_others(self) -> None:
         if self._cpu != self._shared.cpu and len(self._shared.guests) > FEW:
             self._cpu = self._shared.cpu
             # EPERM where a sandbox forbids it, EINVAL where the processor is gone: slower, and no more than that.
             with contextlib.suppress(OSError):
                 self._allowed = self._allowed or os.sched_getaffinity(0)
                 os.sched_setaffinity(0, {self._cpu})
-        return time.monotonic() < self._leave_at

@@ -10,6 +10,8 @@ import pytest
 
 from prhelper.shared_cpu import FEW, SETTLED, Guest, SharedCpu
 
+from .support.helper import wait_until
+
 
 @pytest.fixture
 def allowed() -> Iterator[set[int]]:
@@ -32,8 +34,7 @@ def shared() -> Iterator[SharedCpu]:
 
 def in_another_thread(work: threading.Event, shared: SharedCpu, seen: list[set[int]]) -> threading.Thread:
     def burst() -> None:
-        with Guest(shared) as guest:
-            guest.may_stay()
+        with Guest(shared):
             seen.append(os.sched_getaffinity(0))
             work.wait(20)
         seen.append(os.sched_getaffinity(0))
@@ -49,14 +50,14 @@ def test_more_than_a_few_are_on_the_one_that_was_chosen_and_free_again_when_they
     seen: list[set[int]] = []
     done = threading.Event()
     with Guest(shared) as guest:
+        assert os.sched_getaffinity(0) == allowed
         other = in_another_thread(done, shared, seen)
+        wait_until(lambda: seen, what="one too many")
+        assert guest.may_stay()
+        assert os.sched_getaffinity(0) == {shared.cpu}
         done.set()
         other.join()
         assert seen == [{shared.cpu}, allowed]
-        assert os.sched_getaffinity(0) == allowed
-        with Guest(shared):
-            assert guest.may_stay()
-            assert os.sched_getaffinity(0) == {shared.cpu}
     assert os.sched_getaffinity(0) == allowed
 
 
