@@ -8,6 +8,7 @@ The leader does not wake the guard, it only starts the ticks: a thread that woke
 fight for the GIL with it. A command each 100 ms has its answer after 310 us instead of 400.
 """
 
+import time
 from collections.abc import Callable, Hashable
 
 from .host.ticker import Ticker
@@ -15,6 +16,10 @@ from .host.ticker import Ticker
 TICK = 0.001
 """Seconds between two looks. A hop to another thread costs a tenth of that, and a client that was queued behind a
 stalled leader waits for two ticks at most."""
+
+_STALLED = 0.9 * TICK
+"""Seconds inside one step after which the leader is stalled. Two looks may be closer than a tick: a guard that was late
+for one finds the next tick there already, and a poke comes at any time."""
 
 _PARK_AFTER = 20
 """Ticks without work after which the guard goes to sleep."""
@@ -71,21 +76,19 @@ class StallGuard:
     def run(self) -> None:
         """Guard until `stop`."""
         seen: tuple[Term, int] | None = None
+        seen_at = 0.0
         quiet = 0
         while not self._stopped:
             self._poked = False
             self.turns += 1
             term = self._current_term()
-            now: tuple[Term, int] | None = (term, term.steps)
-            if now != seen:
-                quiet = 0
-            elif term.inside:
-                self._depose()
-                now = None  # it takes a moment until the next one leads
-                quiet = 0
-            else:
+            if seen != (term, term.steps):
+                seen, seen_at, quiet = (term, term.steps), time.monotonic(), 0
+            elif not term.inside:
                 quiet += 1
-            seen = now
+            elif time.monotonic() - seen_at >= _STALLED:
+                self._depose()
+                seen = None  # it takes a moment until the next one leads
             if quiet >= _PARK_AFTER:
                 self._park()
                 quiet = 0
@@ -94,6 +97,6 @@ class StallGuard:
     def _park(self) -> None:
         self._ticker.stop()
         self._parked = True
-        if self._current_term().inside or self._poked:
+        if self._current_term().inside or self._poked or self._stopped:
             self._parked = False
             self._ticker.start()

@@ -9,6 +9,7 @@ waits. So these are bare threads.
 import _thread
 import contextlib
 import queue
+import sys
 import threading
 from collections.abc import Callable
 
@@ -25,7 +26,7 @@ class Workers:
     Its threads have the signals blocked that whoever calls `run` has blocked: all of them, so that no ioctl is ever
     interrupted. Blocking them for each thread would take longer than starting it.
 
-    A job must not raise: what it raises ends its thread, through `sys.unraisablehook`.
+    A job must not raise: what it raises ends its thread, through `threading.excepthook`.
     """
 
     def __init__(self) -> None:
@@ -59,6 +60,8 @@ class Workers:
             while job is not None:
                 job()
                 job = self._next_job(inbox)
+        except BaseException:  # a bug, to be as loud as in any other thread
+            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), None)))
         finally:
             with self._changed:
                 self._threads -= 1

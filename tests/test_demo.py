@@ -67,6 +67,20 @@ def test_reader_who_leaves_early_ends_it_without_a_word(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_node_that_dies_is_not_taken_for_a_reader_who_leaves(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, runpy; from tests.demo.cast import Node; begin = Node.begin\n"
+        "def die(node, command): os.kill(node.pid, signal.SIGKILL); node._process.wait(); begin(node, command)\n"
+        "Node.begin = die; runpy.run_module('tests.demo', run_name='__main__')"
+    )
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=50)
+    assert done.returncode == 1
+    assert "BrokenPipeError" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)

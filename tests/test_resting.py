@@ -36,17 +36,24 @@ def test_a_set_that_was_busy_and_is_no_more_sleeps(resting: RestingSet) -> None:
     later.join()
 
 
-def test_what_comes_while_the_set_looks_is_taken_out_once(resting: RestingSet) -> None:
+def test_what_comes_while_the_set_looks_is_taken_out_once_and_without_sleeping(
+    resting: RestingSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prhelper.resting.SOON", 20.0)
+    monkeypatch.setattr(resting, "_seconds_to_deadline", pytest.fail)  # asked before sleeping
     coroutine: BareCoroutine[None] = session()
     strand = Strand(coroutine)
     near, far = socket.socketpair()
     with near, far:
-        for _ in range(100):
-            resting.kick()
-            assert resting.wait() == []
-            resting.rest(strand, Waiter(near.fileno(), Direction.READ, None))
-            far.send(b"x")
-            assert resting.wait() == [strand]
-            near.recv(1)
+        resting.kick()
+        resting.wait()
+        resting.rest(strand, Waiter(near.fileno(), Direction.READ, time.monotonic() + 20.0))
+        assert resting.wait() == []  # a deadline kicks
+        later = threading.Timer(0.1, far.send, [b"x"])
+        later.start()
+        assert resting.wait() == [strand]
+        resting.kick()
+        assert resting.wait() == []
+        later.join()
         resting.forget(strand)
     coroutine.close()

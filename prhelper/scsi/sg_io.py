@@ -20,21 +20,20 @@ SG_DXFER_FROM_DEV = -3
 
 _INTERFACE_ID = ord("S")
 
-HEADER_SIZE = 88
-"""The size of struct sg_io_hdr."""
-
-_REQUEST = struct.Struct("@ii BBHI PPP II iP 24x")
-"""What the kernel reads of struct sg_io_hdr, and zeros for the rest.
+_FIRST_HALF = "@ii BBHI PPP II iP"
+"""What the kernel reads of struct sg_io_hdr, in order:
 
 interface_id, dxfer_direction; cmd_len, mx_sb_len, iovec_count, dxfer_len; dxferp, cmdp, sbp; timeout, flags; pack_id,
 usr_ptr.
 """
 
-_ANSWER = struct.Struct("@64x BxxB HHi")
-"""What the kernel writes of struct sg_io_hdr, as far as it matters.
+_SECOND_HALF = "BBBB HHi II 0P"
+"""What it writes: status, masked_status, msg_status, sb_len_wr; host_status, driver_status, resid; duration, info."""
 
-status, sb_len_wr; host_status, driver_status, resid.
-"""
+HEADER_SIZE = struct.calcsize(_FIRST_HALF + _SECOND_HALF)
+_READ_SIZE = struct.calcsize(_FIRST_HALF)
+_REQUEST = struct.Struct(f"{_FIRST_HALF} {HEADER_SIZE - _READ_SIZE}x")
+_ANSWER = struct.Struct(f"@{_READ_SIZE}x BxxB HHi")  # status, sb_len_wr; host_status, driver_status, resid
 
 
 class HostStatus(enum.IntEnum):

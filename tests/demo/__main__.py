@@ -1,6 +1,7 @@
 """The story, told in order."""
 
 import os
+import select
 import shutil
 import sys
 import tempfile
@@ -144,9 +145,18 @@ file.filename=/dev/sdX,file.pr-manager=pr0
     say("A disk to try it on, without hardware: modprobe scsi_debug dev_size_mb=64")
 
 
+def reader_has_left() -> bool:
+    """Whether whoever reads the story has seen enough, as `head` has."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return bool(poll.poll(0))
+
+
 if __name__ == "__main__":
     try:
         main()
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads has seen enough, as `head` has
+    except BrokenPipeError:
+        if not reader_has_left():
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -63,6 +63,8 @@ class Boot:
         self._running = "starting up"
         self._over: str | None = None
         self._hung = False
+        self._stopped = False
+        self._boots = 1
         self._emulator: emulator.Emulator | None = None
 
     def report(self, test: str) -> Report:
@@ -80,7 +82,8 @@ class Boot:
         """Boot the machine and follow it to its end."""
         try:
             story = self._follow(booted)
-            if self._hung and not self._finished:  # not a test's doing, which ends by its own limit
+            if self._hung and not self._finished and not self._stopped:  # no test does that
+                self._boots += 1
                 story = self._follow(booted)
         except Exception as error:
             story = f"running the emulator failed: {error!r}"
@@ -89,6 +92,7 @@ class Boot:
 
     def stop(self) -> None:
         """End the machine early, from another thread."""
+        self._stopped = True
         if self._emulator is not None:
             self._emulator.stop()
 
@@ -98,6 +102,8 @@ class Boot:
         machine = self._emulator = emulator.Emulator(booted, script, self._console, self._suite.memory)
         noise = ""
         try:
+            if self._stopped:
+                return "it was stopped"
             for line in machine.lines(self._suite.silence):
                 try:
                     event = json.loads(line)
@@ -135,7 +141,7 @@ class Boot:
 
     @property
     def _console(self) -> Path:
-        return self._folder / f"{self._name}.console"
+        return self._folder / f"{self._name}.{self._boots}.console"
 
     def _write_script(self, booted: kernel.Kernel) -> Path:
         """The script that the guest boots into: run the tests, then reset the machine, which ends the emulator."""

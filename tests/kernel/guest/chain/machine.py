@@ -76,16 +76,16 @@ class Machine:
             )
         self._answers = self._monitor.makefile("r")
         self.events: list[dict[str, Any]] = []
-        self._answers.readline()  # the greeting
-        self.monitor("qmp_capabilities")
 
     def boots_within(self, seconds: float) -> bool:
         """Wait for its guest to be ready. False if it is not by then; it has been ended in that case."""
         limit = threading.Timer(seconds, self._process.kill)
         limit.start()
         try:
+            self._answers.readline()  # the greeting
+            self.monitor("qmp_capabilities")
             self._read_result()
-        except EOFError:
+        except (EOFError, OSError):
             return False
         finally:
             limit.cancel()
