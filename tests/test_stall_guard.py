@@ -52,7 +52,7 @@ class Clock:
 
 
 class Guarded:
-    """A guard with its leader. `looks` is how often it has looked; it is stopped after `most` looks."""
+    """A guard with its leader, and the terms that it had deposed."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -71,7 +71,7 @@ class Guarded:
         self.guard.notice_work()
 
     def run(self, most: int = MANY, each: Callable[[], None] = lambda: None) -> bool:
-        """Whether the guard fell asleep within so many looks; `each` is done ahead of each tick."""
+        """Whether the guard fell asleep within so many looks, and was not stopped after; `each` is done before each."""
 
         def ahead() -> None:
             each()
