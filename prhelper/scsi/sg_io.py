@@ -11,6 +11,7 @@ import struct
 import threading
 from typing import NamedTuple
 
+from .reservation import CDB_SIZE
 from .sense import SENSE_SIZE
 
 SG_IO = 0x2285
@@ -82,7 +83,6 @@ class SgIoResult(NamedTuple):
 MOST_DATA = 8192
 """Most bytes that one command can move, either way; QEMU's protocol has the same limit."""
 
-_CDB_SIZE = 16
 _CDB, _SENSE, _DATA = HEADER_SIZE, 256, 512  # where things lie
 
 
@@ -96,7 +96,7 @@ class _Memory:
         address = ctypes.addressof(buffer)
         whole = memoryview(buffer).cast("B")
         self.header = whole[:HEADER_SIZE]
-        self.header_and_cdb = whole[: HEADER_SIZE + _CDB_SIZE]
+        self.header_and_cdb = whole[: HEADER_SIZE + CDB_SIZE]
         self.sense = whole[_SENSE : _SENSE + SENSE_SIZE]
         self.data = whole[_DATA:]
         self._addresses = address + _DATA, address + _CDB, address + _SENSE
@@ -107,7 +107,7 @@ class _Memory:
         """The header of a command; nearly all are of the same kind as the one before."""
         kind = direction, size, timeout
         if kind != self._kind:
-            lengths = _CDB_SIZE, SENSE_SIZE, 0, size
+            lengths = CDB_SIZE, SENSE_SIZE, 0, size
             self._request = _REQUEST.pack(
                 _INTERFACE_ID, direction, *lengths, *self._addresses, round(timeout * 1000), 0, 0, 0
             )
@@ -126,7 +126,7 @@ _thread = _Thread()
 
 
 def read_command(fd: int, cdb: bytes, allocation_length: int, timeout: float) -> SgIoResult:
-    """Send a command that reads. The CDB has 16 bytes, `timeout` is in seconds. OSError if the kernel refuses it.
+    """Send a command that reads. `cdb`: CDB_SIZE bytes; `timeout`: seconds. OSError if the kernel refuses it.
 
     As with qemu-pr-helper the kernel is given room for MOST_DATA whatever the allocation length, so that no device
     overruns what it was told it had.
@@ -138,7 +138,7 @@ def read_command(fd: int, cdb: bytes, allocation_length: int, timeout: float) ->
 
 
 def write_command(fd: int, cdb: bytes, data: bytes, timeout: float) -> SgIoResult:
-    """Send a command that writes. The CDB has 16 bytes, `timeout` is in seconds. OSError if the kernel refuses it."""
+    """Send a command that writes. `cdb`: CDB_SIZE bytes; `timeout`: seconds. OSError if the kernel refuses it."""
     size = len(data)
     _require_room(size)
     memory = _thread.memory

@@ -82,7 +82,8 @@ class Boot:
         """Boot the machine and follow it to its end."""
         try:
             story = self._follow(booted)
-            if self._hung and not self._finished and not self._stopped:  # no test does that
+            # The machine's own fault: a test that hangs is ended by its time limit, and reported.
+            if self._hung and not self._finished and not self._stopped:
                 self._boots += 1
                 story = self._follow(booted)
         except Exception as error:
