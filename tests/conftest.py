@@ -4,10 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from .support.fake_device import build
+from .support import fake_device, hold
 
 
 @pytest.fixture(scope="session")
 def fake_device_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The library that answers SG_IO under a helper."""
-    return build(tmp_path_factory.mktemp("library"))
+    return fake_device.build(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture(scope="session")
+def hold_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library that holds system calls up."""
+    return hold.build(tmp_path_factory.mktemp("library"))
