@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .channel import SocketChannel
+from .host.cgroups import unit_of_process
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,17 +13,22 @@ class Peer:
 
     pid: 0 where it lives in a pid namespace that cannot be seen from here.
     name: its command name (proc(5), comm); empty where /proc hides it.
+    account: what it is counted under, by limits of connections and of log lines. That is the unit of its cgroup, a
+        virtual machine's scope or a pod, since children evade a count by process, and all virtual machines may be one
+        user; where no unit can be seen it is the user.
     """
 
     pid: int
     uid: int
     name: str
+    account: str = ""
 
     @classmethod
     def of(cls, channel: SocketChannel) -> "Peer":
         """Ask the kernel who connected. Raises OSError if the socket has no peer."""
         pid, uid, _ = channel.peer_credentials()
-        return cls(pid, uid, _command_name(pid))
+        unit = unit_of_process(pid) if pid else None
+        return cls(pid, uid, _command_name(pid), unit or f"user {uid}")
 
     def __str__(self) -> str:
         name = f' "{self.name}"' if self.name else ""

@@ -1,0 +1,32 @@
+"""Which unit a process belongs to, by its cgroup: a virtual machine's scope, a pod, a service, a user's login.
+
+A process can start children and make cgroups below its own, but it cannot leave its unit. So a unit is what limits are
+counted by. Paths are those of /proc/PID/cgroup (cgroups(7)), of version 2 or of systemd's hierarchy of version 1.
+"""
+
+import re
+from pathlib import Path
+
+_POD = re.compile(r"(^|-)pod[0-9a-f]{8}[0-9a-f_-]*(\.slice)?$")
+_LOGIN = re.compile(r"^user-\d+\.slice$")
+_HIERARCHIES = ("0::", "name=systemd:")
+
+
+def unit_of_process(pid: int) -> str | None:
+    """The unit of a process; None where its cgroup cannot be seen, or names no unit."""
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    paths = [line.partition(hierarchy)[2] for hierarchy in _HIERARCHIES for line in lines if hierarchy in line]
+    return next((unit for path in paths if (unit := unit_of_path(path)) is not None), None)
+
+
+def unit_of_path(path: str) -> str | None:
+    """The outermost unit of a cgroup path: everything below it may be of its own making. None if there is none."""
+    # From inside a cgroup namespace, what lies outside of it begins with "/..".
+    parts = [part for part in path.split("/") if part not in ("", "..")]
+    for depth, part in enumerate(parts, start=1):
+        if _POD.search(part) or _LOGIN.match(part) or part.endswith((".scope", ".service")):
+            return "/".join(parts[:depth])
+    return None
