@@ -3,10 +3,19 @@
 A one-shot registration that has fired stays in the set, disarmed, until the session rests again: one system call a rest
 instead of two, and no event for a byte that nobody reads yet. It leaves the set before its descriptor is closed.
 
-A session is taken out by whoever finds it first: an event, a wake from outside, its deadline. There is no lock: all
-three take it out of one dict, and taking is one step for other threads, so that exactly one of them gets it. Whatever
-came too late finds nothing, or takes out the session in its next wait, or another that rests under the same number by
-now. That wakes a session for nothing, which a channel's wait allows; it must be stepped all the same.
+**Arming comes before publishing.** A thread that puts a session to rest owns it, and its descriptor, until its last
+system call on the registration has returned. Only then does it enter the session into `_resting`, from where others
+may take it; so no other thread can step it, end it or close its descriptor while that call is under way, and the call
+cannot reach the registration of another client that was given the same number.
+
+The price is an event that fires between the two. Its finder sees nobody at rest under that number and leaves a note in
+`_missed`. Each side writes before it reads: the finder leaves the note and then looks once more, the owner enters the
+session and then looks for a note. So at least one of them finds the session, and takes it.
+
+**Taking is one step.** An event, a wake from outside, a deadline and a note all take a session out of one dict, which
+is one step for other threads, so exactly one of them gets it. What comes too late finds nothing, or takes out the
+session in its next wait, or another that rests under the same number by now. That wakes a session for nothing, which a
+channel's wait allows; it must be stepped all the same.
 """
 
 import math
@@ -48,28 +57,28 @@ class RestingSet:
         self._kick_fd = self._kick.fileno()
         self._epoll.register(self._kick_fd, select.EPOLLIN)
         self._resting: dict[int, Strand] = {}
+        self._missed: set[int] = set()
         self._deadlines: dict[int, float] = {}
         self._soon = False
         self._awake_at = math.inf
         """When whoever waits on the set looks up by itself; infinity also where that is not known."""
 
-    def rest(self, strand: Strand, waiter: Waiter) -> None:
+    def rest(self, strand: Strand, waiter: Waiter) -> Strand | None:
         """Put a strand to rest until its waiter's descriptor is ready, or its deadline is over.
 
-        OSError if the kernel cannot watch the descriptor; the strand stays the caller's then.
+        From the return on it may be at work in another thread; unless it is returned, because it became ready meanwhile
+        and is the caller's again. OSError if the kernel cannot watch the descriptor; the caller keeps the strand then.
         """
         fd = waiter.fd
-        if strand.in_set != fd:
-            self.forget(strand)
-            self._epoll.register(fd, select.EPOLLONESHOT)  # this may fail; nothing after it can
-            strand.in_set = fd
+        self._missed.discard(fd)
+        self._arm(strand, waiter)
         strand.waiter = waiter
         if waiter.deadline is not None:
             self._deadlines[fd] = waiter.deadline
             if waiter.deadline < self._awake_at:
                 self.kick()
-        self._resting[fd] = strand  # from here on it may be at work in another thread
-        self._epoll.modify(fd, _ARMED[waiter.direction])
+        self._resting[fd] = strand
+        return self._take(fd) if fd in self._missed else None
 
     def take(self, strand: Strand, waiter: Waiter) -> Strand | None:
         """Take a strand out if it still rests in this very wait: the strand that is the caller's now, if any."""
@@ -99,7 +108,7 @@ class RestingSet:
         for fd, _ in events:
             if fd == self._kick_fd:
                 self._kick.clear()
-            elif (strand := self._take(fd)) is not None:
+            elif (strand := self._take_or_note(fd)) is not None:
                 ready.append(strand)
         if self._deadlines:
             ready += self._take_late()
@@ -109,6 +118,15 @@ class RestingSet:
         """Close the set itself."""
         self._epoll.close()
         self._kick.close()
+
+    def _arm(self, strand: Strand, waiter: Waiter) -> None:
+        fd = waiter.fd
+        if strand.in_set == fd:
+            self._epoll.modify(fd, _ARMED[waiter.direction])
+            return
+        self.forget(strand)
+        self._epoll.register(fd, _ARMED[waiter.direction])
+        strand.in_set = fd
 
     def _poll_busily(self, until: float) -> list[tuple[int, int]]:
         while not (events := self._epoll.poll(0)) and time.perf_counter() < until:
@@ -129,6 +147,12 @@ class RestingSet:
             if strand.waiter is not None and strand.waiter.remaining() == 0:
                 strand.fault = TimeoutError()
         return taken
+
+    def _take_or_note(self, fd: int) -> Strand | None:
+        if (strand := self._take(fd)) is None:
+            self._missed.add(fd)
+            strand = self._take(fd)
+        return strand
 
     def _take(self, fd: int) -> Strand | None:
         strand = self._resting.pop(fd, None)

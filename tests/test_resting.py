@@ -1,5 +1,6 @@
-"""Whoever waits on the sessions at rest looks for a moment before sleeping, where something is likely to come."""
+"""The sessions at rest: how long a wait busy-polls, and who owns a session while its registration is being armed."""
 
+import select
 import socket
 import threading
 import time
@@ -57,3 +58,62 @@ def test_what_comes_while_the_set_looks_is_taken_out_once_and_without_sleeping(
         later.join()
         resting.forget(strand)
     coroutine.close()
+
+
+class HeldEpoll:
+    """An epoll set whose next `modify` is held up, before or after it reaches the kernel."""
+
+    def __init__(self, epoll: select.epoll, after: bool) -> None:
+        self._epoll = epoll
+        self._after = after
+        self.held = threading.Event()
+        self.go_on = threading.Event()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._epoll, name)
+
+    def modify(self, fd: int, events: int) -> None:
+        if self._after:
+            self._epoll.modify(fd, events)
+        self.held.set()
+        assert self.go_on.wait(20.0)
+        if not self._after:
+            self._epoll.modify(fd, events)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it is armed", "once it is armed"])
+@pytest.mark.parametrize("cause", ["event", "hang-up", "deadline"])
+def test_a_session_belongs_to_the_thread_that_arms_its_registration_until_that_is_over(
+    resting: RestingSet, monkeypatch: pytest.MonkeyPatch, cause: str, after: bool
+) -> None:
+    strand = Strand(session())
+    near, far = socket.socketpair()
+    with near, far:
+        deadline = time.monotonic() if cause == "deadline" else None
+        assert resting.rest(strand, Waiter(near.fileno(), Direction.READ, time.monotonic())) is None
+        assert resting.wait() == [strand]
+        epoll = HeldEpoll(resting._epoll, after)
+        monkeypatch.setattr(resting, "_epoll", epoll)
+        found: list[Strand | None] = []
+
+        def rest() -> None:
+            found.append(resting.rest(strand, Waiter(near.fileno(), Direction.READ, deadline)))
+
+        owner = threading.Thread(target=rest)
+        owner.start()
+        assert epoll.held.wait(20.0)
+        if cause == "event":
+            far.send(b"x")
+        elif cause == "hang-up":
+            far.close()
+        for _ in range(3):  # other leaders look
+            resting.kick()
+            assert resting.wait() == []
+        epoll.go_on.set()
+        owner.join()
+        if found == [None]:
+            found = [*resting.wait()]
+        assert found == [strand]
+        assert resting._resting == {}
+        resting.forget(strand)
+    strand.coroutine.close()
