@@ -86,17 +86,13 @@ def _run(options: Options) -> int:
         # Only now, threads.
         threading.excepthook = functools.partial(_die_loudly, made)
         threads = IOThreads()
-        _start_threads(logs, threads)
+        limits = ClientLimits(options.max_clients, options.max_clients_per_process)
+        server = Server(threads, devices_for, limits, options.request_timeout)
+        _start_threads(logs, threads, server)
         for log in logs:
             made.callback(log.stop)
 
         # Serve, until a signal says to stop.
-        server = Server(
-            threads,
-            devices_for,
-            ClientLimits(options.max_clients, options.max_clients_per_process),
-            options.request_timeout,
-        )
         stuck = anyio.run(control, listener, server, threads, options.stop_timeout, background)
 
         # Finally, leave nothing behind that we made.
@@ -164,11 +160,12 @@ def _state_directory() -> Path:
     return Path(from_systemd) if from_systemd else DEFAULT_STATE_DIRECTORY
 
 
-def _start_threads(logs: list[LogHandler], threads: IOThreads) -> None:
+def _start_threads(logs: list[LogHandler], threads: IOThreads, server: Server) -> None:
     try:
         for log in logs:
             log.start()
         threads.start()
+        server.start()
     except RuntimeError as error:
         raise StartError(f"{error}: allow more threads (TasksMax=, ulimit -u)") from error
 

@@ -12,6 +12,8 @@ device, and a command on a fast device must not pay for a hop to another thread.
 * A command on a device that is slow, or not known yet, takes its session to a thread of its own, for a *burst*: the
   same coroutine, its reads blocking for a moment, until its client falls silent or the device turns out to be fast.
   Bursts share a processor (`shared_cpu`), for they share the GIL.
+* Where no thread can be had, such a command is refused (NoThreadError) rather than run in the leader: a leader that
+  could not be replaced would stop everyone. For the same reason one thread is kept in reserve (`workers`).
 
 Everything in a step counts, not just the ioctl: fstat and close of a passed descriptor can block as well.
 
@@ -21,6 +23,7 @@ leaving the old one kicks the new, for there may be sessions in the queue.
 """
 
 import collections
+import contextlib
 import logging
 import threading
 import time
@@ -33,7 +36,7 @@ from .host.signals import every_signal_blocked
 from .resting import RestingSet, Strand
 from .shared_cpu import Guest, SharedCpu
 from .stall_guard import StallGuard, Term
-from .workers import Workers
+from .workers import NoThreadError, Workers
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +69,7 @@ class IOThreads:
         Raises RuntimeError if no thread can be had.
         """
         with every_signal_blocked():  # each further thread is started by one of these, and inherits that
+            self._workers.fill_reserve()
             self._appoint()
             self._guard_thread.start()
         self._beat()
@@ -86,8 +90,7 @@ class IOThreads:
         """Run a session. `done` gets what it raised, or None, in the thread of its last step; it must not raise."""
         strand = Strand(coroutine)
         self._done[strand] = done
-        self._ready.append(strand)
-        self._resting.kick()
+        self._make_ready(strand)
 
     def alive(self) -> bool:
         """Whether leader and guard have been at work since this was asked last."""
@@ -108,7 +111,7 @@ class IOThreads:
 
     def _appoint(self) -> None:
         term = Term()
-        self._workers.run(lambda: self._lead(term))
+        self._workers.run_from_reserve(lambda: self._lead(term))
 
     def _depose(self) -> None:
         stalled = self._term
@@ -117,10 +120,12 @@ class IOThreads:
             self._speeds.stalled(stalled.calling)
         try:
             self._appoint()
-        except RuntimeError as error:  # the guard tries again, but not at once
-            text = "cannot start a thread: %s; commands may wait for one another (raise TasksMax=, ulimit -u)"
-            _log.error(text, error, extra={"repeat": (("threads",), 1)})
+        except NoThreadError as error:  # the guard tries again, but not at once
+            _log.error("%s; commands may wait for one another", error, extra={"repeat": (("threads",), 1)})
             time.sleep(_RETRY_PAUSE)
+        if not self._workers.has_reserve:
+            with contextlib.suppress(NoThreadError):  # until there is one, the leader runs no command itself
+                self._workers.fill_reserve()
 
     def _lead(self, term: Term) -> None:
         self._term = term  # not before this thread is there: until then the old leader may still lead
@@ -144,11 +149,15 @@ class IOThreads:
     def _step(self, strand: Strand, term: Term) -> None:
         request = self._resume(strand)
         while isinstance(request, Call):
-            if not self._speeds.is_fast(request.key) and self._start_burst(strand, request):
+            if self._speeds.is_fast(request.key) and self._workers.has_reserve:
+                term.calling = request.key
+                request = self._make_call(strand, request)
+                term.calling = None
+            elif self._start_burst(strand, request):
                 return
-            term.calling = request.key
-            request = self._make_call(strand, request)
-            term.calling = None
+            else:
+                strand.fault = NoThreadError()
+                request = self._resume(strand)
         if request is not None:
             self._rest(strand, request)
 
@@ -159,7 +168,7 @@ class IOThreads:
         self._shared_cpu.choose()
         try:
             self._workers.run(lambda: self._burst(strand, call))
-        except RuntimeError:  # no thread to be had: here, then, with the guard watching
+        except NoThreadError:
             return False
         return True
 
@@ -209,16 +218,20 @@ class IOThreads:
         if trace.channel_rest.enabled:
             trace.channel_rest(waiter.fd, waiter.direction.value)
         try:
-            self._resting.rest(strand, waiter)
+            ready = self._resting.rest(strand, waiter)
         except OSError as error:
             strand.fault = error
-            self._ready.append(strand)
-            self._resting.kick()
+            self._make_ready(strand)
             return
+        if ready is not None:
+            self._make_ready(ready)
         # Only now: whoever wakes it must find it resting. If it does not rest any more, the wake finds nothing.
         waiter.arm(lambda: self._wake(strand, waiter))
 
     def _wake(self, strand: Strand, waiter: Waiter) -> None:
         if (taken := self._resting.take(strand, waiter)) is not None:
-            self._ready.append(taken)
-            self._resting.kick()
+            self._make_ready(taken)
+
+    def _make_ready(self, strand: Strand) -> None:
+        self._ready.append(strand)
+        self._resting.kick()

@@ -22,8 +22,8 @@ class Options:
     timeout: float = 60.0
     request_timeout: float = 10.0
     stop_timeout: float = 30.0
-    max_clients: int = 1024
-    max_clients_per_process: int = 128
+    max_clients: int = 2048
+    max_clients_per_process: int = 512
     socket_mode: int = 0o600
     log: str = "auto"
     emulate: str | None = None

@@ -79,6 +79,11 @@ class Decoder:
         return self._part is _Part.FEATURES
 
     @property
+    def holds_descriptors(self) -> bool:
+        """Whether there is something to `close`."""
+        return bool(self._fds)
+
+    @property
     def at_boundary(self) -> bool:
         """Whether the next byte begins a request."""
         return self._part is _Part.CDB and self.needed == CDB_SIZE

@@ -21,23 +21,31 @@ from .channel import (
     IncompleteRead,
     SocketChannel,
     SocketListener,
+    current_context,
 )
 from .client_limits import ClientLimits, Full
+from .host.closer import Closer
+from .host.signals import every_signal_blocked
 from .iothread import IOThreads
 from .observer import ClientObserver, Counters
 from .peer import Peer
 from .protocol import ProtocolError
-from .session import Devices, serve
+from .session import AnswerLostError, Devices, serve
+from .workers import NoThreadError
 
 _log = logging.getLogger(__name__)
 
-_OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_REMEDIES = {
+    errno.EMFILE: "raise the limit of open files (LimitNOFILE=, ulimit -n)",
+    errno.ENFILE: "raise the limit of open files of the system (fs.file-max)",
+    errno.ENOSPC: "raise the limit of watched files (fs.epoll.max_user_watches)",
+}
 
 DevicesFor = Callable[[Peer, int], Devices]
 """Who carries out the commands of one client; the number tells its connection from all others."""
 
 _PAUSE = 0.2
-"""Seconds without accepting when the process has no descriptor left; a client that leaves ends the pause early."""
+"""Seconds without accepting when that has failed; a client that leaves ends the pause early."""
 
 
 class Server:
@@ -56,6 +64,7 @@ class Server:
         self._request_timeout = request_timeout
         self._lock = threading.Lock()
         self._clients: dict[ClientObserver, SocketChannel] = {}
+        self._closer = Closer()
         self._accepted = 0
         self._left = EventFd()
         self.changed = EventFd()
@@ -67,15 +76,19 @@ class Server:
             try:
                 channel = await listener.accept()
             except OSError as error:
-                if error.errno not in _OUT_OF_RESOURCES:
-                    raise
                 await self._pause(error)
             else:
                 self._welcome(channel)
                 await anyio.lowlevel.checkpoint()
 
+    def start(self) -> None:
+        """Start the thread that closes connections. Raises RuntimeError if it cannot; call it after `threads.start`."""
+        with every_signal_blocked():
+            self._closer.start()
+
     def close(self) -> None:
         """Let go of what the server itself has open, once no session runs any more."""
+        self._closer.stop()
         self._left.close()
         self.changed.close()
 
@@ -104,13 +117,13 @@ class Server:
         try:
             peer = Peer.of(channel)
             with self._lock:
-                self._limits.enter(peer.pid)
+                self._limits.enter(peer)
         except OSError:  # gone before it was looked at
-            self._hang_up(channel)
+            self._turn_away(channel)
             return
         except Full as full:
-            self._hang_up(channel)
-            _log.warning("%s was turned away: %s", peer, full, extra={"repeat": (("full", peer.pid), 1)})
+            self._turn_away(channel)
+            _log.warning("%s was turned away: %s", peer, full, extra={"repeat": (("full", peer.account), 1)})
             trace.client_refused(peer)
             return
         self._accepted += 1
@@ -121,20 +134,36 @@ class Server:
         session = serve(channel, self._devices_for(peer, client.number), client, self._request_timeout)
         self._threads.spawn(session, lambda error: self._goodbye(client, error))
 
+    def _turn_away(self, channel: SocketChannel) -> None:
+        if not self._close(channel):
+            self._hang_up(channel)
+
+    def _close(self, channel: SocketChannel) -> bool:
+        """Close a connection if that is certain not to block."""
+        channel.shutdown()  # from now on nothing more arrives
+        if channel.unread():
+            return self._closer.close_at_once(channel.fileno(), channel.close)
+        channel.close()
+        return True
+
     def _hang_up(self, channel: Channel) -> None:
-        """Close in an I/O thread: descriptors that wait in the socket are closed too, and that can block."""
+        """Close in a thread of its own: descriptors that wait in the socket are closed too, and that can block."""
 
         async def close() -> None:
-            channel.close()
+            try:
+                await current_context().call(None, channel.close)
+            except NoThreadError:
+                channel.close()
 
         self._threads.spawn(close(), lambda _: None)
 
     def _goodbye(self, client: ClientObserver, error: BaseException | None) -> None:
         """In an I/O thread: a session is over."""
         with self._lock:
-            self._limits.leave(client.peer.pid)  # first: a client that sees the hang-up may be back at once
+            self._limits.leave(client.peer)  # first: a client that sees the hang-up may be back at once
             channel = self._clients[client]
-        channel.close()
+        if not self._close(channel):
+            channel.close()
         with self._lock:
             del self._clients[client]
         _log_end(client, error)
@@ -142,14 +171,15 @@ class Server:
         self.changed.set()
 
     async def _pause(self, error: OSError) -> None:
-        _log.error(
-            "cannot accept clients: %s; raise the limit of open files (ulimit -n, LimitNOFILE=)",
-            error.strerror,
-            extra={"repeat": (("accept", error.errno), 1)},
-        )
+        remedy = _REMEDIES.get(error.errno or 0, "will try again")
+        text = "cannot accept clients: %s; %s"
+        _log.error(text, error.strerror, remedy, extra={"repeat": (("accept", error.errno), 1)})
         self._left.clear()
         with anyio.move_on_after(_PAUSE):
-            await self._left_once()
+            try:
+                await self._left_once()
+            except OSError:  # what cannot be accepted may not be watched either
+                await anyio.sleep(_PAUSE)
 
     async def _left_once(self) -> None:
         await anyio.wait_readable(self._left.fileno())
@@ -165,8 +195,13 @@ def _log_end(client: ClientObserver, error: BaseException | None) -> None:
         return
     elif isinstance(error, ProtocolError):
         _log.warning("%s %s; hung up", client.peer, error, extra={"repeat": (("protocol", client.peer.pid), 3)})
+    elif isinstance(error, AnswerLostError):
+        _log.warning("%s %s; hung up", client.peer, error, extra={"repeat": (("lost", client.peer.account), 3)})
     elif isinstance(error, TimeoutError):
         text = "%s took too long over a request, the negotiation or a reply (--request-timeout); hung up"
         _log.warning(text, client.peer, extra={"repeat": (("slow", client.peer.pid), 3)})
+    elif isinstance(error, OSError):
+        text, remedy = "%s was turned away: %s; %s", _REMEDIES.get(error.errno or 0, "it may try again")
+        _log.error(text, client.peer, error.strerror, remedy, extra={"repeat": (("trouble", client.peer.account), 1)})
     else:
         _log.critical("%s: a bug ended the session; please report it", client.peer, exc_info=error)

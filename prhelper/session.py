@@ -4,11 +4,18 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from .channel import Channel, IncompleteRead, OwnedFd
+from .channel import BrokenResourceError, Channel, IncompleteRead, OwnedFd, current_context
 from .device.execution import Execution
 from .device.identity import DeviceId
 from .protocol import Decoder, Request, encode_features, encode_response
+from .scsi.outcome import Outcome
 from .scsi.reservation import Command
+from .scsi.status import Status, status_name
+from .workers import NoThreadError
+
+
+class AnswerLostError(Exception):
+    """A command was carried out, and its answer did not reach the client; the text says which command, and why."""
 
 
 class Devices(Protocol):
@@ -40,8 +47,9 @@ async def serve(channel: Channel, devices: Devices, observer: Observer, request_
     request_timeout: seconds for the negotiation, for the rest of a request once begun, and for the client to take a
     response; between requests it may be silent for as long as it likes.
 
-    The channel stays the caller's. Raises ProtocolError, TimeoutError, IncompleteRead or BrokenResourceError if the
-    client's behaviour ended the conversation. No descriptor that the client passed is left open, however it ends.
+    The channel stays the caller's. Raises ProtocolError, TimeoutError, IncompleteRead, BrokenResourceError or
+    AnswerLostError if the client's behaviour ended the conversation. No descriptor that the client passed is left open,
+    however it ends.
     """
     decoder = Decoder()
     try:
@@ -49,9 +57,36 @@ async def serve(channel: Channel, devices: Devices, observer: Observer, request_
             return
         while (request := await read_request(channel, decoder, request_timeout)) is not None:
             observer.begun(request.command)
-            execution = await devices.execute(request.command, request.device, observer.identified)
+            try:
+                execution = await devices.execute(request.command, request.device, observer.identified)
+            except NoThreadError as error:
+                execution = Execution(request.command, Outcome(Status.TASK_SET_FULL), None, trouble=str(error))
             observer.done(execution)
-            await channel.write_all([encode_response(execution.outcome)], deadline=_in(request_timeout))
+            await answer(channel, execution, _in(request_timeout))
+    finally:
+        if decoder.holds_descriptors:
+            await abandon(decoder)
+
+
+async def answer(channel: Channel, execution: Execution, deadline: float) -> None:
+    """Send the response to a command. Raises AnswerLostError if the client cannot have read all of it."""
+    try:
+        await channel.write_all([encode_response(execution.outcome)], deadline=deadline)
+    except TimeoutError as error:
+        raise _lost(execution, "it took too long to read it (--request-timeout)") from error
+    except BrokenResourceError as error:
+        raise _lost(execution, str(error.__cause__ or "it hung up")) from error
+
+
+def _lost(execution: Execution, reason: str) -> AnswerLostError:
+    status = status_name(execution.outcome.status)
+    return AnswerLostError(f"lost the answer to {execution.command}, which ended with {status}: {reason}")
+
+
+async def abandon(decoder: Decoder) -> None:
+    """Close what a client passed with a request that it never completed, where this may block for long."""
+    try:
+        await current_context().call(None, decoder.close)
     finally:
         decoder.close()
 

@@ -4,6 +4,9 @@
 and afterwards their number returns to what it was. `threading.Thread` has whoever starts a thread wait until that runs:
 while others fight for the GIL this takes longer than the command that the thread is for, and it is the leader who
 waits. So these are bare threads.
+
+One idle thread is always held in reserve, for the one job that must not fail for want of a thread: leading. Where the
+limit of threads is reached (TasksMax=, ulimit -u), everything else is refused instead.
 """
 
 import _thread
@@ -20,6 +23,13 @@ Job = Callable[[], None]
 _Inbox = queue.SimpleQueue[Job | None]
 
 
+class NoThreadError(RuntimeError):
+    """The system gives no further thread; the text says how to allow more."""
+
+    def __init__(self) -> None:
+        super().__init__("cannot start a thread: allow more (TasksMax=, ulimit -u)")
+
+
 class Workers:
     """A pool without a ceiling.
 
@@ -32,17 +42,41 @@ class Workers:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._idle: list[_Inbox] = []
+        self._reserve: _Inbox | None = None
         self._threads = 0
         self._stopped = False
 
+    @property
+    def has_reserve(self) -> bool:
+        """Whether `run_from_reserve` is certain to succeed. Call it before running what may never return."""
+        return self._reserve is not None
+
+    def fill_reserve(self) -> None:
+        """Have a thread in reserve soon. Raises NoThreadError if there is none to be had."""
+        self.run(_do_nothing)  # a thread without work becomes the reserve
+
     def run(self, job: Job) -> None:
-        """Run `job` at once, in a thread that does nothing else meanwhile. RuntimeError if no thread can be had."""
+        """Run `job` at once, in a thread that does nothing else meanwhile. NoThreadError if no thread can be had."""
         with self._changed:
             if self._idle:
                 self._idle.pop().put(job)  # the one that was busy last, so that the others may go
                 return
-            _thread.start_new_thread(self._work, (job,))
+            try:
+                _thread.start_new_thread(self._work, (job,))
+            except RuntimeError:
+                raise NoThreadError from None
             self._threads += 1
+
+    def run_from_reserve(self, job: Job) -> None:
+        """As `run`, but with the thread in reserve if there is no other."""
+        try:
+            self.run(job)
+        except NoThreadError:
+            with self._changed:
+                inbox, self._reserve = self._reserve, None
+            if inbox is None:
+                raise
+            inbox.put(job)
 
     def stop(self, timeout: float) -> bool:
         """Let each thread end after its job, waiting `timeout` seconds in all: whether all of them did."""
@@ -51,6 +85,8 @@ class Workers:
             for inbox in self._idle:
                 inbox.put(None)
             self._idle.clear()
+            if self._reserve is not None:
+                self._reserve.put(None)
             return self._changed.wait_for(lambda: self._threads == 0, timeout)
 
     def _work(self, first: Job) -> None:
@@ -71,7 +107,12 @@ class Workers:
         with self._changed:
             if self._stopped:
                 return None
-            self._idle.append(inbox)
+            if in_reserve := self._reserve is None:
+                self._reserve = inbox
+            else:
+                self._idle.append(inbox)
+        if in_reserve:
+            return inbox.get()
         with contextlib.suppress(queue.Empty):
             return inbox.get(timeout=IDLE_SECONDS)
         with self._changed:
@@ -79,3 +120,7 @@ class Workers:
                 self._idle.remove(inbox)
                 return None
         return inbox.get()  # chosen at the last moment
+
+
+def _do_nothing() -> None:
+    """The first job of a thread for the reserve."""

@@ -12,7 +12,7 @@ import pytest
 
 from prhelper.channel import SocketChannel, current_context
 from prhelper.iothread import IOThreads
-from prhelper.workers import IDLE_SECONDS
+from prhelper.workers import IDLE_SECONDS, NoThreadError
 
 from .support.helper import wait_until
 
@@ -89,7 +89,7 @@ def test_stuck_calls_hold_up_nobody_and_are_answered_when_they_end(threads: IOTh
         session.client.sendall(b"s")
     for byte in range(200):
         assert healthy.ask(byte) == byte
-    assert threads.alive() or threads.alive()
+    wait_until(threads.alive, what="a sign of life")
     release.set()
     assert [session.client.recv(1) for session in stuck] == [b"s"] * 64
     assert [session.end() for session in [healthy, *stuck]] == [None] * 65
@@ -183,3 +183,22 @@ def test_every_request_is_answered_once_and_in_order_whatever_stalls(threads: IO
     for number, session in enumerate(sessions):
         assert answers[number] == [(number + byte) % 256 for byte in range(200)]
         assert session.end() is None
+
+
+def test_where_no_thread_can_be_had_a_call_that_may_block_is_refused_and_fast_ones_go_on(
+    threads: IOThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_until(lambda: threads._workers.has_reserve, what="a thread in reserve")
+    threads._speeds.learn("fast", 0.0)
+    fast = Echo(threads, nothing, key="fast")
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("_thread.start_new_thread", refuse)
+    unknown = [Echo(threads, lambda _: pytest.fail("it was made"), key=number) for number in range(8)]
+    for session in unknown:
+        session.client.sendall(b"x")
+    assert [type(session.ended.get(timeout=20)) for session in unknown] == [NoThreadError] * 8
+    assert [fast.ask(byte) for byte in range(50)] == list(range(50))
+    fast.end()

@@ -17,6 +17,7 @@ from .errors import (
     DescriptorsTruncatedError,
     EndOfStream,
     IncompleteRead,
+    ShortageError,
 )
 from .eventfd import EventFd
 from .fd_channel import FdChannel
@@ -53,6 +54,7 @@ __all__ = [
     "NullChannel",
     "OwnedFd",
     "ReadableBuffer",
+    "ShortageError",
     "SocketChannel",
     "SocketListener",
     "TcpListener",

@@ -19,6 +19,7 @@ __all__ = [
     "DescriptorsTruncatedError",
     "EndOfStream",
     "IncompleteRead",
+    "ShortageError",
 ]
 
 
@@ -27,3 +28,7 @@ class DescriptorsTruncatedError(BrokenResourceError):
 
     Those that did arrive have been closed. What the peer meant cannot be known any more.
     """
+
+
+class ShortageError(BrokenResourceError):
+    """The kernel has no memory for a write just now (ENOBUFS, ENOMEM). Nothing was written; `write_all` tries again."""

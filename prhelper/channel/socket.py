@@ -7,10 +7,13 @@ for a moment in place of a wait (`Waiter.skipped`): from then on the socket has 
 
 import contextlib
 import errno
+import fcntl
 import io
 import os
 import socket
 import struct
+import sys
+import termios
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -19,7 +22,7 @@ from typing import Any, TypeVar
 from .base import Channel
 from .context import current_context
 from .descriptors import OwnedFd, control_space, pack_rights, unpack_rights
-from .errors import BrokenResourceError, DescriptorsTruncatedError
+from .errors import BrokenResourceError, DescriptorsTruncatedError, ShortageError
 from .feature import Feature
 from .transfer import ReadableBuffer, WritableBuffer
 from .vectors import MOST_BUFFERS
@@ -43,6 +46,7 @@ _TRUNCATED = int(socket.MSG_CTRUNC)
 _HOW = {Direction.READ: socket.SHUT_RD, Direction.WRITE: socket.SHUT_WR, None: socket.SHUT_RDWR}
 _UCRED = struct.Struct("3i")
 _TIMEVAL = struct.Struct("@ll")
+_SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
 
 
 class SocketChannel(Channel):
@@ -95,6 +99,15 @@ class SocketChannel(Channel):
         pid, uid, gid = _UCRED.unpack(raw)
         return pid, uid, gid
 
+    def fileno(self) -> int:
+        """The number of the descriptor, which stays the channel's."""
+        return self._socket.fileno()
+
+    def unread(self) -> int:
+        """How many bytes have arrived and have not been read (FIONREAD)."""
+        answer = fcntl.ioctl(self._socket.fileno(), termios.FIONREAD, bytes(4))
+        return int.from_bytes(answer, sys.byteorder)
+
     def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
         return _receive(self._socket.recvmsg_into, buffers[:MOST_BUFFERS], _RECV_FLAGS, fds)
 
@@ -117,6 +130,8 @@ class SocketChannel(Channel):
         except BlockingIOError:
             return None
         except OSError as error:
+            if error.errno in _SHORTAGES:
+                raise ShortageError from error
             if error.errno == errno.EBADF:  # in `fds`: the caller's fault, the connection is as good as before
                 raise
             raise BrokenResourceError from error

@@ -1,14 +1,19 @@
 """Reading and writing whole pieces: try, and wait for another try, until it is done."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
+from .context import current_context
 from .descriptors import OwnedFd
-from .errors import EndOfStream, IncompleteRead
+from .errors import EndOfStream, IncompleteRead, ShortageError
 from .waiter import Direction
 
 ReadableBuffer = bytes | bytearray | memoryview
 WritableBuffer = bytearray | memoryview
+
+_SHORTAGE_PAUSE = 0.01
+"""Seconds before a write that the kernel had no memory for is tried again: nothing tells when there is some."""
 
 
 class Transfer(ABC):
@@ -71,7 +76,14 @@ class Transfer(ABC):
         """Write everything in `buffers`, `fds` along with the first byte."""
         fds = tuple(fds)
         while buffers:
-            if (count := self.writev(buffers, fds)) is None:
+            try:
+                count = self.writev(buffers, fds)
+            except ShortageError:
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise TimeoutError from None
+                await current_context().call(None, lambda: time.sleep(_SHORTAGE_PAUSE))
+                continue
+            if count is None:
                 await self.wait(Direction.WRITE, deadline)
             else:
                 fds = ()

@@ -23,7 +23,7 @@ SOMETIMES_SLOW = "/dev/full"
 Figures = Mapping[str, float | None]
 """What was measured of one helper in one round, by name; None: no answer."""
 
-_MOST_CLIENTS = "2048"
+_MOST_CLIENTS = "4096"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..support.client import Client, HungUpError, reserve_in
@@ -15,9 +15,11 @@ GOOD = 0
 class Bench:
     """A helper, its devices, and what it had open and running before the first client."""
 
-    def __init__(self, library: Path, directory: Path, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, library: Path, directory: Path, options: Sequence[str] = (), env: Mapping[str, str] | None = None
+    ) -> None:
         self.device = FakeDevice(library, directory)
-        self.helper = Helper(directory, options=options, env=self.device.env)
+        self.helper = Helper(directory, options=options, env={**self.device.env, **(env or {})})
         self.rest: Rest = self.helper.rest()
         self.healthy = os.open(HEALTHY, os.O_RDWR)
         self.hanging = os.open(HANGING, os.O_RDWR)

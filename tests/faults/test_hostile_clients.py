@@ -2,40 +2,18 @@
 
 import contextlib
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from ..support.client import HungUpError, reserve_in
 from ..support.helper import wait_until
+from ..support.lingering import LINGER, socket_that_blocks_when_closed
 from .conftest import Start
-
-LINGER = 30
-"""Seconds that close(2) waits for the unsent data of such a socket: longer than any test."""
-
-
-@contextmanager
-def socket_that_blocks_when_closed() -> Iterator[socket.socket]:
-    """A TCP socket with SO_LINGER and data that nobody reads; what blocks in its close ends with the context."""
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as ours:
-        ours.connect(server.getsockname())
-        peer, _ = server.accept()
-        with peer:
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, LINGER))
-            ours.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                while ours.send(bytes(1 << 16)):
-                    pass
-            ours.setblocking(True)
-            yield ours
 
 
 def test_descriptor_that_blocks_in_close_delays_nobody_when_its_client_is_turned_away(start: Start) -> None:
-    bench = start("--max-clients", "2")
+    bench = start("--max-clients", "4")
     with socket_that_blocks_when_closed() as blocking, bench.connect_when_there_is_room() as one:
         with bench.connect_when_there_is_room() as two:
             bench.check_served(two)
@@ -61,6 +39,39 @@ def test_descriptor_that_blocks_in_close_delays_nobody_when_it_came_with_a_comma
         for _ in range(20):
             bench.check_served(other)
         assert time.monotonic() - began < LINGER / 2
+
+
+def test_refused_clients_whose_descriptors_block_in_close_cost_no_thread_and_no_descriptor(start: Start) -> None:
+    attempts = 40
+    bench = start("--max-clients-per-process", "2")
+    with contextlib.ExitStack() as sockets, bench.connect_when_there_is_room() as one:
+        blocking = [sockets.enter_context(socket_that_blocks_when_closed()) for _ in range(attempts)]
+        with bench.connect_when_there_is_room():
+            bench.check_served(one)
+            threads, descriptors = bench.helper.threads(), bench.helper.descriptors()
+            bench.helper.process.send_signal(signal.SIGSTOP)  # it shall find the descriptors when it looks
+            for passed in blocking:
+                with bench.connect(negotiate=False) as refused:
+                    refused.send(b"\0", [passed.fileno()])
+                    passed.close()
+            bench.helper.process.send_signal(signal.SIGCONT)
+            with bench.connect(negotiate=False) as last:
+                last.receive_all()  # those before it have been looked at
+            bench.check_served(one)
+            wait_until(lambda: bench.helper.descriptors() <= descriptors, what="the refused to be forgotten")
+            wait_until(lambda: bench.helper.threads() <= threads + 2, what="the threads to be back at work")
+
+
+def test_a_descriptor_that_blocks_in_close_counts_against_its_client_until_it_is_closed(start: Start) -> None:
+    bench = start("--max-clients-per-process", "2")
+    with socket_that_blocks_when_closed() as blocking, bench.connect_when_there_is_room() as one:
+        with bench.connect_when_there_is_room() as client:
+            client.send(reserve_in(0)[:1], [blocking.fileno()])
+            blocking.close()
+        with bench.connect(negotiate=False) as refused:
+            assert refused.receive_all() == b""
+        bench.check_served(one)
+    bench.connect_when_there_is_room().close()
 
 
 def test_client_with_more_descriptors_than_one_is_hung_up_on_at_once(start: Start) -> None:

@@ -1,4 +1,7 @@
-"""One client too many, in all or of one process: it is hung up on at once, the log says why, and the rest go on."""
+"""One client too many, in all, of one account or of one process.
+
+It is hung up on at once, the log says why, and the rest go on.
+"""
 
 import contextlib
 import re
@@ -13,7 +16,7 @@ from ..support.client import Client
 from .bench import Bench
 from .conftest import Start
 
-TOTAL = ("--max-clients", "3")
+ACCOUNT = ("--max-clients", "6")
 PER_PROCESS = ("--max-clients-per-process", "3")
 
 CONNECT = """\
@@ -46,7 +49,7 @@ def turned_away(bench: Bench) -> bool:
         return client.receive_all() == b""
 
 
-@pytest.mark.parametrize("limit", [TOTAL, PER_PROCESS], ids=["total", "per_process"])
+@pytest.mark.parametrize("limit", [ACCOUNT, PER_PROCESS], ids=["account", "per_process"])
 def test_one_client_too_many_is_hung_up_on_and_the_log_names_the_option(start: Start, limit: tuple[str, str]) -> None:
     bench = start(*limit)
     clients = [bench.connect_when_there_is_room() for _ in range(3)]
@@ -57,7 +60,7 @@ def test_one_client_too_many_is_hung_up_on_and_the_log_names_the_option(start: S
         client.close()
 
 
-@pytest.mark.parametrize("limit", [TOTAL, PER_PROCESS], ids=["total", "per_process"])
+@pytest.mark.parametrize("limit", [ACCOUNT, PER_PROCESS], ids=["account", "per_process"])
 def test_who_leaves_makes_room(start: Start, limit: tuple[str, str]) -> None:
     bench = start(*limit)
     for _ in range(5):
