@@ -5,13 +5,20 @@ BIN := $(VENV)/bin
 
 .PHONY: venv demo test test-fast coverage mutants check bench bench-quick clean system-packages
 
-venv: $(VENV)/installed
+venv: $(VENV)/installed $(VENV)/systemd
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[test,check]'
-	@if pkg-config --exists libsystemd 2>/dev/null; then $(BIN)/pip install --quiet --editable '.[systemd]'; \
-	 else echo 'systemd-python left out (needs pkg-config and libsystemd-dev): the built-in protocol is used'; fi
+	@touch $@
+
+# Optional, so a failure is only said; tried again when the system's packages have changed.
+$(VENV)/systemd: $(VENV)/installed $(wildcard /var/lib/dpkg/status)
+	@if ! pkg-config --exists libsystemd 2>/dev/null; then \
+	   echo 'systemd-python left out (needs pkg-config, libsystemd-dev): the built-in protocol is used'; \
+	 elif ! $(BIN)/pip install --quiet --editable '.[systemd]' >$@.log 2>&1; then \
+	   echo 'systemd-python left out, it cannot be built (needs gcc, python3-dev; see $@.log): the built-in protocol is used'; \
+	 fi
 	@touch $@
 
 demo: venv

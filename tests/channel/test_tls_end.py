@@ -79,7 +79,7 @@ def test_a_record_cut_in_the_middle_is_no_end(inner: Pair, context: Context) -> 
 
 def test_a_message_from_the_wire_that_was_forged_breaks_the_connection(pair: Pair, inner: Pair) -> None:
     inner.writer.writev([b"\x17\x03\x03\x00\x20" + bytes(32)])
-    with pytest.raises(BrokenResourceError, match="bad record mac"):
+    with pytest.raises(BrokenResourceError, match=r"bad record mac|record layer failure"):  # since OpenSSL 3.5
         run(pair.reader.read(1))
     with pytest.raises(BrokenResourceError, match="the alert 'bad record mac'"):
         run(pair.writer.read(1))

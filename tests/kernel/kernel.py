@@ -29,6 +29,7 @@ from . import initramfs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 METAPACKAGE = "linux-image-amd64"
+PARTS = r"Depends: (linux-(?:base|binary|modules)-[0-9]\S+)"
 
 TOOLS = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -54,7 +55,10 @@ class Kernel:
 
     @property
     def image(self) -> Path:
-        return self.root / "boot" / f"vmlinuz-{self.root.name}"
+        """Where the package has it: in boot/, or since Linux 7 as packaged by Debian beside the modules."""
+        version = self.root.name
+        in_boot = self.root / "boot" / f"vmlinuz-{version}"
+        return in_boot if in_boot.exists() else self.root / "lib/modules" / version / "vmlinuz"
 
     @property
     def initramfs(self) -> Path:
@@ -91,16 +95,21 @@ def create(cache: Path) -> Path:
     if not shutil.which("apt-get"):
         raise MissingError("a kernel to boot comes from Debian's archive, and there is no apt-get here")
     with tempfile.TemporaryDirectory(dir=cache, prefix="new-") as scratch:
-        package = download(Path(scratch))
-        version = package.name.removeprefix("linux-image-").split("_")[0]
+        version, packages = download(Path(scratch))
         unpacked = Path(scratch, "unpacked")
-        run("dpkg", "-x", str(package), str(unpacked))
+        for package in packages:
+            run("dpkg", "-x", str(package), str(unpacked))
+        if not (unpacked / "lib").exists():  # since Debian 13 the packages have usr/lib, and modprobe wants lib
+            (unpacked / "lib").symlink_to("usr/lib")
         run("depmod", "-b", str(unpacked), version)
         return unpacked.rename(cache / version)
 
 
-def download(folder: Path) -> Path:
-    """Fetch the package into `folder`, with package lists of our own should the system have none."""
+def download(folder: Path) -> tuple[str, list[Path]]:
+    """Fetch the kernel's packages into `folder`, with package lists of our own should the system have none.
+
+    Its version, and the packages: one, or where that is empty those that it depends on as well.
+    """
     own_lists = ["-o", f"Dir::State={folder}/state", "-o", f"Dir::Cache={folder}/cache"]
     for options in ([], own_lists):
         try:
@@ -110,9 +119,9 @@ def download(folder: Path) -> Path:
                 run("apt-get", *options, "update")
             depends = run("apt-cache", *options, "depends", METAPACKAGE)
             (name,) = set(re.findall(r"Depends: (linux-image-[0-9]\S+)", depends))
-            run("apt-get", *options, "-o", "APT::Sandbox::User=root", "download", name, cwd=folder)
-            (package,) = folder.glob("linux-image-*.deb")
-            return package
+            parts = re.findall(PARTS, run("apt-cache", *options, "depends", name))
+            run("apt-get", *options, "-o", "APT::Sandbox::User=root", "download", name, *sorted(set(parts)), cwd=folder)
+            return name.removeprefix("linux-image-"), sorted(folder.glob("linux-*.deb"))
         except (subprocess.CalledProcessError, ValueError) as error:
             reason = error
     detail = getattr(reason, "stderr", None) or str(reason)

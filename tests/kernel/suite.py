@@ -178,15 +178,16 @@ class Fleet:
     def __init__(self, tests: Mapping[str, Sequence[str]]) -> None:
         self._tests = tests
         self._boots: dict[str, Boot] = {}
-        self._missing: kernel.MissingError | None = None
+        self._fault: Exception | None = None
         self._pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
 
     def report(self, suite: str, test: str) -> Report:
-        """Wait for a test's report. MissingError: no machine can be had; GuestError: there was one, but it ended."""
-        if not self._boots and self._missing is None:
+        """Wait for a test's report. MissingError, or whatever else went wrong at the
+        start: no machine can be had; GuestError: there was one, but it ended."""
+        if not self._boots and self._fault is None:
             self._start()
-        if self._missing is not None:
-            raise self._missing
+        if self._fault is not None:
+            raise self._fault
         return self._boots[suite].report(test)
 
     def stop(self) -> None:
@@ -199,8 +200,8 @@ class Fleet:
     def _start(self) -> None:
         try:
             booted = kernel.obtain()
-        except kernel.MissingError as error:
-            self._missing = error
+        except Exception as error:  # whatever it is, it would cost each test as much again
+            self._fault = error
             return
         compileall.compile_dir(kernel.REPOSITORY / "prhelper", quiet=2)  # compiling in the guest is slow
         folder = new_run_folder()

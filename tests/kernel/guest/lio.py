@@ -51,6 +51,8 @@ def attach(unit: Path, nexus: int) -> Path:
     lun = port / "lun/lun_0"
     lun.mkdir(parents=True)
     (port / "nexus").write_text(f"naa.{initiator(nexus)}")
+    if (port / "rtpi").exists():  # newer kernels leave a loopback port without its relative target port identifier
+        (port / "rtpi").write_text(str(nexus + 1))
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_KOBJECT_UEVENT) as events:
         events.bind((0, FROM_THE_KERNEL))
         (lun / "unit").symlink_to(unit)

@@ -121,5 +121,5 @@ def test_no_message_is_lost_or_out_of_order_when_the_loop_is_another_one_for_eac
     assert machine.debug.read_bytes() == told
     assert back_end.served == machine.sent()
     assert back_end.served.count(Request.SET_VRING_KICK) == boots
-    assert back_end.served.count(Request.GET_VRING_BASE) == boots - 1
+    assert back_end.served.count(Request.GET_VRING_BASE) in (boots - 1, boots)  # since QEMU 10 at its exit as well
     assert moves >= len(back_end.served) > 10 * boots

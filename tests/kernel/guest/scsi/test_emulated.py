@@ -13,6 +13,7 @@ import pytest
 from .. import helper
 from ..initiators import through_helper
 from ..modules import modprobe
+from ..partition import partition_of
 from ..persistent import CHECK_CONDITION, GOOD, RESERVATION_CONFLICT, Holder, Nexus, Out, sense_code
 from .test_privileges import AS_NOBODY
 
@@ -67,9 +68,7 @@ def test_device_with_reservations_is_not_emulated_where_the_kernel_lets_nobody_a
 ) -> None:
     device = devices[0]
     if partition:
-        subprocess.run(["addpart", str(device), "1", "2048", "2048"], check=True)
-        stack.callback(subprocess.run, ["delpart", str(device), "1"], check=True)
-        device = Path(f"{device}1")
+        device = stack.enter_context(partition_of(device, first_sector=2048, sectors=2048))
     helper.let_everybody_run_it()
     state = Path("/run/emulated-by-nobody")
     state.mkdir(mode=0o700, exist_ok=True)

@@ -72,7 +72,9 @@ def way_to_the_interpreter() -> list[str]:
     """A Python, or a checkout, in a home directory or in /tmp must be let through ProtectHome= and PrivateTmp=."""
     let_everybody_run_it()
     places = {sys.base_prefix, sys.prefix, str(Path(prhelper.__file__).parents[1])}
-    lines = ["ProtectHome=tmpfs"] if any(place.startswith(HOMES) for place in places) else []
+    # ProtectHome=tmpfs would do, but since systemd 256 that is a folder which the service's user may not enter.
+    homes = ["ProtectHome=no", *(f"TemporaryFileSystem={home}:mode=755" for home in HOMES)]
+    lines = homes if any(place.startswith(HOMES) for place in places) else []
     hidden = [place for place in places if place.startswith((*HOMES, *PRIVATE))]
     return [*lines, *(f"BindReadOnlyPaths={place}" for place in sorted(hidden))]
 

@@ -1,0 +1,32 @@
+"""What a machine that cannot be had costs: one try, whatever the cause."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from . import kernel, suite
+
+CAUSES = {
+    "missing": kernel.MissingError("there is no apt-get here"),
+    "cannot be unpacked": subprocess.CalledProcessError(1, ["dpkg", "-x"]),
+    "disk full": OSError("no space left"),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES.values(), ids=CAUSES)
+def test_a_kernel_that_cannot_be_had_is_not_tried_again(monkeypatch: pytest.MonkeyPatch, cause: Exception) -> None:
+    tries = []
+
+    def fail() -> kernel.Kernel:
+        tries.append(cause)
+        raise cause
+
+    monkeypatch.setattr(kernel, "obtain", fail)
+    fleet = suite.Fleet({"scsi": ["a", "b"]})
+    for test in ("a", "b"):
+        with pytest.raises(type(cause)):
+            fleet.report("scsi", test)
+    fleet.stop()
+    assert tries == [cause]
