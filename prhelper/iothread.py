@@ -124,7 +124,7 @@ class IOThreads:
             _log.error("%s; commands may wait for one another", error, extra={"repeat": (("threads",), 1)})
             time.sleep(_RETRY_PAUSE)
         if not self._workers.has_reserve:
-            with contextlib.suppress(NoThreadError):  # until there is one, the leader runs no command itself
+            with contextlib.suppress(NoThreadError):  # else the next thread without work becomes the reserve
                 self._workers.fill_reserve()
 
     def _lead(self, term: Term) -> None:
@@ -149,7 +149,7 @@ class IOThreads:
     def _step(self, strand: Strand, term: Term) -> None:
         request = self._resume(strand)
         while isinstance(request, Call):
-            if self._speeds.is_fast(request.key) and self._workers.has_reserve:
+            if self._speeds.is_fast(request.key):
                 term.calling = request.key
                 request = self._make_call(strand, request)
                 term.calling = None

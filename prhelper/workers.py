@@ -48,7 +48,7 @@ class Workers:
 
     @property
     def has_reserve(self) -> bool:
-        """Whether `run_from_reserve` is certain to succeed. Call it before running what may never return."""
+        """Whether `run_from_reserve` is certain to succeed."""
         return self._reserve is not None
 
     def fill_reserve(self) -> None:
