@@ -1,8 +1,8 @@
 """What a guest is told about a command: one place that turns errno and the three SG_IO statuses into status and sense.
 
-The tables are those of qemu-pr-helper, as it was seen to answer, with one correction: where it takes a host status that
-it does not know for GOOD, and passes on whatever is in the buffer, this says CHECK CONDITION. A reservation that may
-not have happened must never look as if it had.
+The tables are those of qemu-pr-helper, as it was seen to answer (ENODEV as since 11.1), with one correction: where it
+takes a host status that it does not know for GOOD, and passes on whatever is in the buffer, this says CHECK CONDITION.
+A reservation that may not have happened must never look as if it had.
 """
 
 import errno
@@ -34,6 +34,7 @@ _FROM_ERRNO: dict[int, Outcome] = {
     errno.EBADE: Outcome(Status.RESERVATION_CONFLICT),
     errno.ENOMEM: check_condition(sense.TARGET_FAILURE),
     errno.EREMOTEIO: check_condition(sense.TARGET_FAILURE),
+    errno.ENODEV: check_condition(sense.TARGET_FAILURE),
     errno.EINVAL: check_condition(sense.INVALID_FIELD),
     errno.ENODATA: check_condition(sense.READ_ERROR),
     errno.ENOMEDIUM: check_condition(sense.NO_MEDIUM),

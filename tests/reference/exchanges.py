@@ -68,7 +68,6 @@ EXCHANGES = (
             "a regular file": "file",
             "a regular file opened read-only": "file read-only",
             "a directory": "directory",
-            "an O_PATH descriptor": "path",
             "a socket": "socket",
         }.items()
     ),

@@ -38,7 +38,6 @@ def descriptors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[st
         "file": os.open(file, os.O_RDWR),
         "file read-only": os.open(file, os.O_RDONLY),
         "directory": os.open(directory, os.O_RDONLY | os.O_DIRECTORY),
-        "path": os.open("/dev/null", os.O_PATH),
         "socket": socket.socket(socket.AF_UNIX).detach(),
     }
     yield opened

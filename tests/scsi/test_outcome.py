@@ -20,10 +20,11 @@ ERRNOS: dict[int | None, Expected] = {
     errno.EBADE: (0x18, None),
     errno.ENODATA: (0x02, (0x03, 0x11, 0x00)),
     errno.EREMOTEIO: (0x02, (0x04, 0x44, 0x00)),
+    errno.ENODEV: (0x02, (0x04, 0x44, 0x00)),
     errno.ENOMEDIUM: (0x02, (0x02, 0x3A, 0x00)),
     errno.ENOSPC: (0x02, (0x07, 0x27, 0x07)),
     **dict.fromkeys(
-        (errno.EPERM, errno.EIO, errno.ENOTTY, errno.EBUSY, errno.ENODEV, errno.ETIMEDOUT, errno.EINTR),
+        (errno.EPERM, errno.EIO, errno.ENOTTY, errno.EBUSY, errno.ENXIO, errno.ETIMEDOUT, errno.EINTR),
         (0x02, (0x0B, 0x00, 0x06)),
     ),
     None: (0x02, (0x0B, 0x00, 0x06)),
