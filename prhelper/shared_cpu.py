@@ -8,6 +8,10 @@ and nearly twice the requests. The waiting, which is what bursts are for, is not
 
 The processor must not become a trap, for others with a higher priority may take it over. So it is where the leader was,
 which the kernel moves as it likes; it is chosen anew every second, and no burst lasts longer than that.
+
+An administrator's mask comes first (`taskset -a -p` changes each thread's while it runs). A thread is moved only within
+the mask that it has, and a mask that is not the one set here is left alone. One thing cannot be told: a mask of the
+bursts' processor alone.
 """
 
 import contextlib
@@ -50,7 +54,8 @@ class Guest:
         self._shared = shared
         self._cpu = -1
         self._leave_at = time.monotonic() + SETTLED
-        self._allowed: set[int] = set()
+        self._free: set[int] = set()
+        self._pinned: set[int] = set()
 
     def __enter__(self) -> "Guest":
         self._shared.guests.add(self)
@@ -61,9 +66,10 @@ class Guest:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._shared.guests.discard(self)
-        if self._allowed:
+        if self._pinned:
             with contextlib.suppress(OSError):
-                os.sched_setaffinity(0, self._allowed)
+                if os.sched_getaffinity(0) == self._pinned:
+                    os.sched_setaffinity(0, self._free)
 
     def may_stay(self) -> bool:
         """Whether the burst may go on; moves the thread to where the others are."""
@@ -71,9 +77,14 @@ class Guest:
         return time.monotonic() < self._leave_at
 
     def _join_the_others(self) -> None:
-        if self._cpu != self._shared.cpu and len(self._shared.guests) > FEW:
-            self._cpu = self._shared.cpu
-            # EPERM where a sandbox forbids it, EINVAL where the processor is gone: slower, and no more than that.
-            with contextlib.suppress(OSError):
-                self._allowed = self._allowed or os.sched_getaffinity(0)
+        if self._cpu == self._shared.cpu or len(self._shared.guests) <= FEW:
+            return
+        self._cpu = self._shared.cpu
+        # EPERM where a sandbox forbids it, EINVAL where the processor is gone: slower, and no more than that.
+        with contextlib.suppress(OSError):
+            mask = os.sched_getaffinity(0)
+            if mask != self._pinned:
+                self._free = mask
+            if self._cpu in self._free:
                 os.sched_setaffinity(0, {self._cpu})
+                self._pinned = {self._cpu}

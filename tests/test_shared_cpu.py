@@ -32,6 +32,19 @@ def shared() -> Iterator[SharedCpu]:
         assert shared.guests == few
 
 
+@pytest.fixture
+def crowded() -> Iterator[SharedCpu]:
+    """With as many guests, in threads of their own, as make the next one move."""
+    shared, leave = SharedCpu(), threading.Event()
+    shared.choose()
+    threads = [in_another_thread(leave, shared, []) for _ in range(FEW)]
+    wait_until(lambda: len(shared.guests) == FEW, what="the others")
+    yield shared
+    leave.set()
+    for thread in threads:
+        thread.join()
+
+
 def in_another_thread(work: threading.Event, shared: SharedCpu, seen: list[set[int]]) -> threading.Thread:
     def burst() -> None:
         with Guest(shared):
@@ -67,12 +80,54 @@ def test_a_few_stay_free(shared: SharedCpu, allowed: set[int]) -> None:
         assert os.sched_getaffinity(0) == allowed
 
 
-def test_they_follow_when_another_is_chosen(shared: SharedCpu, allowed: set[int]) -> None:
-    with Guest(shared) as guest, Guest(shared):
+def test_they_follow_when_another_is_chosen(crowded: SharedCpu, allowed: set[int]) -> None:
+    with Guest(crowded) as guest:
         for cpu in sorted(allowed):
-            shared.cpu = cpu
+            crowded.cpu = cpu
             guest.may_stay()
             assert os.sched_getaffinity(0) == {cpu}
+    assert os.sched_getaffinity(0) == allowed
+
+
+@pytest.fixture
+def two(allowed: set[int]) -> tuple[int, int]:
+    """Two processors of this thread's."""
+    if len(allowed) < 2:
+        pytest.skip("needs two processors")
+    first, second, *_ = sorted(allowed)
+    return first, second
+
+
+def test_a_mask_that_is_set_during_a_burst_stays(crowded: SharedCpu, two: tuple[int, int]) -> None:
+    crowded.cpu, given = two
+    with Guest(crowded) as guest:
+        assert os.sched_getaffinity(0) == {crowded.cpu}
+        os.sched_setaffinity(0, {given})
+        guest.may_stay()
+        assert os.sched_getaffinity(0) == {given}
+    assert os.sched_getaffinity(0) == {given}
+
+
+def test_a_mask_that_is_set_during_a_burst_stays_when_another_processor_is_chosen(
+    crowded: SharedCpu, two: tuple[int, int]
+) -> None:
+    given, crowded.cpu = two
+    with Guest(crowded) as guest:
+        os.sched_setaffinity(0, {given})
+        for crowded.cpu in (*two, *two):
+            guest.may_stay()
+            assert os.sched_getaffinity(0) == {given}
+    assert os.sched_getaffinity(0) == {given}
+
+
+def test_a_mask_without_the_chosen_processor_keeps_the_thread_away_from_it(
+    crowded: SharedCpu, two: tuple[int, int]
+) -> None:
+    given, crowded.cpu = two
+    os.sched_setaffinity(0, {given})
+    with Guest(crowded) as guest:
+        guest.may_stay()
+        assert os.sched_getaffinity(0) == {given}
 
 
 def test_the_choice_is_where_the_leader_is_and_kept_for_a_while(
