@@ -61,7 +61,8 @@ def _descriptor(state: State, registration: Registration) -> bytes:
     nexus = registration.nexus
     transport_id = nexus.transport_id.to_bytes()
     flags, scope_and_type = 0, 0
-    if state.reservation is not None and state.holds(nexus):
-        flags, scope_and_type = _R_HOLDER, _LU_SCOPE | state.reservation.type
+    reservation = state.reservation
+    if reservation is not None and (reservation.is_all_registrants or reservation.holder == nexus):
+        flags, scope_and_type = _R_HOLDER, _LU_SCOPE | reservation.type
     head = _FULL_STATUS.pack(registration.key, flags, scope_and_type, nexus.relative_port, len(transport_id))
     return head + transport_id

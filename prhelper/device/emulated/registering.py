@@ -1,6 +1,6 @@
 """REGISTER, REGISTER AND IGNORE EXISTING KEY, REGISTER AND MOVE (SPC-4, 5.13.7, 5.13.8 and 5.13.11.2.3)."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ...scsi import sense
@@ -23,8 +23,7 @@ def register(state: State, nexus: Nexus, wanted: Parameters) -> State:
     if wanted.spec_i_pt:
         nexuses += _specified(state, nexus, wanted)
     if wanted.service_action_key:
-        for each in nexuses:
-            state = state.registered(each, wanted.service_action_key)
+        state = state.registered(nexuses, wanted.service_action_key)
     else:
         state = _unregister(state, nexus, nexuses)
     return replace(state, aptpl=wanted.aptpl).counted()
@@ -45,7 +44,7 @@ def move(state: State, nexus: Nexus, wanted: Parameters) -> State:
         raise RefusedError(CONFLICT)
 
     heir = Nexus(str(transport_id), transport_id, wanted.relative_port)
-    state = replace(state.registered(heir, wanted.service_action_key), aptpl=wanted.aptpl)
+    state = replace(state.registered([heir], wanted.service_action_key), aptpl=wanted.aptpl)
     state = replace(state, reservation=replace(reservation, holder=heir))
     if wanted.unregister:
         state = state.unregistered([nexus])
@@ -68,12 +67,12 @@ def _specified(state: State, nexus: Nexus, wanted: Parameters) -> list[Nexus]:
     for port in wanted.transport_ids():
         listed = replace(nexus, name=str(port), transport_id=port)
         found += _through_ports(state, listed, wanted)
-    if any(state.key_of(each) is not None for each in found):
+    if not state.keys().keys().isdisjoint(found):
         raise RefusedError(INVALID_PARAMETER)
     return found
 
 
-def _unregister(state: State, nexus: Nexus, leaving: Collection[Nexus]) -> State:
+def _unregister(state: State, nexus: Nexus, leaving: Iterable[Nexus]) -> State:
     """Remove registrations; who shared in a reservation of type registrants only is told that it is gone."""
     before = state.reservation
     state = state.unregistered(leaving)

@@ -4,8 +4,9 @@ An I_T nexus is an initiator port, named by its TransportID, seen through a targ
 relative target port identifier.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import starmap
 from typing import Any
 
 from ...scsi.reservation import ReservationType
@@ -102,19 +103,22 @@ class State:
         """Every registered nexus but one."""
         return tuple(each.nexus for each in self.registrations if each.nexus != nexus)
 
-    def registered(self, nexus: Nexus, key: int) -> "State":
-        """With a registration more, or another key for one that there is."""
-        if self.key_of(nexus) is None:
-            return replace(self, registrations=(*self.registrations, Registration(nexus, key)))
-        changed = (replace(each, key=key) if each.nexus == nexus else each for each in self.registrations)
-        return replace(self, registrations=tuple(changed))
+    def keys(self) -> dict[Nexus, int]:
+        """Every registered nexus and its key."""
+        return {each.nexus: each.key for each in self.registrations}
 
-    def unregistered(self, nexuses: Collection[Nexus]) -> "State":
+    def registered(self, nexuses: Iterable[Nexus], key: int) -> "State":
+        """With registrations more, or another key for those that there are."""
+        keys = self.keys() | dict.fromkeys(nexuses, key)
+        return replace(self, registrations=tuple(starmap(Registration, keys.items())))
+
+    def unregistered(self, nexuses: Iterable[Nexus]) -> "State":
         """Without these registrations, nor the reservation if none of its holders is left (SPC-4, 5.13.10)."""
-        left = tuple(each for each in self.registrations if each.nexus not in nexuses)
+        leaving = frozenset(nexuses)
+        left = tuple(each for each in self.registrations if each.nexus not in leaving)
         reservation = self.reservation
         if reservation is not None:
-            held = bool(left) if reservation.is_all_registrants else reservation.holder not in nexuses
+            held = bool(left) if reservation.is_all_registrants else reservation.holder not in leaving
             reservation = reservation if held else None
         return replace(self, registrations=left, reservation=reservation)
 
@@ -122,7 +126,7 @@ class State:
         """With PRGENERATION incremented: a 32-bit counter that wraps (SPC-4, 6.15.2)."""
         return replace(self, generation=(self.generation + 1) % 2**32)
 
-    def told(self, nexuses: Collection[Nexus], attention: Sense) -> "State":
+    def told(self, nexuses: Iterable[Nexus], attention: Sense) -> "State":
         """With a unit attention condition for each of these nexuses that has no such one pending.
 
         Beyond MOST_ATTENTIONS the oldest are forgotten: a nexus may never come back to be told.

@@ -124,6 +124,6 @@ def test_same_news_is_told_once_and_different_news_in_turn(action: int) -> None:
     state = replace(registered(A, B), attentions=())
     for _ in range(2):
         state, _ = run(state, A, out(action, KA, KB, kind=WE))
-        state = state.registered(B, KB)
+        state = state.registered([B], KB)
     state, _ = run(state, A, out(OutAction.CLEAR, KA))
     assert attentions_of(state, B) == [REGISTRATIONS_PREEMPTED, "06/2A/03"]

@@ -57,7 +57,7 @@ def test_every_registrant_is_reported_as_holder_where_all_hold() -> None:
 
 
 def test_registration_through_another_port_says_so() -> None:
-    state = State(ports=(1, 2)).registered(replace(A, relative_port=2), KA)
+    state = State(ports=(1, 2)).registered([replace(A, relative_port=2)], KA)
     assert read(state, A, InAction.READ_FULL_STATUS)[26:28] == b"\0\x02"
 
 

@@ -86,7 +86,7 @@ NEXUSES = A, B, C = [Nexus(name, SasPort(int(lio.initiator(number), 16))) for nu
 @pytest.mark.parametrize("kind", ReservationType, ids=lambda kind: kind.name)
 def test_the_same_commands_conflict(devices: list[Path], stack: ExitStack, kind: ReservationType) -> None:
     """A holds, B is registered, C is not."""
-    state = State(reservation=reservation_of(kind, A)).registered(A, 0xA).registered(B, 0xB)
+    state = State(reservation=reservation_of(kind, A)).registered([A], 0xA).registered([B], 0xB)
     first, second, _ = (straight(device, stack) for device in devices)
     assert first.write(Out.REGISTER, new=0xA).status == second.write(Out.REGISTER, new=0xB).status == GOOD
     assert first.write(Out.RESERVE, key=0xA, kind=kind).status == GOOD
