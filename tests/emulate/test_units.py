@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from ..support.client import Client
 from ..support.helper import OURS, Helper
 from ..support.programs import missing, require_program
 from .conftest import Connect, Start
-from .node import CHECK_CONDITION, CONFLICT, GOOD, REGISTRATIONS_PREEMPTED
+from .node import CHECK_CONDITION, CONFLICT, GOOD, REGISTRATIONS_PREEMPTED, Node
+
+ENOUGH = 500
+"""So many files are made until one has an inode number that was given back."""
 
 
 @pytest.fixture
@@ -48,6 +52,25 @@ def test_every_file_is_a_unit_of_its_own(helper: Helper, connect: Connect, tmp_p
     assert connect(helper, other).keys() == []
     assert connect(helper, Path("/dev/null")).register(0xC) == GOOD
     assert connect(helper, Path("/dev/zero")).keys() == []
+
+
+def test_image_made_anew_under_its_old_inode_number_has_no_reservations(
+    start: Start, connect: Connect, disk: Path
+) -> None:
+    helper = start("--emulate-nexus=host")
+    registered: set[int] = set()
+    with Client(helper.socket) as client:
+        while disk.stat().st_ino not in registered:
+            if len(registered) == ENOUGH:
+                pytest.skip("this file system does not give inode numbers out again")
+            registered.add(disk.stat().st_ino)
+            with disk.open("r+b") as image:
+                assert Node(client, image.fileno()).register(0xA, aptpl=True) == GOOD
+            disk.unlink()
+            disk.write_bytes(bytes(4096))
+    assert connect(helper).keys() == []
+    helper.kill()
+    assert connect(start("--emulate-nexus=host")).keys() == []
 
 
 SAME_INITIATOR = {

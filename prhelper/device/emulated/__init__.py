@@ -14,6 +14,9 @@ The rules are pure: state, nexus and command in, a new state and the outcome out
 Around them is what they know nothing of:
 
     devices.py      which descriptors are emulated units
+    naming.py       what names a unit, so that whatever comes in its place has another name
+    asking.py       what the kernel and udev tell of a file or a device
+    boot.py         which boot this is
     units.py        the units of this process, and one command at a time for each
     initiators.py   which initiator a client is
     storage.py      what outlives a restart, in a database

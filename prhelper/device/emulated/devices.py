@@ -25,9 +25,10 @@ from ..execution import Execution
 from ..identity import DeviceId
 from ..scsi_device import ScsiDevices, read_only_refusal, unidentified
 from .initiators import nexus_of
+from .naming import unit_behind
 from .state import Nexus
 from .storage import StorageError
-from .units import Units, unit_behind
+from .units import Units
 
 
 class NoDevices:

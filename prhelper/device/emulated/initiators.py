@@ -6,8 +6,8 @@
     host        everybody is the same initiator, as behind one host adapter
 
 The nexus's name is what APTPL keeps: after a restart of prhelper the process that still runs, or the user, is the
-initiator that it was. The name of a process holds the boot's id too, where /proc shows that, so that no process of a
-later boot is taken for it. Its registration then belongs to nobody, and is removed as in life, by PREEMPT or CLEAR.
+initiator that it was. The name of a process holds the boot's id too, so that no process of a later boot is taken for
+it. Its registration then belongs to nobody, and is removed as in life, by PREEMPT or CLEAR.
 
 A process that cannot be seen from here (its pid is 0, for it lives in another pid namespace; or /proc hides it) cannot
 be told from another like it. Under the rule `process` each of its connections is an initiator then: two virtual
@@ -16,12 +16,12 @@ machines are never mistaken for one, yet one that connects again is a stranger.
 
 import hashlib
 import logging
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 from ...peer import Peer
 from ...scsi.transport_id import SasPort
+from .boot import RUN, of_this_boot
 from .state import Nexus
 
 _log = logging.getLogger(__name__)
@@ -30,9 +30,6 @@ _PROC = Path("/proc")
 
 _NAA_LOCALLY_ASSIGNED = 0x3
 """The first digit of an address that nobody gave out (SPC-4, 7.8.6.6.4)."""
-
-_RUN = secrets.token_hex(8)
-"""Tells the connections of this process from those of the last, whose names may still be in the database."""
 
 Rule = Callable[[Peer, int], str]
 
@@ -58,11 +55,11 @@ def _by_process(peer: Peer, number: int) -> str:
             extra={"repeat": (("nexus", peer.pid), 1)},
         )
         return _by_connection(peer, number)
-    return f"process {peer.pid} started {started} boot {_boot_id()}"
+    return of_this_boot(f"process {peer.pid} started {started}")
 
 
 def _by_connection(_: Peer, number: int) -> str:
-    return f"connection {number} run {_RUN}"
+    return f"connection {number} run {RUN}"
 
 
 def _by_uid(peer: Peer, _: int) -> str:
@@ -84,10 +81,3 @@ def _start_time(pid: int) -> int | None:
         return None
     after_name = stat.rpartition(b")")[2].split()  # the name may hold blanks and parentheses
     return int(after_name[19])
-
-
-def _boot_id() -> str:
-    try:
-        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return "unknown"

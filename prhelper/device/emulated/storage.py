@@ -3,6 +3,9 @@
 Every change is a transaction of its own, and is on the disk when `save` returns (PRAGMA synchronous=FULL). Whoever
 answers a command after that has promised nothing that a crash could take back.
 
+Two kinds of units are forgotten when the database is opened, and the log says how many: those whose names mean nothing
+in this boot (boot.py), and those of version 1, whose names were numbers that are given out again.
+
 A database that is damaged is renamed and kept, and the log says so: its reservations are lost to the emulation, yet a
 person may still look for them. One directory serves one process, which holds a lock on it.
 """
@@ -16,9 +19,11 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from ...channel import OwnedFd
+from .boot import is_of_another_boot
 from .state import State
 
 _log = logging.getLogger(__name__)
@@ -26,7 +31,7 @@ _log = logging.getLogger(__name__)
 DATABASE = "emulated.sqlite"
 """The name of the file in the state directory."""
 
-_VERSION = 1
+_VERSION = 2
 """Of the tables (PRAGMA user_version); 0 is a database that has none yet."""
 
 _PRAGMAS = ("PRAGMA journal_mode=TRUNCATE", "PRAGMA synchronous=FULL", "PRAGMA trusted_schema=OFF")
@@ -162,8 +167,25 @@ def _read(connection: sqlite3.Connection) -> dict[str, State]:
         connection.execute(_TABLES)
     connection.execute(f"PRAGMA user_version = {_VERSION}")  # each time: fails where nothing can be written
     states = dict(_decode(*row) for row in connection.execute("SELECT name, state, digest FROM unit"))
+    for name in _past(states, version):
+        connection.execute(_FORGET, {"name": name})
+        del states[name]
     connection.execute("COMMIT")
     return states
+
+
+def _past(states: Iterable[str], version: int) -> list[str]:
+    """The names that say nothing today."""
+    if 0 < version < _VERSION:
+        names, why = list(states), "an older prhelper named them by numbers that are given out again"
+    else:
+        names, why = (
+            [each for each in states if is_of_another_boot(each)],
+            "nothing lasting tells which disks they were",
+        )
+    if names:
+        _log.warning("emulated reservations are forgotten (units: %d): %s", len(names), why)
+    return names
 
 
 def _digest(name: str, text: str) -> str:

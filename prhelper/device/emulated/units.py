@@ -1,8 +1,6 @@
 """The emulated logical units of this process: one command at a time each, answered when it cannot be lost any more."""
 
 import contextlib
-import os
-import stat
 import threading
 from collections.abc import Iterator
 
@@ -11,22 +9,6 @@ from ...scsi.reservation import Command
 from .rules import execute
 from .state import Nexus, State, power_cycled
 from .storage import Storage
-
-
-def unit_behind(fd: int) -> str:
-    """The name of the unit that a descriptor leads to: of the file behind it, however it was opened.
-
-    A device is its number, another file its file system's number and its inode. Raises OSError.
-    """
-    status = os.fstat(fd)
-    if stat.S_ISBLK(status.st_mode) or stat.S_ISCHR(status.st_mode):
-        kind = "block" if stat.S_ISBLK(status.st_mode) else "char"
-        return f"{kind} {_number(status.st_rdev)}"
-    return f"file {_number(status.st_dev)} inode {status.st_ino}"
-
-
-def _number(device: int) -> str:
-    return f"{os.major(device)}:{os.minor(device)}"
 
 
 class _Unit:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from prhelper.device.emulated import boot
+from prhelper.device.emulated.boot import of_this_boot
 from prhelper.device.emulated.initiators import nexus_named
 from prhelper.device.emulated.state import Registration, Reservation, State
 from prhelper.device.emulated.storage import DATABASE, Storage, StorageError
@@ -156,11 +158,43 @@ def test_database_of_a_newer_version_is_refused_and_left_alone(directory: Path) 
     with closing(Storage(directory)) as storage:
         storage.save("unit", REGISTERED)
     with closing(sqlite3.connect(directory / DATABASE)) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute("PRAGMA user_version = 3")
     with pytest.raises(StorageError, match="newer prhelper"):
         Storage(directory)
     with closing(sqlite3.connect(directory / DATABASE)) as database:
         assert database.execute("SELECT count(*) FROM unit").fetchone() == (1,)
+
+
+def test_units_of_an_older_version_are_dropped_and_that_is_logged(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Storage(directory)) as storage:
+        storage.save("block 8:0", RESERVED)
+        storage.save("block 8:16", RESERVED)
+    with closing(sqlite3.connect(directory / DATABASE)) as database:
+        database.execute("PRAGMA user_version = 1")
+    assert stored(directory) == {}
+    (record,) = caplog.records
+    assert (record.levelname, "(units: 2): an older" in record.getMessage()) == ("WARNING", True)
+    caplog.clear()
+    assert (stored(directory), caplog.records) == ({}, [])
+
+
+def test_units_known_for_one_boot_are_dropped_in_the_next_and_that_is_logged(
+    directory: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    of_this = of_this_boot("block 7:0 sequence 12")
+    with closing(Storage(directory)) as storage:
+        storage.save(of_this, RESERVED)
+        storage.save("block naa.5", REGISTERED)
+    assert stored(directory) == {of_this: RESERVED, "block naa.5": REGISTERED}
+    assert caplog.records == []
+
+    (tmp_path / "boot_id").write_text("another\n")
+    monkeypatch.setattr(boot, "_BOOT_ID", tmp_path / "boot_id")
+    assert stored(directory) == {"block naa.5": REGISTERED}
+    (record,) = caplog.records
+    assert (record.levelname, "(units: 1): nothing lasting" in record.getMessage()) == ("WARNING", True)
 
 
 def test_directory_that_is_a_file_is_named(tmp_path: Path) -> None:

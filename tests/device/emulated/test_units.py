@@ -9,7 +9,7 @@ from prhelper.device.emulated import units as units_module
 from prhelper.device.emulated.initiators import nexus_named
 from prhelper.device.emulated.state import State
 from prhelper.device.emulated.storage import Storage, StorageError
-from prhelper.device.emulated.units import Units, unit_behind
+from prhelper.device.emulated.units import Units
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
@@ -91,13 +91,3 @@ def test_file_that_was_only_asked_about_is_forgotten(tmp_path: Path) -> None:
             units.execute(f"file {number}", A, READ_KEYS)
         units.execute("file 7", A, REGISTER)
         assert list(units._units) == ["file 7"]
-
-
-def test_unit_is_the_file_or_the_device_and_not_the_descriptor(tmp_path: Path) -> None:
-    path, link = tmp_path / "disk", tmp_path / "link"
-    path.write_bytes(b"")
-    link.hardlink_to(path)
-    with path.open("rb") as first, link.open("r+b") as second, open("/dev/null", "rb") as null:  # noqa: PTH123
-        assert unit_behind(first.fileno()) == unit_behind(second.fileno())
-        assert str(path.stat().st_ino) in unit_behind(first.fileno())
-        assert unit_behind(null.fileno()) == "char 1:3"

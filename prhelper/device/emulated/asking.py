@@ -1,0 +1,121 @@
+"""What the kernel and udev tell of a file, a file system or a device, beyond the numbers that are given out again.
+
+Any process may ask; each function says None where nothing is told.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import platform
+import struct
+import sys
+from pathlib import Path
+
+_SYS_DEV = Path("/sys/dev")
+_UDEV_DATA = Path("/run/udev/data")
+
+# include/uapi/asm-generic/ioctl.h, and the older architectures that have three bits for the direction
+_READ = 0x4000_0000 if platform.machine().startswith(("ppc", "mips", "sparc", "alpha")) else 0x8000_0000
+
+_BLKGETDISKSEQ = _READ | 8 << 16 | 0x1280
+_FS_IOC_GETVERSION = _READ | ctypes.sizeof(ctypes.c_long) << 16 | 0x7601
+_FS_IOC_GETFSUUID = _READ | 17 << 16 | 0x1500
+
+_AT_EMPTY_PATH = 0x1000
+_STATX_BTIME = 0x800
+_STATX_SIZE = 256
+_MASK, _BTIME = struct.Struct("=I"), struct.Struct("=qI")  # at 0 and at 80
+
+_libc = ctypes.CDLL(None)
+
+
+def born(fd: int) -> str | None:
+    """When a file was made, to the nanosecond, by its file system (statx)."""
+    answer = ctypes.create_string_buffer(_STATX_SIZE)
+    with contextlib.suppress(AttributeError):  # a C library without it
+        if _libc.statx(fd, b"", _AT_EMPTY_PATH, _STATX_BTIME, answer) == 0:
+            (mask,) = _MASK.unpack_from(answer)
+            seconds, nanoseconds = _BTIME.unpack_from(answer, 80)
+            if mask & _STATX_BTIME:
+                return f"{seconds}.{nanoseconds:09}"
+    return None
+
+
+def generation(fd: int) -> str | None:
+    """What tells a file from others that had its inode number."""
+    return _ioctl(fd, _FS_IOC_GETVERSION, 4)
+
+
+def file_system(fd: int, device: int) -> str | None:
+    """The UUID of a file system on `device`, and the id that it makes of that and, say, a subvolume's number.
+
+    The UUID is the kernel's (since 6.9) or udev's. An id that is only the device's number again says nothing.
+    """
+    uuid = _ioctl(fd, _FS_IOC_GETFSUUID, 17)
+    uuid = uuid[2:] if uuid is not None else _uuid_by_udev(device)
+    told = [uuid] if uuid is not None and uuid.strip("0") else []
+    with contextlib.suppress(OSError):
+        number = os.fstatvfs(fd).f_fsid & 2**64 - 1
+        if number not in (0, _encoded(device)):
+            told.append(f"{number:016x}")
+    return " ".join(told) or None
+
+
+def disk_sequence(fd: int) -> str | None:
+    """A number that each disk, and each medium in one, is given once in a boot (since Linux 5.15)."""
+    sequence = _ioctl(fd, _BLKGETDISKSEQ, 8)
+    return None if sequence is None else str(int.from_bytes(bytes.fromhex(sequence), sys.byteorder))
+
+
+def world_wide_name(kind: str, device: int, sequence: str | None) -> str | None:
+    """What a disk calls itself, as sysfs has it of SCSI, NVMe and the device mapper; for a partition, that of its disk.
+
+    kind: `block` or `char`. sequence: `disk_sequence`; where sysfs has another, the number belongs to a new disk.
+    """
+    disk = _sysfs(kind, device)
+    if (disk / "partition").exists():
+        disk /= ".."
+    if sequence is not None and _read(disk / "diskseq") != sequence:
+        return None
+    names = (_read(disk / place) for place in ("device/wwid", "wwid", "dm/uuid"))
+    return next(filter(None, names), None)
+
+
+def partition_start(device: int) -> str | None:
+    """Where a partition begins on its disk."""
+    return _read(_sysfs("block", device) / "start")
+
+
+def _ioctl(fd: int, request: int, size: int) -> str | None:
+    answer = bytearray(max(size, 8))
+    try:
+        fcntl.ioctl(fd, request, answer)
+    except OSError:
+        return None
+    return answer[:size].hex()
+
+
+def _sysfs(kind: str, device: int) -> Path:
+    return _SYS_DEV / kind / f"{os.major(device)}:{os.minor(device)}"
+
+
+def _uuid_by_udev(device: int) -> str | None:
+    for line in (_read(_UDEV_DATA / f"b{os.major(device)}:{os.minor(device)}") or "").splitlines():
+        key, _, value = line.partition("=")
+        if key == "E:ID_FS_UUID":
+            return value.replace("-", "").lower()
+    return None
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return None
+
+
+def _encoded(device: int) -> int:
+    """As the kernel makes a file system's id of a device number (huge_encode_dev)."""
+    major, minor = os.major(device), os.minor(device)
+    return minor & 0xFF | major << 8 | (minor & ~0xFF) << 12

@@ -1,0 +1,28 @@
+"""Which boot of the machine this is, for names that mean nothing in another one."""
+
+import secrets
+from pathlib import Path
+
+RUN = secrets.token_hex(8)
+"""Tells what is named in this process from what was named in the last, whose names may still be in the database."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_MARK = " boot "
+
+
+def of_this_boot(name: str) -> str:
+    """The name, marked as one of this boot alone; where /proc does not tell which that is, of this process alone."""
+    return name + _MARK + _boot_id()
+
+
+def is_of_another_boot(name: str) -> bool:
+    """Whether a name was marked in another boot."""
+    _, mark, boot = name.rpartition(_MARK)
+    return bool(mark) and boot != _boot_id()
+
+
+def _boot_id() -> str:
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return f"unknown, run {RUN}"
