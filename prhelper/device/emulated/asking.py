@@ -55,10 +55,8 @@ def file_system(fd: int, device: int) -> str | None:
     uuid = _ioctl(fd, _FS_IOC_GETFSUUID, 17)
     uuid = uuid[2:] if uuid is not None else _uuid_by_udev(device)
     told = [uuid] if uuid is not None and uuid.strip("0") else []
-    with contextlib.suppress(OSError):
-        number = os.fstatvfs(fd).f_fsid & 2**64 - 1
-        if number not in (0, _encoded(device)):
-            told.append(f"{number:016x}")
+    if (number := _file_system_id(fd)) not in (0, _encoded(device)):
+        told.append(f"{number:016x}")
     return " ".join(told) or None
 
 
@@ -98,6 +96,13 @@ def _ioctl(fd: int, request: int, size: int) -> str | None:
 
 def _sysfs(kind: str, device: int) -> Path:
     return _SYS_DEV / kind / f"{os.major(device)}:{os.minor(device)}"
+
+
+def _file_system_id(fd: int) -> int:
+    try:
+        return os.fstatvfs(fd).f_fsid & 2**64 - 1
+    except OSError:
+        return 0
 
 
 def _uuid_by_udev(device: int) -> str | None:
