@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -137,6 +138,23 @@ def test_command_that_is_not_good_changes_nothing_but_the_attention_it_reports(l
     uncounted = (OutAction.RESERVE, OutAction.RELEASE)
     may_count = command.is_out and outcome.status == Status.GOOD and command.cdb[1] & 0x1F not in uncounted
     assert after.generation - before.generation in ((0, 1) if may_count else (0,))
+
+
+@unhurried
+@given(LOGS)
+def test_reply_to_out_has_no_payload_and_reply_to_in_no_more_than_the_allocation_length(log: Log) -> None:
+    _, outcomes = replay(log)
+    for (_, command), outcome in zip(log, outcomes, strict=True):
+        allowed = 0 if command.is_out or outcome.status != Status.GOOD else command.length
+        assert len(outcome.data) <= allowed
+
+
+@pytest.mark.parametrize("allocation", [0, 1, 7, 8, 9, 24, 100, 8192])
+@pytest.mark.parametrize("action", InAction)
+def test_reply_to_in_is_cut_off_at_the_allocation_length(action: InAction, allocation: int) -> None:
+    state = State().registered([A, B, C], KA)
+    whole = execute(state, A, Command(reserve_in(action)))[1].data
+    assert execute(state, A, Command(reserve_in(action, allocation)))[1].data == whole[:allocation]
 
 
 @unhurried
