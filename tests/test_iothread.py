@@ -200,5 +200,7 @@ def test_where_no_thread_can_be_had_a_call_that_may_block_is_refused_and_fast_on
     for session in unknown:
         session.client.sendall(b"x")
     assert [type(session.ended.get(timeout=20)) for session in unknown] == [NoThreadError] * 8
+    for session in unknown:
+        session.client.close()
     assert [fast.ask(byte) for byte in range(50)] == list(range(50))
     fast.end()
