@@ -4,6 +4,7 @@ import contextlib
 import errno
 import logging
 import os
+import select
 import sys
 import syslog
 import time
@@ -14,6 +15,8 @@ from .journal import Journal, stderr_is_journal
 IDENTIFIER = "prhelper"
 
 _STDERR = 2
+
+_GONE = (errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.EBADF)
 
 _formatter = logging.Formatter()  # the message, and below it a traceback if there is one
 
@@ -28,19 +31,28 @@ class Sink(Protocol):
 class FileSink:
     """An open file, a line a record: standard error, or a file for traces. Borrows the descriptor.
 
-    Nothing is buffered: at the end of the process nobody waits for a reader that never reads.
+    Nothing is buffered: at the end of the process nobody waits for a reader that never reads. Another process that
+    shares the open file may make it non-blocking; here each write waits all the same.
     """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        self._half_a_line = False
 
     def write(self, record: logging.LogRecord) -> None:
         """Write one line. Raises OSError when nobody reads any more."""
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
         level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        rest = f"{when}.{record.msecs:03.0f} {IDENTIFIER}: {level}{_text(record)}\n".encode(errors="replace")
+        line = f"{when}.{record.msecs:03.0f} {IDENTIFIER}: {level}{_text(record)}\n".encode(errors="replace")
+        rest = b"\n" * self._half_a_line + line
         while rest:
-            rest = rest[os.write(self._fd, rest) :]
+            try:
+                written = os.write(self._fd, rest)
+            except BlockingIOError:
+                _wait_for_room(self._fd)
+            else:
+                rest = rest[written:]
+                self._half_a_line = bool(rest)
 
 
 class JournalSink:
@@ -92,6 +104,17 @@ def fallback() -> Sink:
     with contextlib.suppress(OSError):
         return JournalSink()
     return SyslogSink()
+
+
+def is_gone(error: Exception) -> bool:
+    """Whether a write to a file failed because nobody reads it any more, and nobody will."""
+    return isinstance(error, OSError) and error.errno in _GONE
+
+
+def _wait_for_room(fd: int) -> None:
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    poll.poll()
 
 
 def _text(record: logging.LogRecord) -> str:
