@@ -8,8 +8,10 @@ WINDOW = 60.0
 
 _MOST_KINDS = 4096
 
+_MOST_CLOSED = 4096
 
-class _Kind:
+
+class _Window:
     __slots__ = ("began", "example", "left", "withheld")
 
     def __init__(self, began: float, burst: int) -> None:
@@ -23,42 +25,55 @@ class Repeats:
     """Decides which lines are written. Times are of `time.monotonic`; any thread may ask."""
 
     def __init__(self) -> None:
-        self._kinds: dict[Hashable, _Kind] = {}  # the oldest window first
-        self._evicted: list[_Kind] = []
+        self._open: dict[Hashable, _Window] = {}  # the oldest first
+        self._closed: list[_Window] = []  # not summed up yet
+        self._unnamed = 0  # lines withheld in closed windows that there was no room for
         self._lock = threading.Lock()
 
     def admit(self, kind: Hashable, burst: int, line: str, now: float) -> bool:
         """Whether to write `line`, one of at most `burst` of its kind in a window."""
         with self._lock:
-            state = self._kinds.get(kind)
-            if state is None:
+            window = self._open.get(kind)
+            if window is not None and now >= window.began + WINDOW:  # whoever sums up may be behind
+                self._close(kind)
+                window = None
+            if window is None:
                 self._make_room()
-                state = self._kinds[kind] = _Kind(now, burst)
-            if state.left > 0:
-                state.left -= 1
+                window = self._open[kind] = _Window(now, burst)
+            if window.left > 0:
+                window.left -= 1
                 return True
-            state.withheld += 1
-            state.example = line
+            window.withheld += 1
+            window.example = line
             return False
 
     def next_due(self) -> float | None:
         """When the oldest window ends; None if none is open."""
         with self._lock:
-            if self._evicted:
+            if self._closed:
                 return 0.0
-            return next((state.began + WINDOW for state in self._kinds.values()), None)
+            return next((window.began + WINDOW for window in self._open.values()), None)
 
     def sum_up(self, now: float, everything: bool = False) -> list[str]:
         """Close the windows that are over: a line for each that withheld some."""
         with self._lock:
-            closed, self._evicted = self._evicted, []
-            for kind, state in list(self._kinds.items()):
-                if not everything and now < state.began + WINDOW:
+            for kind, window in list(self._open.items()):
+                if not everything and now < window.began + WINDOW:
                     break
-                closed.append(self._kinds.pop(kind))
-        return [f"{state.withheld} more like this: {state.example}" for state in closed if state.withheld]
+                self._close(kind)
+            closed, self._closed = self._closed, []
+            unnamed, self._unnamed = self._unnamed, 0
+        lines = [f"{window.withheld} more like this: {window.example}" for window in closed]
+        return [*lines, f"{unnamed} more of various kinds"] if unnamed else lines
 
     def _make_room(self) -> None:
         # The oldest window goes, rather than the line of somebody who has not had a word yet.
-        if len(self._kinds) >= _MOST_KINDS:
-            self._evicted.append(self._kinds.pop(next(iter(self._kinds))))
+        if len(self._open) >= _MOST_KINDS:
+            self._close(next(iter(self._open)))
+
+    def _close(self, kind: Hashable) -> None:
+        window = self._open.pop(kind)
+        if window.withheld and len(self._closed) < _MOST_CLOSED:
+            self._closed.append(window)
+        else:
+            self._unnamed += window.withheld

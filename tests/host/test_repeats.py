@@ -42,6 +42,23 @@ def test_memory_is_bounded_and_yet_nobody_is_silenced() -> None:
     repeats.admit("first", 1, "line", 0.0)
     repeats.admit("first", 1, "line", 0.0)
     assert all(repeats.admit(number, 1, "line", 0.0) for number in range(10_000))
-    assert len(repeats._kinds) < 10_000
+    assert len(repeats._open) < 10_000
     assert repeats.next_due() == 0.0
     assert repeats.sum_up(0.0) == ["1 more like this: line"]
+
+
+def test_a_window_ends_by_the_clock_though_nothing_is_summed_up() -> None:
+    repeats = Repeats()
+    assert [repeats.admit("kind", 1, "line", now) for now in (0.0, WINDOW - 1, WINDOW)] == [True, False, True]
+    assert repeats.sum_up(WINDOW) == ["1 more like this: line"]
+
+
+def test_memory_is_bounded_though_nothing_is_summed_up() -> None:
+    repeats = Repeats()
+    for number in range(20_000):
+        for _ in range(3):
+            repeats.admit(number, 1, f"line {number}", 0.0)
+    assert len(repeats._open) + len(repeats._closed) < 10_000
+    lines = repeats.sum_up(0.0, everything=True)
+    assert lines[-1].endswith("more of various kinds")
+    assert sum(int(line.split()[0]) for line in lines) == 40_000
