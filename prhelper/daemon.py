@@ -74,6 +74,8 @@ def _run(options: Options) -> int:
         # Next, the background; the parent stays until we are ready or dead.
         background = go_into_background() if options.daemon else None
         logs = _open_logs(options)
+        for log in logs:
+            made.callback(log.stop)  # writes what was said until then, even if no thread was started
         if options.daemon or options.pidfile is not None:
             pidfile = Pidfile(options.pidfile or DEFAULT_PIDFILE)
             made.callback(pidfile.remove)
@@ -89,8 +91,6 @@ def _run(options: Options) -> int:
         limits = ClientLimits(options.max_clients, options.max_clients_per_process)
         server = Server(threads, devices_for, limits, options.request_timeout)
         _start_threads(logs, threads, server)
-        for log in logs:
-            made.callback(log.stop)
 
         # Serve, until a signal says to stop.
         stuck = anyio.run(control, listener, server, threads, options.stop_timeout, background)

@@ -1,30 +1,35 @@
 """Logging that never stalls the daemon.
 
-Whoever logs only puts a record into a bounded queue; one thread writes to the sink, which may be slow, stuck or gone.
-When the queue is full, records are counted instead, and the count is written when there is room again. A record with a
-`repeat` (its kind, and how many of that kind are written a minute) goes through `repeats` first.
+Whoever logs only puts a record into a bounded backlog; one thread writes to the sink, which may be slow, stuck or gone.
+What there is no room for, and what the sink does not take, is counted, and the count is written when that can be done.
+
+A record may say more, as `extra`:
+
+    account  whose doing it is: accounts share the backlog fairly (else each module of ours has a share)
+    repeat   its kind, one of a few literal names, and how many of that kind are written a minute for each account
+    fields   its parts, for sinks that keep them apart
 """
 
+import contextlib
 import logging
-import queue
 import threading
 import time
-from collections.abc import Hashable
 
-from .repeats import Repeats
+from .backlog import Backlog
+from .repeats import WINDOW, Repeats
 from .signals import every_signal_blocked
-from .sinks import FileSink, Sink, choose, fallback
+from .sinks import FileSink, Sink, choose, fallback, is_gone
 
 BYTES = 5
 """The level of -vv, below DEBUG: what went over the wire."""
 
-_MOST_QUEUED = 10_000
-
 _LEVELS = {-1: logging.ERROR, 0: logging.INFO, 1: logging.DEBUG, 2: BYTES}
+
+_formatter = logging.Formatter()
 
 
 class LogHandler(logging.Handler):
-    """Takes records from any thread. Until `start`, and in a process that never starts it, it writes by itself.
+    """Takes records from any thread. They wait until `start`, or in a process that never starts it, until `stop`.
 
     own_choice: the sink was chosen here (--log=auto), so another may be chosen when it breaks.
     """
@@ -34,37 +39,40 @@ class LogHandler(logging.Handler):
         self._sink = sink
         self._own_choice = own_choice
         self._repeats = Repeats()
-        self._queue: queue.SimpleQueue[logging.LogRecord | None] = queue.SimpleQueue()
-        self._dropped = 0
+        self._backlog = Backlog()
+        self._confessed = time.monotonic()
         self._thread: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Queue a record, or count it."""
-        repeat = getattr(record, "repeat", None)
-        if repeat is not None and not self._admitted(repeat, record):
+        try:
+            _settle(record)
+        except Exception:  # whatever is wrong with a record costs that record and no more
+            self._backlog.lose(1)
             return
-        if self._thread is None:
-            self._write(record)
-        elif self._queue.qsize() < _MOST_QUEUED:
-            self._queue.put(record)
-        else:
-            self._dropped += 1
-
-    def _admitted(self, repeat: tuple[Hashable, int], record: logging.LogRecord) -> bool:
-        kind, burst = repeat
-        return self._repeats.admit(kind, burst, record.getMessage(), time.monotonic())
+        account = getattr(record, "account", record.name)
+        repeat = getattr(record, "repeat", None)
+        if repeat is not None:
+            kind, burst = repeat
+            if not self._repeats.admit((kind, account), burst, record.msg, time.monotonic()):
+                return
+        self._backlog.put(record, account)
 
     def start(self) -> None:
-        """Write in a thread of its own from now on."""
-        self._thread = threading.Thread(target=self._run, name="prhelper-log", daemon=True)
+        """Write in a thread of its own from now on. Raises RuntimeError if there can be no thread."""
+        thread = threading.Thread(target=self._run, name="prhelper-log", daemon=True)
         with every_signal_blocked():
-            self._thread.start()
+            thread.start()
+        self._thread = thread
 
     def stop(self, timeout: float = 1.0) -> None:
         """Write what is queued, for `timeout` seconds at most; a stuck sink is left behind. Harmless when repeated."""
+        self._backlog.close()
+        if self._thread is None:
+            with contextlib.suppress(RuntimeError):
+                self.start()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            self._queue.put(None)
             thread.join(timeout)
 
     @property
@@ -73,35 +81,51 @@ class LogHandler(logging.Handler):
         return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
-        while True:
+        while not self._backlog.over:
             due = self._repeats.next_due()
-            try:
-                record = self._queue.get(timeout=None if due is None else max(0.0, due - time.monotonic()))
-            except queue.Empty:
+            record = self._backlog.get(None if due is None else max(0.0, due - time.monotonic()))
+            if record is not None:
+                self._write(record)
+            if due is not None and due <= time.monotonic():
                 self._write_sums(everything=False)
-                continue
-            if record is None:
-                self._write_sums(everything=True)
-                return
-            self._write(record)
-            self._confess()
+            if self._backlog.empty or time.monotonic() >= self._confessed + WINDOW:
+                self._confess()
+        self._write_sums(everything=True)
+        self._confess()
 
     def _write_sums(self, everything: bool) -> None:
         for line in self._repeats.sum_up(time.monotonic(), everything):
             self._write(_record(logging.INFO, line))
 
     def _confess(self) -> None:
-        if self._dropped and self._queue.empty():
-            count, self._dropped = self._dropped, 0
-            self._write(_record(logging.WARNING, f"{count} lines were lost: the log could not be written fast enough"))
+        if count := self._backlog.take_lost():
+            text = f"{count} lines were lost: the log could not be written, or not fast enough"
+            if self._put_out(_record(logging.WARNING, text)):
+                self._confessed = time.monotonic()
+            else:
+                self._backlog.lose(count)
 
     def _write(self, record: logging.LogRecord) -> None:
+        if not self._put_out(record):
+            self._backlog.lose(1)
+
+    def _put_out(self, record: logging.LogRecord) -> bool:
         try:
             self._sink.write(record)
-        except Exception:  # whatever is wrong with a sink, or a record, costs that record and no more
-            if self._own_choice and isinstance(self._sink, FileSink):
-                self._sink = fallback()
-                self._write(record)
+        except Exception as error:  # whatever is wrong with a sink costs that record and no more
+            if not (self._own_choice and isinstance(self._sink, FileSink) and is_gone(error)):
+                return False
+            self._sink = fallback()
+            return self._put_out(record)
+        return True
+
+
+def _settle(record: logging.LogRecord) -> None:
+    """Make text of all that it refers to: that is what it weighs from now on, and nothing else is kept alive."""
+    record.msg, record.args = record.getMessage(), None
+    if record.exc_info and not record.exc_text:
+        record.exc_text = _formatter.formatException(record.exc_info)
+    record.exc_info = None
 
 
 def set_up(name: str, in_background: bool, verbosity: int) -> LogHandler:

@@ -1,0 +1,80 @@
+"""Records that wait to be written: how much memory they may take, and whose are lost when there is no room."""
+
+import logging
+import tracemalloc
+
+from prhelper.host.backlog import MAX_BYTES, Backlog
+
+
+def record(text: str, **fields: str) -> logging.LogRecord:
+    made = logging.LogRecord("prhelper", logging.INFO, "", 0, text, None, None)
+    if fields:
+        made.fields = fields
+    return made
+
+
+def taken(backlog: Backlog) -> list[str]:
+    texts = []
+    while (one := backlog.get(0)) is not None:
+        texts.append(one.getMessage())
+    return texts
+
+
+def test_records_come_out_in_the_order_they_went_in_whoever_put_them() -> None:
+    backlog = Backlog()
+    for number in range(9):
+        backlog.put(record(str(number)), f"account {number % 3}")
+    assert taken(backlog) == list("012345678")
+    assert backlog.take_lost() == 0
+
+
+def test_memory_is_bounded_whatever_the_size_of_a_line() -> None:
+    for size in (1, 1000, 24_000):
+        tracemalloc.start()
+        backlog = Backlog()
+        for number in range(4 * MAX_BYTES // (size + 1000)):
+            backlog.put(record(f"{number} " * (size // 8 + 1), a=f"field {number}"), "one")
+        used = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert MAX_BYTES / 4 < used < MAX_BYTES * 1.1
+        assert len(taken(backlog)) + backlog.take_lost() == number + 1
+
+
+def test_a_flood_costs_no_other_account_its_line() -> None:
+    backlog = Backlog(100_000)
+    for number in range(1000):
+        backlog.put(record(f"flood {number}"), "flood")
+    for account in ("one", "another"):
+        backlog.put(record(account), account)
+    for number in range(1000):
+        backlog.put(record(f"flood {number}"), "flood")
+    assert taken(backlog)[-2:] == ["one", "another"]
+
+
+def test_accounts_that_flood_share_alike() -> None:
+    backlog = Backlog(100_000)
+    for text in ("a", "b", "c"):
+        for _ in range(1000):
+            backlog.put(record(text), text)
+    texts = taken(backlog)
+    counts = [texts.count(text) for text in ("a", "b", "c")]
+    assert min(counts) >= max(counts) - 1 > 10
+    assert backlog.take_lost() == 3000 - len(texts)
+
+
+def test_a_record_that_is_larger_than_all_is_lost_alone() -> None:
+    backlog = Backlog(100_000)
+    backlog.put(record("small"), "one")
+    backlog.put(record("x" * 100_000), "another")
+    assert taken(backlog) == ["small"]
+    assert backlog.take_lost() == 1
+
+
+def test_it_is_over_when_it_is_closed_and_everything_was_taken() -> None:
+    backlog = Backlog()
+    backlog.put(record("last"), "one")
+    backlog.close()
+    assert not backlog.over
+    assert backlog.get(None) is not None
+    assert backlog.over
+    assert backlog.get(None) is None
