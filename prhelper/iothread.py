@@ -121,7 +121,7 @@ class IOThreads:
         try:
             self._appoint()
         except NoThreadError as error:  # the guard tries again, but not at once
-            _log.error("%s; commands may wait for one another", error, extra={"repeat": (("threads",), 1)})
+            _log.error("%s; commands may wait for one another", error, extra={"repeat": ("threads", 1)})
             time.sleep(_RETRY_PAUSE)
         if not self._workers.has_reserve:
             with contextlib.suppress(NoThreadError):  # else the next thread without work becomes the reserve

@@ -20,7 +20,7 @@ from .scsi.status import status_name
 _log = logging.getLogger(__name__)
 
 _OUT_LINES = 200
-"""Lines a minute for one process's PERSISTENT RESERVE OUT: a failover of many disks at once is written whole."""
+"""Lines a minute for one account's PERSISTENT RESERVE OUT: a failover of many disks at once is written whole."""
 
 
 class Counters:
@@ -74,15 +74,13 @@ class ClientObserver:
         if execution.trouble is not None:
             self._log_trouble(execution)
         if execution.command.is_out:
-            self._log_command(logging.INFO, execution, (("out", self.peer.pid), _OUT_LINES))
+            self._log_command(logging.INFO, execution, ("out", _OUT_LINES))
         else:
             self._log_command(logging.DEBUG, execution, None)
         if _log.isEnabledFor(BYTES):
-            command = execution.command
-            _log.log(BYTES, "cdb %s, parameter list %s", command.cdb.hex(" "), command.parameter_list.hex(" ") or "-")
-            _log.log(BYTES, "sense %s, data %s", outcome.sense.hex(" "), outcome.data.hex(" ") or "-")
+            self._log_bytes(execution)
 
-    def _log_command(self, level: int, execution: Execution, repeat: tuple[tuple[str, int], int] | None) -> None:
+    def _log_command(self, level: int, execution: Execution, repeat: tuple[str, int] | None) -> None:
         if not _log.isEnabledFor(level):
             return
         fields = {
@@ -95,11 +93,21 @@ class ClientObserver:
             f"{self.peer}: {fields['device']}: {execution.command}: {fields['status']}"
             f"{', ' * bool(fields['sense'])}{fields['sense']}, {execution.seconds * 1000:.1f} ms"
         )
-        _log.log(level, "%s", text, extra={"fields": fields, "repeat": repeat})
+        _log.log(level, "%s", text, extra={"fields": fields, "account": self.peer.account, "repeat": repeat})
+
+    def _log_bytes(self, execution: Execution) -> None:
+        command, outcome = execution.command, execution.outcome
+        for text in (
+            f"cdb {command.cdb.hex(' ')}, parameter list {command.parameter_list.hex(' ') or '-'}",
+            f"sense {outcome.sense.hex(' ')}, data {outcome.data.hex(' ') or '-'}",
+        ):
+            extra = {"account": self.peer.account}
+            _log.log(BYTES, "%s: %s: %s", self.peer, _name(execution.device), text, extra=extra)
 
     def _log_trouble(self, execution: Execution) -> None:
-        repeat = (("trouble", self.peer.pid, execution.trouble), 3)
-        _log.error("%s: %s: %s", self.peer, _name(execution.device), execution.trouble, extra={"repeat": repeat})
+        # Not a kind for each text: a file system of the client's own answers with any errno it likes.
+        extra = {"account": self.peer.account, "repeat": ("refused" if execution.error is None else "failed", 3)}
+        _log.error("%s: %s: %s", self.peer, _name(execution.device), execution.trouble, extra=extra)
 
 
 def _fields(execution: Execution) -> dict[str, str]:

@@ -56,7 +56,7 @@ def lines() -> Iterator[Lines]:
 
 @pytest.fixture
 def observer() -> ClientObserver:
-    return ClientObserver(1, Peer(4711, 107, "qemu"), Counters())
+    return ClientObserver(1, Peer(4711, 107, "qemu", "machine.scope"), Counters())
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,27 @@ def test_bytes_are_written_at_the_lowest_level(observer: ClientObserver, lines: 
     logging.getLogger("prhelper.observer").setLevel(BYTES)
     observer.done(READ)
     assert lines.texts()[1:] == [
-        f"cdb {READ_KEYS.cdb.hex(' ')}, parameter list -",
-        f"sense {bytes(96).hex(' ')}, data 01 02",
+        WHO + f"cdb {READ_KEYS.cdb.hex(' ')}, parameter list -",
+        WHO + f"sense {bytes(96).hex(' ')}, data 01 02",
     ]
+
+
+@pytest.mark.parametrize(
+    ("execution", "kinds"),
+    [
+        (CONFLICT, [("out", 200)]),
+        (REFUSED, [("refused", 3), ("out", 200)]),
+        (READ._replace(trouble="SG_IO: errno 1", error=1), [("failed", 3)]),
+        (READ._replace(trouble="SG_IO: errno 2", error=2), [("failed", 3)]),
+    ],
+)
+def test_lines_are_counted_by_account_and_in_kinds_that_no_client_makes(
+    observer: ClientObserver, lines: Lines, execution: Execution, kinds: list[tuple[str, int]]
+) -> None:
+    logging.getLogger("prhelper.observer").setLevel(BYTES)
+    observer.done(execution)
+    assert {vars(record)["account"] for record in lines.records} == {"machine.scope"}
+    assert [repeat for record in lines.records if (repeat := vars(record).get("repeat"))] == kinds
 
 
 def test_line_carries_its_parts_as_fields(observer: ClientObserver, lines: Lines) -> None:

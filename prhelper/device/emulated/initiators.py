@@ -52,7 +52,7 @@ def _by_process(peer: Peer, number: int) -> str:
             "%s cannot be seen in /proc: for --emulate-nexus=process this connection is an initiator of its own; "
             "let both see one pid namespace, or use --emulate-nexus=uid",
             peer,
-            extra={"repeat": (("nexus", peer.pid), 1)},
+            extra={"account": peer.account, "repeat": ("nexus", 1)},
         )
         return _by_connection(peer, number)
     return of_this_boot(f"process {peer.pid} started {started}")
