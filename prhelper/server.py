@@ -123,7 +123,7 @@ class Server:
             return
         except Full as full:
             self._turn_away(channel)
-            _log.warning("%s was turned away: %s", peer, full, extra={"repeat": (("full", peer.account), 1)})
+            _log.warning("%s was turned away: %s", peer, full, extra=_limited(peer, "full", 1))
             trace.client_refused(peer)
             return
         self._accepted += 1
@@ -173,7 +173,7 @@ class Server:
     async def _pause(self, error: OSError) -> None:
         remedy = _REMEDIES.get(error.errno or 0, "will try again")
         text = "cannot accept clients: %s; %s"
-        _log.error(text, error.strerror, remedy, extra={"repeat": (("accept", error.errno), 1)})
+        _log.error(text, error.strerror, remedy, extra={"repeat": ("accept", 1)})
         self._left.clear()
         with anyio.move_on_after(_PAUSE):
             try:
@@ -188,20 +188,26 @@ class Server:
 
 def _log_end(client: ClientObserver, error: BaseException | None) -> None:
     trace.client_end(client.number, error or "hung up")
+    peer = client.peer
     if isinstance(error, DescriptorsTruncatedError):
-        text = "%s passed %s; hung up (LimitNOFILE=, ulimit -n)"
-        _log.warning(text, client.peer, error, extra={"repeat": (("truncated", client.peer.pid), 3)})
+        text = "%s passed %s; hung up (LimitNOFILE=, ulimit -n; the policy of AppArmor or SELinux)"
+        _log.warning(text, peer, error, extra=_limited(peer, "truncated", 3))
     elif error is None or isinstance(error, BrokenResourceError | IncompleteRead):
         return
     elif isinstance(error, ProtocolError):
-        _log.warning("%s %s; hung up", client.peer, error, extra={"repeat": (("protocol", client.peer.pid), 3)})
+        _log.warning("%s %s; hung up", peer, error, extra=_limited(peer, "protocol", 3))
     elif isinstance(error, AnswerLostError):
-        _log.warning("%s %s; hung up", client.peer, error, extra={"repeat": (("lost", client.peer.account), 3)})
+        _log.warning("%s %s; hung up", peer, error, extra=_limited(peer, "lost", 3))
     elif isinstance(error, TimeoutError):
         text = "%s took too long over a request, the negotiation or a reply (--request-timeout); hung up"
-        _log.warning(text, client.peer, extra={"repeat": (("slow", client.peer.pid), 3)})
+        _log.warning(text, peer, extra=_limited(peer, "slow", 3))
     elif isinstance(error, OSError):
         text, remedy = "%s was turned away: %s; %s", _REMEDIES.get(error.errno or 0, "it may try again")
-        _log.error(text, client.peer, error.strerror, remedy, extra={"repeat": (("trouble", client.peer.account), 1)})
+        _log.error(text, peer, error.strerror, remedy, extra=_limited(peer, "trouble", 1))
     else:
-        _log.critical("%s: a bug ended the session; please report it", client.peer, exc_info=error)
+        text = "%s: a bug ended the session; please report it"
+        _log.critical(text, peer, exc_info=error, extra=_limited(peer, "bug", 3))
+
+
+def _limited(peer: Peer, kind: str, burst: int) -> dict[str, object]:
+    return {"account": peer.account, "repeat": (kind, burst)}

@@ -211,7 +211,8 @@ def _take_descriptors(ancillary: list[tuple[int, int, bytes]], flags: int, fds: 
     try:
         if flags & _TRUNCATED:
             raise DescriptorsTruncatedError(
-                f"more descriptors than the {_MOST_FDS} there is room for, or than may be open"
+                f"descriptors that did not arrive: more than the {_MOST_FDS} there is room for, or than may be open, "
+                "or denied by a security module"
             )
         for fd in received:
             # O_NONBLOCK travels with the open file; whoever reads from the descriptor here expects it to block.
