@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-import sys
+from typing import NoReturn
 
 _LAST_STANDARD_FD = 2
 
@@ -37,18 +37,25 @@ def go_into_background() -> Background:
 
     The parent waits for `tell_ready` and exits with 0. If the child dies first, the parent exits with 1; the child has
     said why on the standard error that both share. A signal ends the parent only, as it would any program.
+    Raises OSError if there can be no other process.
     """
     reading, report = os.pipe()
     if os.fork():
-        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        os.close(report)
-        ready = os.read(reading, 1)
-        # Not sys.exit: nothing of what the child owns now may be cleaned up here.
-        sys.stderr.flush()
-        os._exit(0 if ready else 1)
+        _wait_and_exit(reading, report)
     os.close(reading)
     os.setsid()
     os.chdir("/")
     return Background(report)
+
+
+def _wait_and_exit(reading: int, report: int) -> NoReturn:
+    """The parent's last act. What it made is the child's now, so whatever happens here, nothing is cleaned up."""
+    status = 1
+    try:
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.close(report)
+        status = 0 if os.read(reading, 1) else 1
+    finally:
+        os._exit(status)

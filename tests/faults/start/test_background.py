@@ -7,7 +7,7 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,10 @@ from ...support.helper import OURS, run_to_end, wait_until
 class Daemon:
     """A helper that was started with -d."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, start: Callable[..., subprocess.CompletedProcess[str]] = run_to_end) -> None:
         self.socket = directory / "helper.sock"
         self.pidfile = directory / "pid"
-        self.start = run_to_end("-d", "-k", self.socket, "-f", self.pidfile)
+        self.start = start("-d", "-k", self.socket, "-f", self.pidfile)
         self.pid = int(self.pidfile.read_text())
         self._pidfd = os.pidfd_open(self.pid)
 
@@ -56,6 +56,25 @@ def test_the_daemon_has_a_session_of_its_own_no_terminal_and_no_directory(daemon
     assert Path(f"/proc/{daemon.pid}/cwd").readlink() == Path("/")
     for standard in (0, 1, 2):
         assert Path(f"/proc/{daemon.pid}/fd/{standard}").readlink() == Path("/dev/null")
+
+
+@pytest.mark.parametrize("redirections", ["2>&-", "0<&- 1>&- 2>&-"])
+def test_with_standard_descriptors_closed_the_parent_leaves_the_daemon_its_files(
+    tmp_path: Path, redirections: str
+) -> None:
+    def start(*options: str | Path) -> subprocess.CompletedProcess[str]:
+        command = ["sh", "-c", f'exec "$@" {redirections}', "sh", *OURS, *map(str, options)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+    daemon = Daemon(tmp_path, start)
+    try:
+        assert daemon.start.returncode == 0
+        with Client(daemon.socket):
+            pass
+        daemon.stop()
+        assert not daemon.socket.exists()
+    finally:
+        daemon.close()
 
 
 def test_a_parent_that_is_ended_takes_nothing_along(tmp_path: Path) -> None:
