@@ -10,6 +10,9 @@ from pathlib import Path
 # process: that one is lost when the process closes any descriptor of the file, one that a client passed for instance.
 _WRITE_LOCK = struct.pack("@hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
+_MODE = 0o600
+"""Who can open the file to read can lock it to read, and that alone keeps a start away."""
+
 
 class PidfileError(Exception):
     """The pidfile cannot be written, or another process holds it; the text says which."""
@@ -46,8 +49,10 @@ class Pidfile:
 
 def _open_locked(path: Path) -> int:
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
         try:
+            with contextlib.suppress(PermissionError):  # another user's, who can keep us away in any case
+                os.fchmod(fd, _MODE)
             fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _WRITE_LOCK)
             # The former owner may have removed the file between the open and the lock: then the lock is on nothing.
             if _same_file(fd, path):

@@ -1,6 +1,7 @@
 """The pidfile: one holder, and no litter."""
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,18 @@ def test_pidfile_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
     pidfile = Pidfile(path)
     assert path.read_text() == f"{os.getpid()}\n"
     pidfile.remove()
+
+
+@pytest.mark.parametrize("left_behind", [False, True], ids=["new", "left behind with 0644"])
+def test_no_other_user_can_open_it_and_so_lock_it(tmp_path: Path, left_behind: bool) -> None:
+    path = tmp_path / "pid"
+    if left_behind:
+        path.touch()
+        path.chmod(0o644)
+    pidfile = Pidfile(path)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    pidfile.remove()
+    assert mode == 0o600
 
 
 def test_file_that_was_put_in_its_place_is_left_alone(tmp_path: Path) -> None:
