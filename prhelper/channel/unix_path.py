@@ -53,10 +53,13 @@ class UnixListener(SocketListener):
             raise
 
     def remove_file(self) -> None:
-        """Remove the socket file if it is still the one made here. Raises PermissionError where that is not allowed."""
-        if _identity(self.path) == self._identity:
+        """Remove the socket file if it is still the one made here; the first call counts, later ones do nothing.
+
+        Raises PermissionError where that is not allowed.
+        """
+        made, self._identity = self._identity, None
+        if made is not None and _identity(self.path) == made:
             self.path.unlink(missing_ok=True)
-            self._identity = None
 
     def _dispose(self) -> None:
         with contextlib.suppress(OSError):

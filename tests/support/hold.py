@@ -49,7 +49,11 @@ class Hold:
 
     def wait(self, call: str) -> None:
         """Wait until a call is held up, or has failed."""
-        wait_until(self._held(call).exists, what=f"a call of {call}")
+        wait_until(lambda: self.holds(call), what=f"a call of {call}")
+
+    def holds(self, call: str) -> bool:
+        """Whether a call is held up, or has failed."""
+        return self._held(call).exists()
 
     def _arm(self, call: str, content: str) -> None:
         self._held(call).unlink(missing_ok=True)

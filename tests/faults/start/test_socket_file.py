@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ...support.client import Client
-from ...support.helper import OURS, Helper, run_to_end
+from ...support.client import Client, reserve_in
+from ...support.helper import OURS, Helper, run_to_end, wait_until
+from ...support.hold import Hold, build
 
 
 def make_file(path: Path) -> None:
@@ -120,6 +121,26 @@ def test_a_helper_that_took_its_place_keeps_its_socket(tmp_path: Path) -> None:
         first.socket.unlink()
         with Helper(tmp_path) as second:
             assert first.stop() == 0
+            with Client(second.socket):
+                pass
+
+
+def test_a_stop_that_is_slow_leaves_the_socket_of_the_next_helper_alone(tmp_path: Path) -> None:
+    hold = Hold(build(tmp_path), tmp_path)
+    with Helper(tmp_path, env=hold.env) as first:
+        half_a_request = Client(first.socket)
+        half_a_request.send(reserve_in(0)[:7])
+        with Client(first.socket):
+            pass  # it came later, so the half request has been read
+        first.process.terminate()
+        wait_until(lambda: not first.socket.exists(), what="the socket file to be removed")
+        first.wait_for_log("stopping")
+        with hold.next("unlink"):
+            half_a_request.close()
+            wait_until(lambda: first.process.poll() is not None or hold.holds("unlink"), what="the end, or an unlink")
+            second = Helper(tmp_path)
+        with second:
+            assert first.process.wait(20) == 0
             with Client(second.socket):
                 pass
 
