@@ -31,13 +31,6 @@ def main(arguments: list[str] | None = None) -> int:
     if "help" in options.trace:
         print("\n".join(event.name for event in trace.EVENTS))
         return 0
-    try:
-        for value in options.trace:
-            for pattern in trace.enable(value):
-                print(f"{parser.prog}: warning: trace event '{pattern}' does not exist (-T help)", file=sys.stderr)
-    except trace.TraceError as error:
-        parser.error(f"--trace: {error}")
-
     from .daemon import StartError, run  # late: --help and a bad option need none of it
 
     try:

@@ -22,6 +22,7 @@ from .control import STOP_SIGNALS, control, remove_socket_file
 from .device.scsi_device import ScsiDevices
 from .host.accounts import UnknownAccountError, look_up
 from .host.background import go_into_background, open_standard_descriptors
+from .host.handed import forget_what_is_for_others
 from .host.limits import raise_file_limit
 from .host.logs import LogHandler, set_up, set_up_traces
 from .host.pidfile import Pidfile, PidfileError
@@ -57,6 +58,8 @@ def run(options: Options) -> int:
         return _run(options)
     except (UnknownAccountError, ActivationError, PidfileError, PrivilegeError) as error:
         raise StartError(str(error)) from error
+    except trace.TraceError as error:
+        raise StartError(f"--trace: {error}") from error
 
 
 def _run(options: Options) -> int:
@@ -66,6 +69,8 @@ def _run(options: Options) -> int:
     with contextlib.ExitStack() as made:
         # First, what can be wrong with the options, while there is a terminal to say it on.
         open_standard_descriptors()
+        forget_what_is_for_others()
+        unknown = [pattern for value in options.trace for pattern in trace.enable(value)]
         open_files = raise_file_limit()
         identity = look_up(options.user, options.group)
         listener = _listen(options)
@@ -82,7 +87,7 @@ def _run(options: Options) -> int:
 
         # Now there is nothing left that needs more than one privilege.
         drop_privileges(identity)
-        _warn_about_what_is_missing(options, open_files)
+        _warn_about_what_is_missing(options, open_files, unknown)
         devices_for = _devices_for(options)
 
         # Only now, threads.
@@ -170,7 +175,9 @@ def _start_threads(logs: list[LogHandler], threads: IOThreads, server: Server) -
         raise StartError(f"{error}: allow more threads (TasksMax=, ulimit -u)") from error
 
 
-def _warn_about_what_is_missing(options: Options, open_files: int) -> None:
+def _warn_about_what_is_missing(options: Options, open_files: int, unknown: list[str]) -> None:
+    for pattern in unknown:
+        _log.warning("--trace: there is no event '%s': -T help lists them", pattern)
     if options.emulate != "all" and not _may_send_commands():
         _log.warning(
             "without the capability CAP_SYS_RAWIO in the initial user namespace no persistent reservation will work: "

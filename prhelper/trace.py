@@ -52,7 +52,10 @@ output: int | None = None
 
 
 def enable(option: str) -> list[str]:
-    """Do what one -T says: the patterns that match no event. Raises TraceError if a file cannot be opened."""
+    """Do what one -T says: the patterns that match no event. Raises TraceError if a file cannot be opened.
+
+    Descriptors 0 to 2 must be taken by then, or the file would become one of them.
+    """
     global output
     unknown = []
     for part in option.split(","):

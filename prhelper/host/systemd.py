@@ -2,6 +2,7 @@
 
 Socket activation is systemd-python's where that is installed, else our own after the same page, sd_listen_fds(3).
 Notification is our own: the library's waits when the service manager does not read, and nothing here may wait.
+What the environment says is believed: `handed` has removed from it what is meant for others.
 """
 
 import contextlib
@@ -12,6 +13,9 @@ try:
     from systemd.daemon import listen_fds as _listen_fds
 except ImportError:
     from .listen_fds import listen_fds as _listen_fds
+
+_LONGEST_NUMBER = 20
+"""Digits of the largest number in 64 bits."""
 
 
 class ActivationError(Exception):
@@ -60,13 +64,10 @@ def manager_is_there() -> bool:
 
 def watchdog_interval() -> float | None:
     """Seconds within which the service manager wants a sign of life; None if it does not."""
-    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+    text = os.environ.get("WATCHDOG_USEC", "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER):
         return None
-    try:
-        microseconds = int(os.environ.get("WATCHDOG_USEC", "0"))
-    except ValueError:
-        return None
-    return microseconds / 1_000_000 if microseconds > 0 else None
+    return int(text) / 1_000_000 or None
 
 
 def _listens(sock: socket.socket) -> bool:

@@ -17,6 +17,12 @@ def command(request: pytest.FixtureRequest) -> Sequence[str]:
     return COMMANDS[str(request.param)]
 
 
+@pytest.fixture(autouse=True)
+def started_by_no_other_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What started the tests, a desktop perhaps, may itself have been started by systemd."""
+    monkeypatch.delenv("SYSTEMD_EXEC_PID", raising=False)
+
+
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[ServiceManager]:
     manager = ServiceManager(tmp_path)

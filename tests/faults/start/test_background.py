@@ -77,6 +77,23 @@ def test_with_standard_descriptors_closed_the_parent_leaves_the_daemon_its_files
         daemon.close()
 
 
+@pytest.mark.parametrize("redirections", ["0<&-", "1>&-", "0<&- 1>&- 2>&-"])
+def test_traces_reach_their_file_though_standard_descriptors_were_closed(tmp_path: Path, redirections: str) -> None:
+    def start(*options: str | Path) -> subprocess.CompletedProcess[str]:
+        trace = ["-T", f"prh_client_connect,file={tmp_path}/trace"]
+        command = ["sh", "-c", f'exec "$@" {redirections}', "sh", *OURS, *trace, *map(str, options)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+    daemon = Daemon(tmp_path, start)
+    try:
+        with Client(daemon.socket):
+            pass
+        daemon.stop()
+        assert "prh_client_connect" in (tmp_path / "trace").read_text()
+    finally:
+        daemon.close()
+
+
 def test_a_parent_that_is_ended_takes_nothing_along(tmp_path: Path) -> None:
     path, pidfile = tmp_path / "helper.sock", tmp_path / "pid"
     parent = subprocess.Popen([*OURS, "-d", "-k", str(path), "-f", str(pidfile)])
