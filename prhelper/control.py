@@ -10,7 +10,7 @@ import anyio
 
 from .channel import SocketListener, UnixListener
 from .host.background import Background
-from .host.systemd import manager_is_there, notify, watchdog_interval
+from .host.systemd import manager_is_there, notify, notify_until_taken, watchdog_interval
 from .iothread import IOThreads
 from .server import Server
 
@@ -23,6 +23,12 @@ _STATUS_PAUSE = 1.0
 
 _STATUS_REFRESH = 30.0
 """Seconds after which the status is looked at though no client came or went."""
+
+_NAME_AFTER = 1.0
+"""Seconds after being told to stop when the log names what is still in flight."""
+
+_LAST_WORD = 1.0
+"""Seconds for the service manager to take STOPPING=1, once all else is done."""
 
 
 async def control(
@@ -40,15 +46,33 @@ async def control(
             async with anyio.create_task_group() as serving:
                 serving.start_soon(server.accept_clients, listener)
                 _tell_ready(listener, background)
+                serving.start_soon(notify_until_taken, "READY=1")
                 number = await anext(signals)
                 _log.info("%s: stopping", signal.Signals(number).name)
-                notify("STOPPING=1")
                 serving.cancel_scope.cancel()
-            remove_socket_file(listener)
-            stuck = await server.drain(listener, stop_timeout)
+            stuck = await _stop(listener, server, stop_timeout)
             helpers.cancel_scope.cancel()
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     return stuck
+
+
+async def _stop(listener: SocketListener, server: Server, timeout: float) -> list[str]:
+    async with anyio.create_task_group() as telling:
+        telling.start_soon(notify_until_taken, "STOPPING=1")
+        remove_socket_file(listener)
+        async with anyio.create_task_group() as naming:
+            naming.start_soon(_name_what_is_waited_for, server)
+            stuck = await server.drain(listener, timeout)
+            naming.cancel_scope.cancel()
+        telling.cancel_scope.deadline = anyio.current_time() + _LAST_WORD
+    return stuck
+
+
+async def _name_what_is_waited_for(server: Server) -> None:
+    """Before whoever stops us loses patience: libvirt kills after 10 s."""
+    await anyio.sleep(_NAME_AFTER)
+    for one in server.unfinished():
+        _log.warning("still waiting for %s", one)
 
 
 def remove_socket_file(listener: SocketListener) -> None:
@@ -65,7 +89,6 @@ def _tell_ready(listener: SocketListener, background: Background | None) -> None
     _log.info("listening on %s", where)
     if background is not None:
         background.tell_ready()
-    notify("READY=1")
 
 
 async def _ping_watchdog(threads: IOThreads) -> None:

@@ -110,6 +110,10 @@ class Server:
         with anyio.move_on_after(timeout):
             while self._clients:
                 await self._left_once()
+        return self.unfinished()
+
+    def unfinished(self) -> list[str]:
+        """What each client that is still there has in flight, in words."""
         with self._lock:
             return [client.in_flight() or f"{client.peer}: half a request or reply" for client in self._clients]
 

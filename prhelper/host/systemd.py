@@ -5,14 +5,20 @@ Notification is our own: the library's waits when the service manager does not r
 What the environment says is believed: `handed` has removed from it what is meant for others.
 """
 
-import contextlib
+import errno
 import os
 import socket
+
+import anyio
 
 try:
     from systemd.daemon import listen_fds as _listen_fds
 except ImportError:
     from .listen_fds import listen_fds as _listen_fds
+
+_NO_ROOM = (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+_PAUSE = 0.05
+"""Seconds between two attempts to notify."""
 
 _LONGEST_NUMBER = 20
 """Digits of the largest number in 64 bits."""
@@ -48,13 +54,26 @@ def adopt_listening_socket() -> socket.socket | None:
     return sock
 
 
-def notify(*assignments: str) -> None:
-    """Tell the service manager (sd_notify(3)); its absence or silence is no reason to fail or to wait."""
+def notify(*assignments: str) -> bool:
+    """Tell the service manager (sd_notify(3)), without waiting: False if it has no room at the moment.
+
+    Its absence is no reason to fail, or to try again.
+    """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address.startswith("@"):
         address = "\0" + address[1:]
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
-        sock.sendto("\n".join(assignments).encode(), address)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
+            sock.sendto("\n".join(assignments).encode(), address)
+    except OSError as error:
+        return error.errno not in _NO_ROOM
+    return True
+
+
+async def notify_until_taken(*assignments: str) -> None:
+    """Tell the service manager, again and again while it has no room."""
+    while not notify(*assignments):
+        await anyio.sleep(_PAUSE)
 
 
 def manager_is_there() -> bool:

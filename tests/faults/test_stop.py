@@ -59,6 +59,17 @@ def test_clients_with_nothing_in_flight_are_hung_up_on(start: Start, number: sig
     assert not bench.helper.socket.exists()
 
 
+def test_what_is_waited_for_is_named_while_there_is_time(start: Start) -> None:
+    bench = start("--stop-timeout", "600")
+    with bench.connect() as client, bench.devices_hang():
+        send(client, OUT, bench.hanging)
+        bench.wait_for_hanging(1)
+        tell(bench)
+        bench.helper.wait_for_log("still waiting for")
+        assert bench.helper.process.poll() is None
+    assert bench.helper.process.wait(20) == 0
+
+
 def test_many_commands_in_flight_are_all_answered(start: Start) -> None:
     bench = start()
     clients = [bench.connect() for _ in range(20)]

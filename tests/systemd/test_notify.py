@@ -25,6 +25,16 @@ def start(
     return Helper(directory, command, env={"NOTIFY_SOCKET": manager.address, **(env or {})})
 
 
+def fill(address: str) -> None:
+    """Leave a manager that does not read no room for another message."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stuffer:
+        stuffer.setblocking(False)
+        stuffer.connect(address)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                stuffer.send(b"x")
+
+
 @pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
 def test_ready_comes_when_clients_are_served_and_stopping_before_the_end(
     tmp_path: Path, command: Sequence[str], abstract: bool
@@ -115,12 +125,7 @@ def test_a_service_manager_that_does_not_read_keeps_nobody_waiting(
     device = FakeDevice(fake_device_library, tmp_path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stuffer:
-            stuffer.setblocking(False)
-            stuffer.connect(str(tmp_path / "notify"))
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    stuffer.send(b"x")
+        fill(str(tmp_path / "notify"))
         env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), **WATCHDOG, **device.env}
         null = os.open(HEALTHY, os.O_RDWR)
         with Helper(tmp_path, command, env=env) as helper:
@@ -129,6 +134,23 @@ def test_a_service_manager_that_does_not_read_keeps_nobody_waiting(
                     assert client.command(null, reserve_in(0)).status == 0
             assert helper.stop() == 0
         os.close(null)
+
+
+def test_a_service_manager_that_had_no_room_is_told_when_it_has(
+    tmp_path: Path, command: Sequence[str], manager: ServiceManager
+) -> None:
+    fill(manager.address)
+    with start(tmp_path, command, manager) as helper, Client(helper.socket) as half_a_request:
+        # Clients are served, so there was an attempt already.
+        manager.wait_for("READY=1")
+        half_a_request.send(reserve_in(0)[:7])
+        with Client(helper.socket):
+            pass  # it came later, so the half request has been read
+        fill(manager.address)
+        helper.process.terminate()
+        helper.wait_for_log("SIGTERM: stopping")
+        wait_until(lambda: not helper.socket.exists(), what="the socket file to be removed")
+        manager.wait_for("STOPPING=1")
 
 
 @pytest.mark.parametrize("address", ["{}/nobody", "@prhelper-test-nobody", "nonsense"])
