@@ -1,6 +1,7 @@
 """The command line, option for option qemu-pr-helper's, with a few of our own beside them."""
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ Each machine's QEMU connects with -object pr-manager-helper,path=SOCKET. See prh
 
 _LONGEST_SOCKET_PATH = 107  # struct sockaddr_un, unix(7)
 _LONGEST_TIMEOUT = 86_400
+_MOST_DIGITS = 6  # of a number of clients
 
 
 class _Parser(argparse.ArgumentParser):
@@ -23,6 +25,17 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(1, f"{self.prog}: {message}\nTry '{self.prog} --help' for more information.\n")
 
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Exit with `status`, or with 1 if what was printed could not be written."""
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OSError as error:
+            with contextlib.suppress(OSError):  # or the interpreter tries once more at its end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status, message = 1, f"{self.prog}: standard output: {error.strerror}\n"
+        super().exit(status, message)
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the helper until it is told to stop: its exit status."""
@@ -30,8 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(parser, sys.argv[1:] if arguments is None else arguments)
     if "help" in options.trace:
         print("\n".join(event.name for event in trace.EVENTS))
-        return 0
-    from .daemon import StartError, run  # late: --help and a bad option need none of it
+        parser.exit()
+    try:
+        from .daemon import StartError, run  # late: --help and a bad option need none of it
+    except (OSError, ImportError) as error:
+        parser.exit(1, f"{parser.prog}: cannot load the program: {error}\n")
 
     try:
         return run(options)
@@ -151,7 +167,11 @@ def _socket_path(text: str) -> Path:
 
 
 def _absolute(text: str) -> Path:
-    return Path(text).absolute()  # a daemon leaves the directory that it was started in
+    try:
+        return Path(text).absolute()  # a daemon leaves the directory that it was started in
+    except OSError as error:
+        message = f"'{text}' is relative to a directory that is gone; give an absolute path"
+        raise argparse.ArgumentTypeError(message) from error
 
 
 def _seconds(text: str) -> float:
@@ -165,9 +185,10 @@ def _seconds(text: str) -> float:
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
-    return int(text)
+    digits = text.lstrip("0")
+    if not (text.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0 of {_MOST_DIGITS} digits at most")
+    return int(digits)
 
 
 def _mode(text: str) -> int:

@@ -5,6 +5,7 @@ An ordinary anyio program on the main thread. It never touches a device, so noth
 
 import logging
 import signal
+import threading
 
 import anyio
 
@@ -32,11 +33,17 @@ _LAST_WORD = 1.0
 
 
 async def control(
-    listener: SocketListener, server: Server, threads: IOThreads, stop_timeout: float, background: Background | None
+    listener: SocketListener,
+    server: Server,
+    threads: IOThreads,
+    stop_timeout: float,
+    background: Background | None,
+    ready: threading.Event,
 ) -> list[str]:
     """Serve until SIGTERM, SIGINT or SIGHUP, then let what is in flight end: what did not in time, in words.
 
-    Those signals are expected to be blocked, and are blocked again on return: to be told twice changes nothing.
+    `ready` is set once clients are served. Those signals are expected to be blocked, and are blocked again on return:
+    to be told twice changes nothing.
     """
     with anyio.open_signal_receiver(*STOP_SIGNALS) as signals:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
@@ -46,6 +53,7 @@ async def control(
             async with anyio.create_task_group() as serving:
                 serving.start_soon(server.accept_clients, listener)
                 _tell_ready(listener, background)
+                ready.set()
                 serving.start_soon(notify_until_taken, "READY=1")
                 number = await anext(signals)
                 _log.info("%s: stopping", signal.Signals(number).name)

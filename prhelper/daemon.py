@@ -7,6 +7,7 @@ needs a privilege comes before it.
 import contextlib
 import errno
 import functools
+import importlib
 import logging
 import os
 import signal
@@ -44,6 +45,8 @@ _REMEDIES = {
     errno.EEXIST: "; remove it, or choose another path",
     errno.EADDRINUSE: "; stop that process, or choose another path",
     errno.ENOENT: "; make its directory first",
+    errno.EMFILE: "; raise the limit of open files (LimitNOFILE=, ulimit -n)",
+    errno.EAGAIN: "; allow more processes (TasksMax=, ulimit -u)",
     errno.EACCES: "; run prhelper as a user who may write there",
 }
 
@@ -54,15 +57,27 @@ class StartError(Exception):
 
 def run(options: Options) -> int:
     """Serve until told to stop: the exit status. Raises StartError."""
+    ready = threading.Event()
     try:
-        return _run(options)
+        return _run(options, ready)
     except (UnknownAccountError, ActivationError, PidfileError, PrivilegeError) as error:
         raise StartError(str(error)) from error
     except trace.TraceError as error:
         raise StartError(f"--trace: {error}") from error
+    except (OSError, ImportError, MemoryError) as error:
+        if ready.is_set():
+            raise
+        raise StartError(_in_words(error)) from error
 
 
-def _run(options: Options) -> int:
+def _in_words(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return f"cannot start: {error or 'out of memory'}"
+    where = f"{error.filename}: " if error.filename else "cannot start: "
+    return f"{where}{error.strerror}{_REMEDIES.get(error.errno or 0, '')}"
+
+
+def _run(options: Options, ready: threading.Event) -> int:
     # To be told to stop waits until there is somebody to hear it, so that whatever was made is removed.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
@@ -71,7 +86,7 @@ def _run(options: Options) -> int:
         open_standard_descriptors()
         forget_what_is_for_others()
         unknown = [pattern for value in options.trace for pattern in trace.enable(value)]
-        open_files = raise_file_limit()
+        open_files = _raise_file_limit()
         identity = look_up(options.user, options.group)
         listener = _listen(options)
         made.callback(remove_socket_file, listener)
@@ -86,6 +101,7 @@ def _run(options: Options) -> int:
             made.callback(pidfile.remove)
 
         # Now there is nothing left that needs more than one privilege.
+        _import_the_rest(options)
         drop_privileges(identity)
         _warn_about_what_is_missing(options, open_files, unknown)
         devices_for = _devices_for(options)
@@ -98,7 +114,7 @@ def _run(options: Options) -> int:
         _start_threads(logs, threads, server)
 
         # Serve, until a signal says to stop.
-        stuck = anyio.run(control, listener, server, threads, options.stop_timeout, background)
+        stuck = anyio.run(control, listener, server, threads, options.stop_timeout, background, ready)
 
         # Finally, leave nothing behind that we made.
         for one in stuck:
@@ -110,6 +126,26 @@ def _run(options: Options) -> int:
             os._exit(0)
         server.close()
     return 0
+
+
+def _raise_file_limit() -> int:
+    open_files = raise_file_limit()
+    if open_files < _FILES_OF_OUR_OWN:
+        raise StartError(
+            f"only {open_files} open files are allowed and prhelper needs {_FILES_OF_OUR_OWN} and more: "
+            "raise the limit (LimitNOFILE=, ulimit -n)"
+        )
+    return open_files
+
+
+def _import_the_rest(options: Options) -> None:
+    """Import what is otherwise imported late: after the drop of privileges Python's files may not be readable."""
+    anyio.run(anyio.sleep, 0)  # the event loop is imported when first used
+    importlib.import_module("traceback")
+    if options.emulate is not None:
+        importlib.import_module("prhelper.device.emulated.devices")
+        importlib.import_module("prhelper.device.emulated.storage")
+        importlib.import_module("prhelper.device.emulated.units")
 
 
 def _listen(options: Options) -> SocketListener:

@@ -108,7 +108,9 @@ def test_every_rule_for_initiators_is_understood(rule: str) -> None:
 
 
 def test_trace_help_lists_every_event(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["-T", "help"]) == 0
+    with pytest.raises(SystemExit) as exit_:
+        main(["-T", "help"])
+    assert exit_.value.code == 0
     assert capsys.readouterr().out.split() == [event.name for event in trace.EVENTS]
 
 

@@ -5,6 +5,8 @@ import pwd
 
 from .privileges import Identity
 
+_MOST_DIGITS = 10  # of 32 bits
+
 
 class UnknownAccountError(Exception):
     """There is no such user or group; the text names the option and the value."""
@@ -46,4 +48,6 @@ def _look_up_group(group: str) -> int:
 
 def _number(name: str) -> int | None:
     """A uid or gid; -1 is none, for the kernel reads it as "leave as it is"."""
-    return int(name) if name.isascii() and name.isdecimal() and int(name) < 2**32 - 1 else None
+    if not (name.isascii() and name.isdecimal() and len(name) <= _MOST_DIGITS):
+        return None
+    return int(name) if int(name) < 2**32 - 1 else None

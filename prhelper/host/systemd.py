@@ -33,16 +33,17 @@ def adopt_listening_socket() -> socket.socket | None:
 
     The environment forgets that it was passed. Raises ActivationError if it is not one listening Unix stream socket.
     """
-    fds = _listen_fds(unset_environment=True)
-    count = len(fds)
-    if count == 0:
-        return None
-    if count > 1:
-        raise ActivationError(f"systemd passed {count} sockets; prhelper serves one: one ListenStream= in its .socket")
-    fd = fds[0]
+    count = os.environ.get("LISTEN_FDS", "0")
+    if os.environ.get("LISTEN_PID") == str(os.getpid()) and count not in ("0", "1"):
+        raise ActivationError(
+            f"systemd passed {count[:20]} sockets; prhelper serves one: one ListenStream= in its .socket"
+        )
     try:
-        os.set_inheritable(fd, False)
-        sock = socket.socket(fileno=fd)
+        fds = _listen_fds(unset_environment=True)
+        if not fds:
+            return None
+        os.set_inheritable(fds[0], False)
+        sock = socket.socket(fileno=fds[0])
     except OSError as error:
         raise ActivationError("what systemd passed is no socket: use ListenStream= in the .socket unit") from error
     if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM or not _listens(sock):

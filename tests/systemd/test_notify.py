@@ -104,8 +104,14 @@ def test_a_device_that_hangs_is_no_reason_to_be_killed(
 
 @pytest.mark.parametrize(
     "env",
-    [{}, {"WATCHDOG_USEC": "0"}, {"WATCHDOG_USEC": "soon"}, {**WATCHDOG, "WATCHDOG_PID": "1"}],
-    ids=["not asked", "zero", "no number", "for another process"],
+    [
+        {},
+        {"WATCHDOG_USEC": "0"},
+        {"WATCHDOG_USEC": "soon"},
+        {"WATCHDOG_USEC": "9" * 401},
+        {**WATCHDOG, "WATCHDOG_PID": "1"},
+    ],
+    ids=["not asked", "zero", "no number", "401 digits", "for another process"],
 )
 def test_without_a_watchdog_nothing_is_told_of_it(
     tmp_path: Path, command: Sequence[str], manager: ServiceManager, env: dict[str, str]

@@ -3,11 +3,28 @@ remedy. Nothing is left behind.
 """
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from ...support.helper import run_to_end
+from ...support.client import Client
+from ...support.helper import OURS, Helper, run_to_end
+
+TELL_OF_LATE_IMPORTS = """\
+import os, sys
+from prhelper import cli, daemon
+drop = daemon.drop_privileges
+def drop_and_listen(identity):
+    drop(identity)
+    hear = lambda event, about: event == "import" and os.write(2, f"imported late: {about[0]}\\n".encode())
+    sys.addaudithook(hear)
+daemon.drop_privileges = drop_and_listen
+status = cli.main(["--state-directory", os.path.dirname(sys.argv[2]) + "/state", *sys.argv[1:]])
+sys.stderr.flush()
+os._exit(status)
+"""
 
 LONG = "/" + "x" * 107
 
@@ -23,6 +40,8 @@ REFUSED = {
     "timeout zero": (("--request-timeout", "0"), "argument --request-timeout: '0' is not a number of seconds"),
     "timeout not a number": (("--stop-timeout", "nan"), "argument --stop-timeout: 'nan' is not a number of seconds"),
     "no clients": (("--max-clients", "0"), "argument --max-clients: '0' is not a number above 0"),
+    "too many clients": (("--max-clients", "99999999999"), "argument --max-clients: '99999999999' is not a number"),
+    "user of many digits": (("-k", "{}/h.sock", "-u", "9" * 5000), "there is no such user"),
     "negative clients": (("--max-clients-per-process=-1",), "argument --max-clients-per-process: '-1' is not"),
     "mode not octal": (("--socket-mode", "rw"), "argument --socket-mode: 'rw' is not an octal mode"),
     "mode with more than permissions": (("--socket-mode", "4755"), "argument --socket-mode: '4755' is not an octal"),
@@ -76,3 +95,40 @@ def test_a_question_is_answered_on_standard_output_with_status_0(option: str, te
     assert done.returncode == 0
     assert done.stdout.startswith(text) or text in done.stdout.splitlines()
     assert done.stderr == ""
+
+
+SURROUNDINGS = {
+    "hardly a file": ("ulimit -n 8; ", "only 8 open files are allowed"),
+    "few files": ("ulimit -n 13; ", "raise the limit (LimitNOFILE=, ulimit -n)"),
+    "no directory": ('mkdir gone; cd gone; rmdir ../gone; set -- "$@" -f pid; ', "argument -f/--pidfile: 'pid' is rel"),
+    "many passed sockets": ("export LISTEN_PID=$$ LISTEN_FDS=300000000; ", "systemd passed 300000000 sockets"),
+    "no passed socket": ("export LISTEN_PID=$$ LISTEN_FDS=1; ", "what systemd passed is no socket"),
+}
+
+
+@pytest.mark.parametrize("name", SURROUNDINGS)
+def test_surroundings_that_do_not_allow_a_start_are_named_in_one_line(tmp_path: Path, name: str) -> None:
+    prepare, message = SURROUNDINGS[name]
+    command = ["sh", "-c", f'{prepare}exec "$@"', "sh", *OURS, "-k", str(tmp_path / "helper.sock")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_question_whose_answer_cannot_be_written_fails_with_status_1() -> None:
+    for option in ("--help", "--version", "-Thelp"):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run([*OURS, option], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr == "prhelper: standard output: No space left on device\n"
+
+
+def test_nothing_is_imported_once_privileges_are_gone(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-c", TELL_OF_LATE_IMPORTS]
+    with Helper(tmp_path, command, ["--emulate"]) as helper:
+        with Client(helper.socket):
+            pass
+        assert helper.stop() == 0
+        assert "imported late" not in helper.output()
