@@ -1,8 +1,8 @@
 """What the kinds that are plain descriptors share: one for both directions, or one for each.
 
-A descriptor that can be waited for (a pipe, a terminal) is made non-blocking, and gets its old mode back at the end,
-since that mode belongs to everybody who shares the open file. One that cannot (a regular file, a disk) never says
-"would block": reading it blocks the thread for as long as the disk takes, and a wait for it is over at once. The
+A descriptor that can be waited for (a pipe, a terminal) keeps the mode that it has, since that belongs to everybody who
+shares the open file: each call asks not to block by itself (`per_call`). One that cannot (a regular file, a disk) never
+says "would block": reading it blocks the thread for as long as the disk takes, and a wait for it is over at once. The
 kernel tells the two apart: epoll(7) refuses the second sort.
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from .base import Channel
 from .descriptors import OwnedFd
 from .errors import BrokenResourceError
+from .per_call import PerCall
 from .transfer import ReadableBuffer, WritableBuffer
 from .vectors import MOST_BUFFERS
 from .waiter import Direction
@@ -29,37 +30,38 @@ class FdChannel(Channel):
     def __init__(self, reader: OwnedFd | None, writer: OwnedFd | None) -> None:
         super().__init__()
         self._fds = {Direction.READ: reader, Direction.WRITE: writer}
-        self._were_blocking: dict[OwnedFd, bool] = {}
+        self._per_call: dict[OwnedFd, PerCall] = {}
         try:
             for fd in self._owned():
                 if _can_be_waited_for(fd):
-                    self._were_blocking[fd] = os.get_blocking(fd.fileno())
-                    os.set_blocking(fd.fileno(), False)
+                    self._per_call[fd] = PerCall(fd)
         except BaseException:
             self.close()
             raise
 
     def _readv(self, buffers: Sequence[WritableBuffer], _fds: list[OwnedFd] | None) -> int | None:
         fd = self._fd(Direction.READ)
+        buffers = buffers[:MOST_BUFFERS]
         try:
-            return os.readv(fd.fileno(), buffers[:MOST_BUFFERS])
-        except BlockingIOError:
-            return None
+            if (per_call := self._per_call.get(fd)) is not None:
+                return per_call.readv(buffers)
+            return os.readv(fd.fileno(), buffers)
         except OSError as error:
             raise BrokenResourceError from error
 
     def _writev(self, buffers: Sequence[ReadableBuffer], _fds: Iterable[int]) -> int | None:
         fd = self._fd(Direction.WRITE)
+        buffers = buffers[:MOST_BUFFERS]
         try:
-            return os.writev(fd.fileno(), buffers[:MOST_BUFFERS])
-        except BlockingIOError:
-            return None
+            if (per_call := self._per_call.get(fd)) is not None:
+                return per_call.writev(buffers)
+            return os.writev(fd.fileno(), buffers)
         except OSError as error:
             raise BrokenResourceError from error
 
     def _wait_on(self, direction: Direction) -> tuple[int, Direction] | None:
         fd = self._fd(direction)
-        return (fd.fileno(), direction) if fd in self._were_blocking else None
+        return (fd.fileno(), direction) if fd in self._per_call else None
 
     def _fd(self, direction: Direction) -> OwnedFd:
         if (fd := self._fds[direction]) is None:
@@ -70,8 +72,6 @@ class FdChannel(Channel):
         return {fd for fd in self._fds.values() if fd is not None}
 
     def _dispose(self) -> None:
-        for fd, was_blocking in self._were_blocking.items():
-            os.set_blocking(fd.fileno(), was_blocking)
         for fd in self._owned():
             fd.close()
 

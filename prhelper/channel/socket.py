@@ -26,7 +26,7 @@ from .errors import BrokenResourceError, DescriptorsTruncatedError, ShortageErro
 from .feature import Feature
 from .transfer import ReadableBuffer, WritableBuffer
 from .vectors import MOST_BUFFERS
-from .waiter import Direction
+from .waiter import Direction, is_ready
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -154,13 +154,15 @@ class SocketChannel(Channel):
 
 
 class SocketListener(Channel):
-    """A listening socket: accepts channels, and carries no data itself. Owns `sock`, and makes it non-blocking."""
+    """A listening socket: accepts channels, and carries no data itself. Owns `sock`, and leaves its mode as it is.
+
+    A socket that blocks and that other processes accept from too may block: accept(2) cannot be asked not to.
+    """
 
     features = Feature.LISTEN
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__()
-        sock.setblocking(False)
         self._socket = sock
 
     async def accept(self) -> SocketChannel:
@@ -168,7 +170,8 @@ class SocketListener(Channel):
         while True:
             self._lifetime.hold()
             try:
-                return SocketChannel(self._socket.accept()[0])
+                if is_ready(self._socket.fileno(), Direction.READ):
+                    return SocketChannel(self._socket.accept()[0])
             except (BlockingIOError, ConnectionAbortedError):
                 pass
             finally:

@@ -55,5 +55,7 @@ class TcpListener(SocketListener):
     def __init__(self, address: str, port: int, backlog: int = 128) -> None:
         # A name would have to be looked up, and that may take long.
         family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0][0]
-        super().__init__(socket.create_server((address, port), family=family, backlog=backlog))
+        sock = socket.create_server((address, port), family=family, backlog=backlog)
+        sock.setblocking(False)  # before anybody shares it
+        super().__init__(sock)
         self.address, self.port = self._socket.getsockname()[:2]

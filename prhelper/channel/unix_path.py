@@ -34,7 +34,7 @@ class UnixListener(SocketListener):
 
     def _take(self, path: Path, mode: int, backlog: int) -> None:
         _remove_if_stale(path)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             # Linux gives the file the mode of the unbound socket, less the umask: there is no moment with a wider one.
             os.fchmod(sock.fileno(), mode)

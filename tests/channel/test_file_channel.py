@@ -6,6 +6,7 @@ import os
 import pty
 import stat
 import tty
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,27 +113,103 @@ def test_a_pipe_cannot_seek() -> None:
         reader.seek(0)
 
 
+Ends = tuple[int, int]
+"""A descriptor to read from, and one to write to it; both block."""
+
+
+def pipe(_: Path) -> Ends:
+    return os.pipe()
+
+
+def fifo(path: Path) -> Ends:
+    os.mkfifo(path)
+    both = os.open(path, os.O_RDWR)
+    ends = os.open(path, os.O_RDONLY), os.open(path, os.O_WRONLY)
+    os.close(both)
+    return ends
+
+
+def terminal(_: Path) -> Ends:
+    near, far = pty.openpty()
+    tty.setraw(far)
+    return far, near
+
+
+def terminal_the_other_way(_: Path) -> Ends:
+    far, near = terminal(_)
+    return near, far
+
+
+WAITABLE = [pipe, fifo, terminal, terminal_the_other_way]
+
+
+@pytest.fixture(params=[True, False], ids=["asked", "cannot be asked"])
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One as it is, and one that cannot be asked for a single call not to block."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    if not request.param:
+        monkeypatch.setattr(os, "preadv", refuse)
+        monkeypatch.setattr(os, "pwritev", refuse)
+
+
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize("ends", WAITABLE)
 @pytest.mark.parametrize("blocking", [True, False])
-def test_an_adopted_pipe_never_blocks_and_gets_its_mode_back(blocking: bool, context: Context, waits: Waits) -> None:
-    near, far = os.pipe()
+def test_channels_on_one_open_file_leave_its_mode_alone_and_never_block(
+    path: Path, ends: Callable[[Path], Ends], blocking: bool
+) -> None:
+    near, far = ends(path)
     os.set_blocking(near, blocking)
     mine = os.dup(near)
-    with FileChannel.adopt(near) as channel:
-        assert channel.readv([bytearray(1)]) is None
-        reading = context.start(lambda: channel.read(10))
-        waits.next()
+    with FileChannel.adopt(os.dup(near)) as second:
+        with FileChannel.adopt(near) as first:
+            assert os.get_blocking(mine) is blocking
+            assert first.readv([bytearray(1)]) is None
+        assert os.get_blocking(mine) is blocking
+        assert second.read_now(1) is None
         os.write(far, b"late")
-        assert reading.result() == b"late"
-    assert not is_open(near)
+        assert run(second.read_exactly(4)) == b"late"
     assert os.get_blocking(mine) is blocking
     os.close(far)
     os.close(mine)
 
 
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize("ends", WAITABLE)
+def test_much_is_written_to_what_blocks_without_blocking(
+    path: Path, ends: Callable[[Path], Ends], context: Context, waits: Waits
+) -> None:
+    far, near = ends(path)
+    data = os.urandom(20_000 if os.isatty(near) else 150_000)
+    with FileChannel.adopt(near) as writer, FileChannel.adopt(far) as reader:
+        writing = context.start(lambda: writer.write_all([data[:1], b"", data[1:]]))
+        waits.next(Direction.WRITE)
+        assert os.get_blocking(near)
+        assert run(reader.read_exactly(len(data))) == data
+        writing.result()
+
+
+def test_a_pipe_that_blocks_is_waited_for(context: Context, waits: Waits) -> None:
+    near, far = os.pipe()
+    with FileChannel.adopt(near) as channel:
+        reading = context.start(lambda: channel.read(10))
+        waits.next()
+        os.write(far, b"late")
+        assert reading.result() == b"late"
+    assert not is_open(near)
+    os.close(far)
+
+
 def test_a_terminal_talks_in_both_directions(context: Context) -> None:
     async def converse() -> bytes:
         await channel.write_all([b"question"])
-        assert os.read(near, 100) == b"question"
+        heard = b""
+        while len(heard) < 8:
+            heard += os.read(near, 100)
+        assert heard == b"question"
         os.write(near, b"answer")
         return await channel.read_exactly(6)
 

@@ -77,6 +77,23 @@ def test_an_adopted_listening_socket_is_accepted_from_and_its_file_stays(path: P
     assert path.is_socket()
 
 
+@pytest.mark.parametrize("blocking", [True, False])
+def test_an_adopted_listening_socket_keeps_its_mode_and_accepting_still_waits(
+    path: Path, context: Context, waits: Waits, blocking: bool
+) -> None:
+    with socket.socket(socket.AF_UNIX) as shared:
+        shared.bind(str(path))
+        shared.listen()
+        shared.setblocking(blocking)
+        with SocketListener(shared.dup()) as listener:
+            accepting = context.start(listener.accept)
+            waits.next()
+            assert os.get_blocking(shared.fileno()) is blocking
+            with run(SocketChannel.connect(path)):
+                accepting.result().close()
+        assert os.get_blocking(shared.fileno()) is blocking
+
+
 def test_a_listener_listens_and_does_nothing_else(listener: UnixListener) -> None:
     assert listener.has_feature(Feature.LISTEN)
     assert not listener.has_feature(Feature.SHUTDOWN)
