@@ -16,6 +16,7 @@ import contextlib
 import math
 import select
 import threading
+import time
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable, Iterator
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -144,6 +145,12 @@ def current_context() -> Context:
     if _stepping.depth:
         return _BARE
     return _LOOP if loop_runs_here() else _THREAD
+
+
+async def pause(seconds: float) -> None:
+    """Wait for so many seconds in the current context, or less: like every wait it may return for nothing."""
+    with EventFd() as never, contextlib.suppress(TimeoutError):
+        await current_context().wait(Waiter(never.fileno(), Direction.READ, time.monotonic() + seconds))
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import fcntl
 import io
+import math
 import os
 import socket
 import struct
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .base import Channel
-from .context import current_context
+from .context import pause
 from .descriptors import OwnedFd, control_space, pack_rights, unpack_rights
 from .errors import BrokenResourceError, DescriptorsTruncatedError, ShortageError
 from .feature import Feature
@@ -34,6 +35,10 @@ W = TypeVar("W")
 PATIENCE = 0.001
 """Seconds for which a read blocks in place of a wait. The kernel makes one of its own ticks of it, up to 10 ms."""
 
+_FIRST_DELAY = 0.001
+_LONGEST_DELAY = 0.05
+"""Seconds before another try to connect to where the backlog is full."""
+
 _MOST_FDS = 16
 """Room for descriptors in one read, as QEMU's channel has it."""
 
@@ -45,8 +50,8 @@ _SEND_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 _TRUNCATED = int(socket.MSG_CTRUNC)
 _HOW = {Direction.READ: socket.SHUT_RD, Direction.WRITE: socket.SHUT_WR, None: socket.SHUT_RDWR}
 _UCRED = struct.Struct("3i")
-_TIMEVAL = struct.Struct("@ll")
 _SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
+_PATIENCE = struct.pack("@ll", 0, int(PATIENCE * 1_000_000))
 
 
 class SocketChannel(Channel):
@@ -72,19 +77,10 @@ class SocketChannel(Channel):
     async def connect(cls, path: str | Path, deadline: float | None = None) -> "SocketChannel":
         """Connect to a Unix socket. Raises OSError if nobody listens there, TimeoutError past the deadline."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-
-        def connect() -> None:
-            # A full backlog makes a non-blocking connect(2) fail with EAGAIN, and no poll can wait for room in it.
-            left = None if deadline is None else max(1e-6, deadline - time.monotonic())
-            _set_timeout(sock, socket.SO_SNDTIMEO, left)
-            try:
-                sock.connect(os.fspath(path))
-            except BlockingIOError:
-                raise TimeoutError(f"connecting to {path} took too long") from None
-            _set_timeout(sock, socket.SO_SNDTIMEO, None)
-
         try:
-            await current_context().call(("connect", path), connect)
+            sock.setblocking(False)
+            await _connect(sock, path, deadline)
+            sock.setblocking(True)
         except BaseException:
             sock.close()
             raise
@@ -118,7 +114,7 @@ class SocketChannel(Channel):
     def _blocking_flags(self) -> int:
         self._blocking_read_due = False
         if not self._has_receive_timeout:
-            _set_timeout(self._socket, socket.SO_RCVTIMEO, PATIENCE)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
             self._has_receive_timeout = True
         return _BLOCKING_RECV_FLAGS
 
@@ -191,6 +187,20 @@ class SocketListener(Channel):
         self._socket.close()
 
 
+async def _connect(sock: socket.socket, path: str | Path, deadline: float | None) -> None:
+    """Try again and again while the backlog is full: no poll(2) can wait for room in it."""
+    delay = _FIRST_DELAY
+    while True:
+        try:
+            return sock.connect(os.fspath(path))
+        except BlockingIOError:
+            left = math.inf if deadline is None else deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"connecting to {path} took too long")
+        await pause(min(delay, left))
+        delay = min(2 * delay, _LONGEST_DELAY)
+
+
 def _receive(
     call: Callable[[W, int, int], tuple[T, list[tuple[int, int, bytes]], int, Any]],
     what: W,
@@ -226,9 +236,3 @@ def _take_descriptors(ancillary: list[tuple[int, int, bytes]], flags: int, fds: 
             fd.close()
         raise
     fds += received
-
-
-def _set_timeout(sock: socket.socket, option: int, seconds: float | None) -> None:
-    whole = int(seconds or 0)
-    micro = int(((seconds or 0) - whole) * 1_000_000)
-    sock.setsockopt(socket.SOL_SOCKET, option, _TIMEVAL.pack(whole, micro))

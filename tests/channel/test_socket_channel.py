@@ -8,11 +8,12 @@ import struct
 import time
 from pathlib import Path
 
+import anyio
 import pytest
 
 from prhelper.channel import BrokenResourceError, Direction, Feature, SocketChannel, run
 
-from .contexts import Context
+from .contexts import PATIENCE, Context
 from .kinds import Pair
 from .watching import Waits, number_of
 
@@ -156,12 +157,33 @@ def test_connecting_where_nobody_accepts_keeps_to_the_deadline(tmp_path: Path, c
                 assert time.monotonic() >= deadline
 
 
-def test_connecting_waits_for_room_in_the_backlog(tmp_path: Path, context: Context) -> None:
+def test_connecting_where_nobody_accepts_can_be_cancelled_and_leaves_nothing(tmp_path: Path, loop: Context) -> None:
+    async def give_up() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(SocketChannel.connect, path)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen(0)
+        with run(SocketChannel.connect(path)):
+            giving_up = loop.start(give_up)
+            ended = giving_up.ends_within(PATIENCE)
+            if not ended:
+                server.accept()[0].close()  # so that this test ends if cancelling does nothing
+            giving_up.result()
+            assert ended
+
+
+def test_connecting_waits_for_room_in_the_backlog(tmp_path: Path, context: Context, waits: Waits) -> None:
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
         server.listen(0)
         with run(SocketChannel.connect(path)):
             connecting = context.start(lambda: SocketChannel.connect(path))
+            waits.next()
             server.accept()[0].close()
             connecting.result().close()
