@@ -105,8 +105,10 @@ class Channel(Operations, Transfer):
         False once the channel is quiesced, but for one message more: one that was under way is not left unread. What
         comes behind that stays in the channel for whoever reads on after `resume`.
         """
-        while (due := self._message_due(await self._wait(Direction.READ, deadline, True))) is None:
-            pass
+        due = None
+        while due is None:
+            await self._wait(Direction.READ, deadline, True)
+            due = self._message_due(False)  # the wait may have returned for nothing
         return due
 
     async def read_next(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:

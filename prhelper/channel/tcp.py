@@ -1,13 +1,13 @@
 """Sockets by host and port: IPv4 and IPv6, connecting and listening. What they carry, `socket` does."""
 
-import contextlib
+import errno
 import os
 import socket
 from typing import Any
 
 from .context import current_context
 from .socket import SocketChannel, SocketListener
-from .waiter import Direction, Waiter
+from .waiter import Direction, Waiter, is_ready
 
 
 async def connect_tcp(host: str, port: int, deadline: float | None = None) -> SocketChannel:
@@ -31,15 +31,19 @@ async def connect_tcp(host: str, port: int, deadline: float | None = None) -> So
 async def _connect(sock: socket.socket, address: Any, deadline: float | None) -> SocketChannel:
     sock.setblocking(False)
     try:
-        with contextlib.suppress(BlockingIOError):  # under way
-            sock.connect(address)
-        await current_context().wait(Waiter(sock.fileno(), Direction.WRITE, deadline))
-        if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        started = sock.connect_ex(address)
+        while started == errno.EINPROGRESS and not is_ready(sock.fileno(), Direction.WRITE):
+            await current_context().wait(Waiter(sock.fileno(), Direction.WRITE, deadline))
+        if error := _failure(sock, started):
             raise OSError(error, os.strerror(error), f"{address[0]} port {address[1]}")
     except BaseException:
         sock.close()
         raise
     return SocketChannel(sock)
+
+
+def _failure(sock: socket.socket, started: int) -> int:
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if started == errno.EINPROGRESS else started
 
 
 class TcpListener(SocketListener):

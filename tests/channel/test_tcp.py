@@ -15,11 +15,12 @@ from prhelper.channel import (
     Feature,
     SocketChannel,
     TcpListener,
+    Waiter,
     connect_tcp,
     run,
 )
 
-from .contexts import Context
+from .contexts import PATIENCE, Context, Stepper
 from .kinds import Pair, ipv6_wanted, tcp6_pair, tcp_pair
 from .watching import Waits, number_of
 
@@ -145,6 +146,21 @@ def test_a_connection_that_nobody_answers_ends_at_the_deadline_or_by_cancelling(
     with pytest.raises(TimeoutError):
         context.run(lambda: connect_tcp(listener.address, listener.port, time.monotonic() + 0.01))
     loop.run(give_up)
+    for caller in callers:
+        caller.close()
+
+
+def test_a_wait_that_returns_for_nothing_is_no_connection(listener: TcpListener) -> None:
+    callers = fill_backlog(listener)
+    stepper = Stepper(connect_tcp(listener.address, listener.port, time.monotonic() + PATIENCE))
+    request = stepper.step()
+    while not isinstance(request, Waiter):  # resolving
+        request = stepper.step(request.function())
+    for _ in range(3):
+        request = stepper.step()
+        assert isinstance(request, Waiter)
+    with pytest.raises(TimeoutError):
+        stepper.step(fault=TimeoutError())
     for caller in callers:
         caller.close()
 

@@ -5,10 +5,10 @@ import time
 import anyio
 import pytest
 
-from prhelper.channel import BusyResourceError, Direction
+from prhelper.channel import BusyResourceError, Direction, Waiter, run
 
 from .conftest import Home
-from .contexts import Context
+from .contexts import Context, Stepper
 from .kinds import Pair, clog
 from .watching import Waits, number_of, registered
 
@@ -43,6 +43,14 @@ def test_a_wake_ends_a_wait_once(pair: Pair, context: Context, waits: Waits) -> 
     waiting.result()
     with pytest.raises(TimeoutError):
         context.run(lambda: pair.reader.wait(Direction.READ, time.monotonic() + 0.01))
+
+
+def test_a_wait_that_returns_for_nothing_is_no_message(pair: Pair) -> None:
+    stepper = Stepper(pair.reader.next_message())
+    for _ in range(3):
+        assert isinstance(stepper.step(), Waiter)
+    run(pair.writer.write_all([MESSAGE]))
+    assert stepper.finish() is True
 
 
 def test_a_second_reader_is_refused_and_the_first_not_disturbed(
