@@ -1,6 +1,5 @@
 """The moments between two steps of a wait, hit exactly: each party of a race is stepped by hand."""
 
-import contextlib
 import threading
 from collections.abc import Callable
 
@@ -10,7 +9,8 @@ from prhelper.channel import BusyResourceError, ClosedResourceError, Direction, 
 from prhelper.channel.lifetime import Lifetime
 
 from .contexts import Context, Running, Stepper
-from .kinds import Pair
+from .kinds import Pair, unix_pair
+from .watching import is_open, number_of
 
 
 @pytest.fixture
@@ -125,35 +125,59 @@ def test_a_wake_between_the_yield_and_the_arming_reaches_the_stepper(pair: Pair,
 RIVALS: dict[str, Callable[[Pair], object]] = {
     "data": lambda pair: pair.writer.writev([b"x"]),
     "quiesce": lambda pair: pair.reader.quiesce(),
-    "close": lambda pair: pair.reader.close(),
 }
+
+ROUNDS = 30
 
 
 @pytest.mark.parametrize("deed", RIVALS)
 def test_a_wait_that_begins_at_the_same_moment_is_never_left_waiting(pair: Pair, context: Context, deed: str) -> None:
     """Barriers, not sleeps: both sides are let go at once, many times over."""
-    rounds = 1 if deed == "close" else 30
     barrier = threading.Barrier(2, timeout=20)
 
     def rival() -> None:
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             barrier.wait()
             RIVALS[deed](pair)
             barrier.wait()
 
     async def read_on() -> None:
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             barrier.wait()
             if deed == "quiesce":
                 assert not await pair.reader.next_message()
                 pair.reader.resume()
-            elif deed == "data":
+            else:
                 assert await pair.reader.read(1) == b"x"
-            elif deed == "close":
-                with contextlib.suppress(ClosedResourceError):
-                    await pair.reader.wait(Direction.READ)
             barrier.wait()
 
     rivals = Running(rival)
     context.run(read_on)
     rivals.result()
+
+
+def test_a_wait_that_begins_as_the_channel_closes_is_told_so(context: Context) -> None:
+    barrier = threading.Barrier(2, timeout=20)
+    pairs = [unix_pair() for _ in range(ROUNDS)]
+    numbers = [number_of(pair.reader) for pair in pairs]
+
+    def rival() -> None:
+        for pair in pairs:
+            barrier.wait()
+            pair.reader.close()
+
+    async def wait_on() -> int:
+        told = 0
+        for pair in pairs:
+            barrier.wait()
+            with pytest.raises(ClosedResourceError):
+                await pair.reader.wait(Direction.READ)
+            told += 1
+        return told
+
+    rivals = Running(rival)
+    assert context.run(wait_on) == ROUNDS
+    rivals.result()
+    assert not any(map(is_open, numbers))
+    for pair in pairs:
+        pair.close()
