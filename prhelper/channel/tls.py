@@ -31,7 +31,8 @@ class TlsChannel(Channel):
     `close` closes `inner` too, and blocks where that does (a command, until its process is gone).
 
     `handshake` comes first. The end of the stream is the peer's close_notify; where the inner channel ends without it,
-    reading raises BrokenResourceError. SHUTDOWN and DELAY are there if `inner` has them.
+    reading raises BrokenResourceError. SHUTDOWN and DELAY are there if `inner` has them, and the waits are where those
+    of `inner` were to be (`set_follow`).
 
     `writev` may take bytes whose ciphertext does not all fit into the inner channel: `write_all` returns when it does;
     after `writev`, wait for WRITE.
@@ -45,6 +46,7 @@ class TlsChannel(Channel):
         # Python has OpenSSL 3 take a stream that was cut off for one that has ended, unless it is told not to.
         context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
         self.features = inner.features & (Feature.SHUTDOWN | Feature.DELAY)
+        self._home = inner._home
         self._session = TlsSession(inner, context, server_side, server_hostname)
         self._inner = inner
         self._is_client = not server_side

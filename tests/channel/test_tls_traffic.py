@@ -1,7 +1,9 @@
 """TLS: bytes both ways at once, with reader and writer anywhere, over inner channels that make it hard."""
 
 import io
+import queue
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from random import Random
 
@@ -9,8 +11,10 @@ import anyio
 import pytest
 
 from prhelper.channel import Channel, ClosedResourceError, Direction, Feature, HomeLoop, Waiter, is_ready, run
+from prhelper.channel.home import HomeWatch
 
-from .contexts import Context, Stepper
+from .conftest import Home
+from .contexts import PATIENCE, Context, Stepper
 from .kinds import Pair, clog, tcp_pair, unix_pair
 from .tls_ends import connected
 from .trickle import Trickle
@@ -224,6 +228,27 @@ def test_one_message_after_another_in_other_contexts_and_nothing_is_lost(context
         assert places[1].run(lambda: pair.reader.read_exactly(5000)) == message
         writing.result()
     pair.close()
+
+
+def test_the_waits_are_where_those_of_the_inner_channel_were_to_be(inner: Pair, home: Home, context: Context) -> None:
+    entered, portal = home
+    threads: queue.Queue[int] = queue.Queue()
+    watch_began = HomeWatch.run
+
+    async def watched(watch: HomeWatch, previous: HomeWatch | None) -> None:
+        threads.put(threading.get_ident())
+        await watch_began(watch, previous)
+
+    inner.reader.set_follow(False, entered)
+    client, server = connected(inner.reader, inner.writer)
+    with client, server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HomeWatch, "run", watched)
+        reading = context.start(lambda: client.read_exactly(4))
+        try:
+            assert threads.get(timeout=PATIENCE) == portal.call(threading.get_ident)
+        finally:
+            run(server.write_all([b"data"]))
+        assert reading.result() == b"data"
 
 
 def test_a_home_loop_waits_for_tls_as_well(pair: Pair, loop: Context, context: Context) -> None:
