@@ -18,6 +18,7 @@ import anyio
 
 from . import trace
 from .channel import SocketListener, UnixListener
+from .channel import run as run_in_thread
 from .client_limits import ClientLimits
 from .control import STOP_SIGNALS, control, remove_socket_file
 from .device.scsi_device import ScsiDevices
@@ -155,7 +156,7 @@ def _listen(options: Options) -> SocketListener:
         return SocketListener(passed)
     path = options.socket or DEFAULT_SOCKET
     try:
-        return UnixListener(path, options.socket_mode, backlog=options.max_clients)
+        return run_in_thread(UnixListener.bind(path, options.socket_mode, backlog=options.max_clients))
     except OSError as error:
         raise StartError(f"--socket {path}: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}") from error
 

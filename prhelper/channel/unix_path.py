@@ -7,9 +7,10 @@ import os
 import socket
 import stat
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
+from .context import pause
 from .socket import SocketListener
 
 _LONGEST_LOCK = 2.0
@@ -20,19 +21,25 @@ _LOCK_PAUSE = 0.01
 class UnixListener(SocketListener):
     """A listener that made a socket file, and removes that file when it closes, unless it is no longer the same one.
 
-    path: where to listen.
-    mode: permission bits of the file, from the moment that it exists; the umask takes nothing away.
-    backlog: connections that may wait to be accepted.
-
-    Raises FileExistsError if a file that is no socket is there, OSError with EADDRINUSE if somebody listens there,
-    and other OSErrors as bind(2) does.
+    Make one by `bind`. path: the file.
     """
 
-    def __init__(self, path: Path, mode: int = 0o600, backlog: int = 128) -> None:
-        with _alone_in(path.parent):
-            self._take(path, mode, backlog)
+    @classmethod
+    async def bind(cls, path: str | Path, mode: int = 0o600, backlog: int = 128) -> Self:
+        """Listen at `path`; waits while another starts in the same directory, but not for long.
 
-    def _take(self, path: Path, mode: int, backlog: int) -> None:
+        mode: permission bits of the file, from the moment that it exists; the umask takes nothing away.
+        backlog: connections that may wait to be accepted.
+
+        Raises FileExistsError if a file that is no socket is there, OSError with EADDRINUSE if somebody listens there,
+        and other OSErrors as bind(2) does.
+        """
+        path = Path(path)
+        with contextlib.ExitStack() as held:
+            await _lock(path.parent, held)
+            return cls(path, mode, backlog)
+
+    def __init__(self, path: Path, mode: int, backlog: int) -> None:
         _remove_if_stale(path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
@@ -67,24 +74,21 @@ class UnixListener(SocketListener):
         super()._dispose()
 
 
-@contextlib.contextmanager
-def _alone_in(directory: Path) -> Iterator[None]:
-    """Hold a lock on the directory, so that of several who start at once one finds what another has just made.
+async def _lock(directory: Path, held: contextlib.ExitStack) -> None:
+    """Lock the directory until `held` is left, so that of several who start at once one finds what another has made.
 
     Whoever cannot read the directory, or waits for too long, goes on without: a lock is no reason not to start.
     """
-    with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError):
-            fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            held.callback(os.close, fd)
-            deadline = time.monotonic() + _LONGEST_LOCK
-            while time.monotonic() < deadline:
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    time.sleep(_LOCK_PAUSE)
-        yield
+    with contextlib.suppress(OSError):
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        held.callback(os.close, fd)
+        deadline = time.monotonic() + _LONGEST_LOCK
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                await pause(_LOCK_PAUSE)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

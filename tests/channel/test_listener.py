@@ -6,10 +6,10 @@ import io
 import os
 import socket
 import stat
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from prhelper.channel import (
@@ -22,7 +22,7 @@ from prhelper.channel import (
     unix_path,
 )
 
-from .contexts import Context
+from .contexts import PATIENCE, Context
 from .watching import Waits, number_of, registered
 
 
@@ -33,7 +33,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def listener(path: Path) -> Iterator[UnixListener]:
-    with UnixListener(path) as made:
+    with run(UnixListener.bind(path)) as made:
         yield made
 
 
@@ -110,7 +110,7 @@ def test_a_listener_listens_and_does_nothing_else(listener: UnixListener) -> Non
 def test_the_file_has_the_mode_that_was_asked_for_whatever_the_umask(path: Path, mode: int, umask: int) -> None:
     old = os.umask(umask)
     try:
-        with UnixListener(path, mode):
+        with run(UnixListener.bind(path, mode)):
             assert stat.S_IMODE(path.stat().st_mode) == mode
     finally:
         os.umask(old)
@@ -121,7 +121,7 @@ def test_the_file_never_had_a_wider_mode(path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Path, "chmod", lambda self, _: modes.append(stat.S_IMODE(self.stat().st_mode)))
     old = os.umask(0)
     try:
-        UnixListener(path, 0o600).close()
+        run(UnixListener.bind(path, 0o600)).close()
     finally:
         os.umask(old)
     assert modes == [0o600]
@@ -133,12 +133,12 @@ def test_where_listening_fails_the_file_does_not_stay(path: Path, monkeypatch: p
 
     monkeypatch.setattr(Path, "chmod", refuse)
     with pytest.raises(PermissionError):
-        UnixListener(path)
+        run(UnixListener.bind(path))
     assert not path.exists()
 
 
 def test_the_file_goes_with_the_listener_and_not_with_a_client(path: Path) -> None:
-    with UnixListener(path) as listener:
+    with run(UnixListener.bind(path)) as listener:
         run(SocketChannel.connect(path)).close()
         run(listener.accept()).close()
         assert path.is_socket()
@@ -152,7 +152,7 @@ def test_the_file_can_be_removed_before_the_listener_closes(listener: UnixListen
 
 
 def test_a_file_that_was_replaced_by_somebody_is_left_alone(path: Path) -> None:
-    with UnixListener(path):
+    with run(UnixListener.bind(path)):
         path.rename(path.with_suffix(".old"))
         path.write_text("somebody else's")
     assert path.read_text() == "somebody else's"
@@ -161,13 +161,13 @@ def test_a_file_that_was_replaced_by_somebody_is_left_alone(path: Path) -> None:
 def test_a_stale_file_is_replaced(path: Path, context: Context) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    with UnixListener(path) as listener, run(SocketChannel.connect(path)):
+    with run(UnixListener.bind(path)) as listener, run(SocketChannel.connect(path)):
         context.run(listener.accept).close()
 
 
 def test_where_somebody_listens_nobody_else_may(listener: UnixListener, path: Path) -> None:
     with pytest.raises(OSError, match="listens") as caught:
-        UnixListener(path)
+        run(UnixListener.bind(path))
     assert caught.value.errno == errno.EADDRINUSE
     run(listener.accept()).close()  # the probe
     with run(SocketChannel.connect(path)):
@@ -175,9 +175,9 @@ def test_where_somebody_listens_nobody_else_may(listener: UnixListener, path: Pa
 
 
 def test_a_full_backlog_counts_as_listening(path: Path) -> None:
-    with UnixListener(path, backlog=0), run(SocketChannel.connect(path)):
+    with run(UnixListener.bind(path, backlog=0)), run(SocketChannel.connect(path)):
         with pytest.raises(OSError, match="listens") as caught:
-            UnixListener(path)
+            run(UnixListener.bind(path))
         assert caught.value.errno == errno.EADDRINUSE
 
 
@@ -194,13 +194,13 @@ def test_what_is_no_socket_is_refused_and_left_intact(path: Path, kind: str) -> 
                 dead.bind(str(path.with_suffix(".target")))
     before = path.lstat()
     with pytest.raises(FileExistsError) as caught:
-        UnixListener(path)
+        run(UnixListener.bind(path))
     assert caught.value.errno == errno.EEXIST
     assert path.lstat() == before
 
 
 def test_a_file_that_somebody_removed_is_not_missed(path: Path) -> None:
-    with UnixListener(path) as listener:
+    with run(UnixListener.bind(path)) as listener:
         path.unlink()
         listener.remove_file()
     assert not path.exists()
@@ -214,18 +214,42 @@ def test_who_starts_at_the_same_time_is_waited_for_but_not_for_ever(
     fcntl.flock(lock, fcntl.LOCK_EX)
     paused: list[float] = []
 
-    def pause(seconds: float) -> None:
+    async def pause(seconds: float) -> None:
         paused.append(seconds)
         if longest == 60.0:
             fcntl.flock(lock, fcntl.LOCK_UN)
 
     monkeypatch.setattr(unix_path, "_LONGEST_LOCK", longest)
-    monkeypatch.setattr(time, "sleep", pause)
-    with UnixListener(path):
+    monkeypatch.setattr(unix_path, "pause", pause)
+    with run(UnixListener.bind(path)):
         assert path.is_socket()
     assert bool(paused) is (longest > 0)
     assert longest < 60.0 or len(paused) == 1
     os.close(lock)
+
+
+def test_others_in_the_loop_go_on_while_it_waits_and_it_can_be_cancelled(
+    path: Path, loop: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def give_up() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(UnixListener.bind, path)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+
+    monkeypatch.setattr(unix_path, "_LONGEST_LOCK", PATIENCE)
+    lock = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    loop.run(give_up)
+    assert not path.exists()
+    os.close(lock)
+
+
+@pytest.mark.parametrize("spell", [str, Path])
+def test_where_to_listen_is_a_str_or_a_path(path: Path, spell: Callable[[Path], str | Path], context: Context) -> None:
+    with context.run(lambda: UnixListener.bind(spell(path))) as listener:
+        assert listener.path == path
+        assert path.is_socket()
 
 
 def test_a_stale_file_that_goes_by_itself_meanwhile_is_not_missed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,13 +263,13 @@ def test_a_stale_file_that_goes_by_itself_meanwhile_is_not_missed(path: Path, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(socket.socket, "connect", remove_first)
-        listener = UnixListener(path)
+        listener = run(UnixListener.bind(path))
     with listener:
         assert path.is_socket()
 
 
 def test_where_no_file_can_be_made_nothing_is_left_open(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        UnixListener(tmp_path / "missing" / "socket")
+        run(UnixListener.bind(tmp_path / "missing" / "socket"))
     with pytest.raises(OSError, match="too long"):
-        UnixListener(tmp_path / ("x" * 200))
+        run(UnixListener.bind(tmp_path / ("x" * 200)))

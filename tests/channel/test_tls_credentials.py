@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from prhelper.channel import BrokenResourceError, TlsChannel, UnixListener, connect_tcp, tls_credentials
+from prhelper.channel import BrokenResourceError, TlsChannel, UnixListener, connect_tcp, run, tls_credentials
 
 from .contexts import Context
 from .kinds import Pair
@@ -191,7 +191,7 @@ def test_pre_shared_keys_with_s_client(directory: Path, context: Context) -> Non
 
     path = directory / "listener"
     with (
-        UnixListener(path) as listener,
+        run(UnixListener.bind(path)) as listener,
         openssl("s_client", "-unix", path, "-psk_identity", "qemu", "-psk", KEY) as client,
     ):
         assert context.run(serve) == b"from s_client\n"

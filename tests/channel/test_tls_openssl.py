@@ -53,7 +53,7 @@ def test_a_page_of_s_server_to_its_clean_end(tmp_path: Path, context: Context, v
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_server_for_s_client(tmp_path: Path, context: Context, version: str) -> None:
     path = tmp_path / "listener"
-    with UnixListener(path) as listener, s_client(tmp_path, path, version) as client:
+    with run(UnixListener.bind(path)) as listener, s_client(tmp_path, path, version) as client:
         with context.run(lambda: accepted_from(listener)) as channel:
             client.wait_for(b"Verify return code: 0 (ok)")
             client.type(b"from s_client\n")
@@ -66,7 +66,7 @@ def test_a_server_for_s_client(tmp_path: Path, context: Context, version: str) -
 
 def test_a_client_that_says_goodbye_and_one_that_is_killed(tmp_path: Path, context: Context) -> None:
     path = tmp_path / "listener"
-    with UnixListener(path) as listener:
+    with run(UnixListener.bind(path)) as listener:
         with s_client(tmp_path, path) as client, context.run(lambda: accepted_from(listener)) as channel:
             client.wait_for(b"Verify return code: 0 (ok)")
             client.type(b"Q\n")
@@ -95,7 +95,7 @@ def test_keys_that_s_client_renews_while_megabytes_flow_the_other_way(
 ) -> None:
     path, size, updates = tmp_path / "listener", 3 << 20, 12
     with (
-        UnixListener(path) as listener,
+        run(UnixListener.bind(path)) as listener,
         s_client(tmp_path, path, "-tls1_3", "-msg") as client,
         context.run(lambda: accepted_from(listener)) as channel,
     ):

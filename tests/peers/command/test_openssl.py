@@ -57,7 +57,7 @@ def client_of_ours(
         str(path),
     ]
     with (
-        UnixListener(path) as listener,
+        run(UnixListener.bind(path)) as listener,
         openssl("s_client", certificates, "client", *options) as theirs,
         TlsChannel.server(run(listener.accept()), certificates.server_context()) as ours,
     ):

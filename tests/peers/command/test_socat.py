@@ -27,7 +27,7 @@ Ends = tuple[CommandChannel, SocketChannel]
 def ends(tmp_path: Path, socat: Connect) -> Iterator[Ends]:
     """The command channel, and the socket channel that socat has connected it to."""
     with (
-        UnixListener(tmp_path / "socket") as listener,
+        run(UnixListener.bind(tmp_path / "socket")) as listener,
         socat(listener.path) as near,
         run(listener.accept()) as far,
     ):

@@ -13,6 +13,7 @@ from prhelper.channel import (
     IncompleteRead,
     SocketChannel,
     UnixListener,
+    run,
 )
 
 from ...channel.contexts import TRIO, Context, Running
@@ -38,7 +39,7 @@ class Server:
         answerers: Sequence[Context],
         secure: Secure | None = None,
     ) -> None:
-        self._listener = UnixListener(path)
+        self._listener = run(UnixListener.bind(path))
         self._export = export
         self._readers = readers
         self._answerers = answerers
