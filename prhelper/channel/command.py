@@ -3,8 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -12,6 +10,7 @@ from typing import Self
 from .context import current_context
 from .descriptors import OwnedFd
 from .fd_channel import FdChannel
+from .process import Process
 from .waiter import Direction, is_ready
 
 PATIENCE = 1.0
@@ -29,7 +28,7 @@ class CommandChannel(FdChannel):
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        process: Process,
         reader: OwnedFd | None,
         writer: OwnedFd | None,
         patience: float = PATIENCE,
@@ -37,7 +36,6 @@ class CommandChannel(FdChannel):
         self.pid = process.pid
         self._process = process
         self._patience = patience
-        self._reaping = threading.Lock()
         super().__init__(reader, writer)
 
     @classmethod
@@ -46,20 +44,21 @@ class CommandChannel(FdChannel):
     ) -> Self:
         """Start a process with pipes to read from it, write to it, or by default both.
 
-        What has no pipe is /dev/null; standard error is this process's own. Raises OSError if it cannot be started.
+        What has no pipe is /dev/null; standard error is this process's own. No signal is blocked in it (`process`).
+        Raises OSError if it cannot be started.
         """
         with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
             reader = writer = None
-            stdin = stdout = subprocess.DEVNULL
+            streams: dict[int, OwnedFd] = {}
             if direction is not Direction.WRITE:
                 reader, far = map(OwnedFd, os.pipe())
                 ours.enter_context(reader)
-                stdout = theirs.enter_context(far).fileno()
+                streams[1] = theirs.enter_context(far)
             if direction is not Direction.READ:
                 far, writer = map(OwnedFd, os.pipe())
                 ours.enter_context(writer)
-                stdin = theirs.enter_context(far).fileno()
-            process = subprocess.Popen(arguments, stdin=stdin, stdout=stdout)
+                streams[0] = theirs.enter_context(far)
+            process = Process(arguments, streams)
             ours.pop_all()
         return cls(process, reader, writer, patience)
 
@@ -82,18 +81,10 @@ class CommandChannel(FdChannel):
 
     def _end(self, patience: float | None = None) -> int:
         for insistence in signal.SIGTERM, signal.SIGKILL:
-            if (watch := self._watch()) is None:
+            if (watch := self._process.watch()) is None:
                 break
             with watch:
                 if not is_ready(watch.fileno(), Direction.READ, self._patience if patience is None else patience):
                     with contextlib.suppress(ProcessLookupError):  # ended and reaped by another thread
                         signal.pidfd_send_signal(watch.fileno(), insistence)
-        with self._reaping:
-            return self._process.wait()
-
-    def _watch(self) -> OwnedFd | None:
-        """A descriptor that is readable once the process has ended; None if it has."""
-        with self._reaping:  # until it is reaped, nobody else can have its number
-            if self._process.poll() is not None:
-                return None
-            return OwnedFd(os.pidfd_open(self.pid))
+        return self._process.wait()

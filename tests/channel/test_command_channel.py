@@ -87,6 +87,7 @@ def test_a_direction_without_a_pipe_is_refused_and_is_dev_null(context: Context)
 
 def test_its_standard_streams_block_and_it_inherits_nothing_else(tmp_path: Path) -> None:
     kept = os.open(tmp_path, os.O_RDONLY)
+    os.set_inheritable(kept, True)
     script = "cat /proc/self/fdinfo/0 /proc/self/fdinfo/1; ls /proc/self/fd"
     channel = CommandChannel.spawn(["sh", "-c", script])
     said = b""
@@ -113,6 +114,23 @@ def test_closing_waits_then_terminates_then_kills(arguments: list[str], status: 
     assert time.monotonic() - before >= {3: 0, -signal.SIGTERM: PROMPT, -signal.SIGKILL: 2 * PROMPT}[status]
     assert gone(channel.pid)
     assert context.run(channel.aclose) == status
+
+
+def test_no_signal_is_blocked_or_ignored_in_it_that_is_so_here() -> None:
+    program = ["grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"]
+    old_handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
+    try:
+        with CommandChannel.spawn(program, Direction.READ) as channel:
+            said = b""
+            while more := run(channel.read(1000)):
+                said += more
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
+        signal.signal(signal.SIGTERM, old_handler)
+    sets = {name: int(value, 16) for name, value in (line.split(b":") for line in said.splitlines())}
+    assert sets[b"SigBlk"] == 0
+    assert not sets[b"SigIgn"] & (1 << (signal.SIGTERM - 1) | 1 << (signal.SIGPIPE - 1))
 
 
 def test_close_blocks_until_it_is_gone_whoever_closes() -> None:

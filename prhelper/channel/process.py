@@ -1,0 +1,90 @@
+"""A child process: started with orderly signals, waited for by any thread."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .descriptors import OwnedFd
+
+_IGNORED_ON_PURPOSE = {each for each in signal.valid_signals() if signal.getsignal(each) is signal.SIG_IGN} - {
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+}
+"""What this process was started with (nohup, say); the two are Python's own."""
+
+
+class Process:
+    """Starts a program, looked for in PATH, and owns the process until `wait` has its status. Raises OSError.
+
+    No signal is blocked in it, and none ignored but those that were when this module was imported: else what a thread
+    here blocks, SIGTERM perhaps, could not end it.
+
+    streams: what becomes its descriptors 0 and 1, borrowed; where there is none, /dev/null. Standard error is shared,
+    and nothing else is inherited.
+    pid: its number.
+    """
+
+    def __init__(self, arguments: Sequence[str | Path], streams: Mapping[int, OwnedFd]) -> None:
+        self._reaping = threading.Lock()
+        self._status: int | None = None
+        with contextlib.ExitStack() as copies:
+            actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = []
+            for number in 0, 1:
+                if number in streams:
+                    copy = copies.enter_context(_out_of_the_way(streams[number]))
+                    actions.append((os.POSIX_SPAWN_DUP2, copy.fileno(), number))
+                else:
+                    actions.append((os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0))
+            actions += [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable()]
+            self.pid = os.posix_spawnp(
+                os.fspath(arguments[0]),
+                [os.fspath(each) for each in arguments],
+                os.environ,
+                file_actions=actions,
+                setsigmask=(),
+                setsigdef=signal.valid_signals() - _IGNORED_ON_PURPOSE - {signal.SIGKILL, signal.SIGSTOP},
+            )
+
+    def watch(self) -> OwnedFd | None:
+        """A descriptor that is readable once the process has ended; None if it has."""
+        with self._reaping:  # until it is reaped, nobody else can have its number
+            if self._reap(os.WNOHANG) is not None:
+                return None
+            return OwnedFd(os.pidfd_open(self.pid))
+
+    def wait(self) -> int:
+        """Wait until it has ended: its exit status, that of a signal as the negative number."""
+        with self._reaping:
+            status = self._reap(0)
+        assert status is not None
+        return status
+
+    def _reap(self, options: int) -> int | None:
+        if self._status is None:
+            try:
+                pid, status = os.waitpid(self.pid, options)
+            except ChildProcessError:  # where SIGCHLD is ignored the kernel keeps no status
+                self._status = 0
+            else:
+                if pid:
+                    self._status = os.waitstatus_to_exitcode(status)
+        return self._status
+
+
+def _out_of_the_way(fd: OwnedFd) -> OwnedFd:
+    """A copy that is none of the standard streams, which are replaced one after another."""
+    return OwnedFd(fcntl.fcntl(fd.fileno(), fcntl.F_DUPFD_CLOEXEC, 3))
+
+
+def _inheritable() -> list[int]:
+    """What a child would have beyond the standard streams, opened by code that is not Python's."""
+    found = []
+    for fd in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208
+        with contextlib.suppress(OSError):  # the listing's own
+            if fd > 2 and os.get_inheritable(fd):
+                found.append(fd)
+    return found
