@@ -129,6 +129,7 @@ class IOThreads:
 
     def _lead(self, term: Term) -> None:
         self._term = term  # not before this thread is there: until then the old leader may still lead
+        self._resting.kick()  # it may have begun to wait meanwhile
         with stepping():
             while self._term is term and (self._ready or not self._stopped):
                 if not self._ready:

@@ -53,8 +53,8 @@ class UnixListener(SocketListener):
         self.path = path
         self._identity = _identity(path)
         try:
-            sock.listen(backlog)
             path.chmod(mode)
+            sock.listen(backlog)  # last: from now on someone may connect, and look at the mode
         except BaseException:
             self.close()
             raise
