@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGES := $(wildcard /var/lib/dpkg/status)
 
 .PHONY: venv demo test test-fast coverage mutants check bench bench-quick clean system-packages
 
@@ -13,7 +14,7 @@ $(VENV)/installed: pyproject.toml
 	@touch $@
 
 # Optional, so a failure is only said; tried again when the system's packages have changed.
-$(VENV)/systemd: $(VENV)/installed $(wildcard /var/lib/dpkg/status)
+$(VENV)/systemd: $(VENV)/installed $(PACKAGES)
 	@if ! pkg-config --exists libsystemd 2>/dev/null; then \
 	   echo 'systemd-python left out (needs pkg-config, libsystemd-dev): the built-in protocol is used'; \
 	 elif ! $(BIN)/pip install --quiet --editable '.[systemd]' >$@.log 2>&1; then \
