@@ -48,11 +48,13 @@ def test_events_go_to_the_file_that_was_named(tmp_path: Path, monkeypatch: pytes
     logger = logging.getLogger("prhelper.trace")
     before = logger.handlers[:], logger.level, logger.propagate
     enable(f"prh_client_connect,prh_sg_io_error,file={tmp_path}/trace")
-    set_up_traces(trace.output)
+    handler = set_up_traces(trace.output)
+    assert handler is not None
     trace.client_connect(7, "pid 1")
     trace.sg_io_error(DeviceId(stat.S_IFREG, 0), "no ioctl", 0.5)
     trace.client_end(7, "not enabled")
     logger.handlers[:], logger.level, logger.propagate = before
+    handler.stop(20.0)
     assert trace.output is not None
     os.close(trace.output)
     assert [line.partition(" prhelper: ")[2] for line in (tmp_path / "trace").read_text().splitlines()] == [

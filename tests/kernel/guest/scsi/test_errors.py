@@ -49,14 +49,14 @@ def test_lost_transport_is_told_as_nexus_loss_and_the_next_command_gets_through(
     assert nexuses[0].keys() == []
 
 
-def test_device_set_offline_is_told_as_aborted_command(devices: list[Path], nexuses: list[Nexus]) -> None:
+def test_device_set_offline_is_told_as_internal_target_failure(devices: list[Path], nexuses: list[Nexus]) -> None:
     state = Path(f"/sys/block/{devices[0].name}/device/state")
     state.write_text("offline\n")
     try:
         answer = nexuses[0].read(0)
     finally:
         state.write_text("running\n")
-    assert (answer.status, sense_code(answer.sense)) == (CHECK_CONDITION, (0x0B, 0x00, 0x06))
+    assert (answer.status, sense_code(answer.sense)) == (CHECK_CONDITION, (0x04, 0x44, 0x00))
     assert nexuses[0].keys() == []
 
 
