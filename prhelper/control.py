@@ -13,7 +13,7 @@ from .channel import SocketListener, UnixListener
 from .host.background import Background
 from .host.systemd import manager_is_there, notify, notify_until_taken, watchdog_interval
 from .iothread import IOThreads
-from .server import Server
+from .server import Server, wait_for
 
 _log = logging.getLogger(__name__)
 
@@ -126,4 +126,4 @@ async def _report_status(server: Server) -> None:
             told = status
         await anyio.sleep(_STATUS_PAUSE)
         with anyio.move_on_after(_STATUS_REFRESH):
-            await anyio.wait_readable(server.changed.fileno())
+            await wait_for(server.changed)

@@ -180,14 +180,19 @@ class Server:
         _log.error(text, error.strerror, remedy, extra={"repeat": ("accept", 1)})
         self._left.clear()
         with anyio.move_on_after(_PAUSE):
-            try:
-                await self._left_once()
-            except OSError:  # what cannot be accepted may not be watched either
-                await anyio.sleep(_PAUSE)
+            await self._left_once()
 
     async def _left_once(self) -> None:
-        await anyio.wait_readable(self._left.fileno())
+        await wait_for(self._left)
         self._left.clear()
+
+
+async def wait_for(flag: EventFd) -> None:
+    """Wait until a flag is set; for a moment only where the kernel cannot watch it (ENOSPC, max_user_watches)."""
+    try:
+        await anyio.wait_readable(flag.fileno())
+    except OSError:
+        await anyio.sleep(_PAUSE)
 
 
 def _log_end(client: ClientObserver, error: BaseException | None) -> None:

@@ -1,6 +1,7 @@
 """What the helper tells the service manager: READY=1, STATUS=, STOPPING=1; and that it is alive, if that is asked."""
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ import pytest
 from ..support.client import Client, reserve_in
 from ..support.fake_device import HANGING, HEALTHY, FakeDevice
 from ..support.helper import Helper, wait_until
+from ..support.hold import Hold
 from .service import ServiceManager
 
 INTERVAL = 0.4
@@ -172,3 +174,18 @@ def test_a_service_manager_that_does_not_listen_is_no_reason_to_fail(
         assert helper.stop() == 0
         assert "Traceback" not in helper.output()
     os.close(null)
+
+
+def test_a_status_that_cannot_be_watched_for_does_not_end_the_helper(
+    tmp_path: Path, manager: ServiceManager, hold_library: Path
+) -> None:
+    hold = Hold(hold_library, tmp_path)
+    with Helper(tmp_path, env={"NOTIFY_SOCKET": manager.address, **hold.env}) as helper:
+        with Client(helper.socket):
+            manager.wait_for("STATUS=1 client,")
+        manager.wait_for("STATUS=0 clients")  # what is watched next is whether that changes
+        hold.fail("epoll_ctl_add", errno.ENOSPC)
+        hold.wait("epoll_ctl_add")
+        with Client(helper.socket):
+            manager.wait_for("STATUS=1 client,")
+        assert helper.stop() == 0
