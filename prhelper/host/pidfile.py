@@ -1,8 +1,10 @@
 """The pidfile: the daemon's number, locked while it lives, so that a second start on it is refused."""
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 import struct
 from pathlib import Path
 
@@ -49,8 +51,10 @@ class Pidfile:
 
 def _open_locked(path: Path) -> int:
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, _MODE)
         try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):  # a device or a FIFO, which removing would destroy
+                raise OSError(errno.EINVAL, "is not a regular file; choose another path")
             with contextlib.suppress(PermissionError):  # another user's, who can keep us away in any case
                 os.fchmod(fd, _MODE)
             fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _WRITE_LOCK)

@@ -1,5 +1,6 @@
 """The pidfile: only with -d or -f, with the number of the process that serves, locked, and removed at the end."""
 
+import os
 from pathlib import Path
 
 from ...support.client import Client
@@ -69,3 +70,15 @@ def test_a_relative_path_is_meant_from_where_the_helper_was_started(tmp_path: Pa
         assert (tmp_path / "pid").read_text() == f"{helper.pid}\n"
         assert helper.stop() == 0
         assert not (tmp_path / "pid").exists()
+
+
+def test_what_is_no_regular_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path, 0o644)
+    before = path.stat()
+    done = run_to_end("-k", tmp_path / "helper.sock", "-f", path)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"prhelper: --pidfile {path}: is not a regular file; choose another path\n",
+    )
+    assert path.stat() == before
