@@ -60,7 +60,7 @@ def run(options: Options) -> int:
     """Serve until told to stop: the exit status. Raises StartError."""
     ready = threading.Event()
     try:
-        return _run(options, ready)
+        return _run_or_clean_up(options, ready)
     except (UnknownAccountError, ActivationError, PidfileError, PrivilegeError) as error:
         raise StartError(str(error)) from error
     except trace.TraceError as error:
@@ -71,6 +71,15 @@ def run(options: Options) -> int:
         raise StartError(_in_words(error)) from error
 
 
+def _run_or_clean_up(options: Options, ready: threading.Event) -> int:
+    try:
+        return _run(options, ready)
+    except BaseException:
+        # All that was made is removed: what is left is to say why, perhaps on a terminal that nobody reads.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        raise
+
+
 def _in_words(error: Exception) -> str:
     if not isinstance(error, OSError):
         return f"cannot start: {error or 'out of memory'}"
@@ -79,9 +88,6 @@ def _in_words(error: Exception) -> str:
 
 
 def _run(options: Options, ready: threading.Event) -> int:
-    # To be told to stop waits until there is somebody to hear it, so that whatever was made is removed.
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-
     with contextlib.ExitStack() as made:
         # First, what can be wrong with the options, while there is a terminal to say it on.
         open_standard_descriptors()
@@ -89,6 +95,9 @@ def _run(options: Options, ready: threading.Event) -> int:
         unknown = [pattern for value in options.trace for pattern in trace.enable(value)]
         open_files = _raise_file_limit()
         identity = look_up(options.user, options.group)
+
+        # From here on something is made. A stop signal waits until the main loop hears it, so that all is removed.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         listener = _listen(options)
         made.callback(remove_socket_file, listener)
 

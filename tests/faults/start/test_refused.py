@@ -132,3 +132,28 @@ def test_nothing_is_imported_once_privileges_are_gone(tmp_path: Path) -> None:
             pass
         assert helper.stop() == 0
         assert "imported late" not in helper.output()
+
+
+BLOCKED_SIGNALS = """\
+import signal, sys
+from pathlib import Path
+from prhelper import daemon, trace
+from prhelper.options import Options
+
+def tell(*_):
+    print(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+    return []
+
+trace.enable = tell
+try:
+    daemon.run(Options(socket=Path(sys.argv[1]), trace=["x"]))
+except daemon.StartError:
+    tell()
+"""
+
+
+def test_a_stop_signal_ends_a_start_that_waits_before_anything_is_made_or_after_it_is_removed(tmp_path: Path) -> None:
+    """Where it waits: for a reader of `-T file=FIFO`, for one of a full standard error."""
+    command = [sys.executable, "-c", BLOCKED_SIGNALS, str(tmp_path / "missing/socket")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert (done.stdout, done.stderr) == ("[]\n[]\n", "")
