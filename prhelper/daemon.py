@@ -16,23 +16,23 @@ from pathlib import Path
 
 import anyio
 
-from . import trace
 from .channel import SocketListener, UnixListener
 from .channel import run as run_in_thread
-from .client_limits import ClientLimits
-from .control import STOP_SIGNALS, control, remove_socket_file
 from .device.scsi_device import ScsiDevices
 from .host.accounts import UnknownAccountError, look_up
 from .host.background import go_into_background, open_standard_descriptors
 from .host.handed import forget_what_is_for_others
 from .host.limits import raise_file_limit
-from .host.logs import LogHandler, set_up, set_up_traces
 from .host.pidfile import Pidfile, PidfileError
 from .host.privileges import CAP_SYS_RAWIO, PrivilegeError, drop_privileges, has_capability, in_initial_user_namespace
 from .host.systemd import ActivationError, adopt_listening_socket
-from .iothread import IOThreads
+from .logs import trace
+from .logs.handler import LogHandler, set_up, set_up_traces
+from .main_loop import STOP_SIGNALS, control, remove_socket_file
 from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, DEFAULT_STATE_DIRECTORY, Options
-from .server import DevicesFor, Server
+from .scheduler.iothread import IOThreads
+from .serving.client_limits import ClientLimits
+from .serving.server import DevicesFor, Server
 
 _log = logging.getLogger(__name__)
 

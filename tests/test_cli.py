@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from prhelper import cli, trace
+from prhelper import cli
 from prhelper.cli import _build_parser, _parse, main
 from prhelper.device.emulated.initiators import RULES
+from prhelper.logs import trace
 from prhelper.options import Options
 
 QEMU_STYLE = {

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from prhelper.channel import SocketChannel, current_context
-from prhelper.iothread import IOThreads
-from prhelper.workers import IDLE_SECONDS, NoThreadError
+from prhelper.scheduler.iothread import IOThreads
+from prhelper.scheduler.thread_pool import IDLE_SECONDS, NoThreadError
 
 from .support.helper import wait_until
 

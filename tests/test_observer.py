@@ -8,13 +8,13 @@ import pytest
 
 from prhelper.device.execution import Execution
 from prhelper.device.identity import DeviceId
-from prhelper.host.logs import BYTES
-from prhelper.observer import ClientObserver, Counters
-from prhelper.peer import Peer
+from prhelper.host.peer import Peer
+from prhelper.logs.handler import BYTES
 from prhelper.scsi import sense
 from prhelper.scsi.outcome import Outcome, check_condition
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
+from prhelper.serving.audit import ClientObserver, Counters
 
 from .support.client import keys, reserve_in, reserve_out
 
@@ -47,7 +47,7 @@ class Lines(logging.Handler):
 
 @pytest.fixture
 def lines() -> Iterator[Lines]:
-    logger, lines = logging.getLogger("prhelper.observer"), Lines()
+    logger, lines = logging.getLogger("prhelper.serving.audit"), Lines()
     logger.addHandler(lines)
     yield lines
     logger.removeHandler(lines)
@@ -80,14 +80,14 @@ def observer() -> ClientObserver:
 def test_each_level_says_what_it_is_for(
     observer: ClientObserver, lines: Lines, level: int, execution: Execution, expected: list[str]
 ) -> None:
-    logging.getLogger("prhelper.observer").setLevel(level)
+    logging.getLogger("prhelper.serving.audit").setLevel(level)
     observer.begun(execution.command)
     observer.done(execution)
     assert lines.texts() == expected
 
 
 def test_bytes_are_written_at_the_lowest_level(observer: ClientObserver, lines: Lines) -> None:
-    logging.getLogger("prhelper.observer").setLevel(BYTES)
+    logging.getLogger("prhelper.serving.audit").setLevel(BYTES)
     observer.done(READ)
     assert lines.texts()[1:] == [
         WHO + f"cdb {READ_KEYS.cdb.hex(' ')}, parameter list -",
@@ -107,14 +107,14 @@ def test_bytes_are_written_at_the_lowest_level(observer: ClientObserver, lines: 
 def test_lines_are_counted_by_account_and_in_kinds_that_no_client_makes(
     observer: ClientObserver, lines: Lines, execution: Execution, kinds: list[tuple[str, int]]
 ) -> None:
-    logging.getLogger("prhelper.observer").setLevel(BYTES)
+    logging.getLogger("prhelper.serving.audit").setLevel(BYTES)
     observer.done(execution)
     assert {vars(record)["account"] for record in lines.records} == {"machine.scope"}
     assert [repeat for record in lines.records if (repeat := vars(record).get("repeat"))] == kinds
 
 
 def test_line_carries_its_parts_as_fields(observer: ClientObserver, lines: Lines) -> None:
-    logging.getLogger("prhelper.observer").setLevel(logging.INFO)
+    logging.getLogger("prhelper.serving.audit").setLevel(logging.INFO)
     observer.done(CONFLICT)
     assert vars(lines.records[0])["fields"] == {
         "client_pid": "4711",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from prhelper.channel import BareCoroutine, Direction, Waiter
-from prhelper.resting import RestingSet, Strand
+from prhelper.scheduler.resting import RestingSet, Strand
 
 LONG = 0.3
 MOST_CPU = 0.1
@@ -40,7 +40,7 @@ def test_a_set_that_was_busy_and_is_no_more_sleeps(resting: RestingSet) -> None:
 def test_what_comes_while_the_set_looks_is_taken_out_once_and_without_sleeping(
     resting: RestingSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prhelper.resting.SOON", 20.0)
+    monkeypatch.setattr("prhelper.scheduler.resting.SOON", 20.0)
     monkeypatch.setattr(resting, "_seconds_to_deadline", pytest.fail)  # asked before sleeping
     coroutine: BareCoroutine[None] = session()
     strand = Strand(coroutine)

@@ -17,7 +17,7 @@ from prhelper.device.scsi_device import ScsiDevices
 from prhelper.protocol import ProtocolError
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
-from prhelper.session import Devices, serve
+from prhelper.serving.session import Devices, serve
 
 from .support.client import keys, reserve_in, reserve_out
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from prhelper.shared_cpu import FEW, SETTLED, Guest, SharedCpu
+from prhelper.scheduler.shared_cpu import FEW, SETTLED, Guest, SharedCpu
 
 from .support.helper import wait_until
 

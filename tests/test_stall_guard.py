@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from prhelper import stall_guard
-from prhelper.stall_guard import TICK, StallGuard, Term
+from prhelper.scheduler import stall_guard
+from prhelper.scheduler.stall_guard import TICK, StallGuard, Term
 
 MANY = 50
 

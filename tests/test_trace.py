@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from prhelper import trace
 from prhelper.device.identity import DeviceId
-from prhelper.host.logs import set_up_traces
-from prhelper.trace import TraceError, enable
+from prhelper.logs import trace
+from prhelper.logs.handler import set_up_traces
+from prhelper.logs.trace import TraceError, enable
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_option_that_cannot_be_used_is_an_error_that_names_it(option: str) -> No
 
 def test_events_go_to_the_file_that_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace, "output", None)
-    logger = logging.getLogger("prhelper.trace")
+    logger = logging.getLogger("prhelper.logs.trace")
     before = logger.handlers[:], logger.level, logger.propagate
     enable(f"prh_client_connect,prh_sg_io_error,file={tmp_path}/trace")
     handler = set_up_traces(trace.output)

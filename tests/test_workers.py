@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from prhelper.workers import NoThreadError, Workers
+from prhelper.scheduler.thread_pool import NoThreadError, Workers
 
 from .support.helper import wait_until
 

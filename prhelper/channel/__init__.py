@@ -27,7 +27,7 @@ from .home import HomeLoop
 from .null import NullChannel
 from .socket import SocketChannel, SocketListener
 from .tcp import TcpListener, connect_tcp
-from .tls import TlsChannel
+from .tls.channel import TlsChannel
 from .transfer import ReadableBuffer, WritableBuffer
 from .unix_path import UnixListener
 from .waiter import Direction, Waiter, is_ready

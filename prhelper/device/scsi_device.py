@@ -6,8 +6,8 @@ import os
 import time
 from collections.abc import Callable
 
-from .. import trace
 from ..channel import OwnedFd, current_context
+from ..logs import trace
 from ..scsi import sense
 from ..scsi.outcome import check_condition, outcome_of_errno, outcome_of_result
 from ..scsi.reservation import Command

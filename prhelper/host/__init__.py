@@ -1,1 +1,1 @@
-"""The machine's side of a daemon: systemd, privileges, the pidfile, the background, the logs."""
+"""The machine's side of a daemon: systemd, privileges, the pidfile, the background, who connects."""

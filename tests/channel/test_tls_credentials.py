@@ -12,7 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from prhelper.channel import BrokenResourceError, TlsChannel, UnixListener, connect_tcp, run, tls_credentials
+from prhelper.channel import BrokenResourceError, TlsChannel, UnixListener, connect_tcp, run
+from prhelper.channel.tls import credentials as tls_credentials
 
 from .contexts import Context
 from .kinds import Pair

@@ -3,7 +3,7 @@
 import logging
 import tracemalloc
 
-from prhelper.host.backlog import MAX_BYTES, Backlog
+from prhelper.logs.backlog import MAX_BYTES, Backlog
 
 
 def record(text: str, **fields: str) -> logging.LogRecord:

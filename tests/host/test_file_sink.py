@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from prhelper.host.sinks import FileSink
+from prhelper.logs.sinks import FileSink
 
 LONG = "x" * 200_000
 """More than a pipe holds, so that it is written in parts."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from prhelper.host import journal, sinks
-from prhelper.host.journal import Journal, stderr_is_journal
+from prhelper.logs import journal, sinks
+from prhelper.logs.journal import Journal, stderr_is_journal
 
 
 @pytest.fixture

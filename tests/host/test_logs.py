@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from prhelper.host import logs, repeats
-from prhelper.host.logs import LogHandler
-from prhelper.host.sinks import FileSink
+from prhelper.logs import handler as log_handler
+from prhelper.logs import rate_limit
+from prhelper.logs.handler import LogHandler
+from prhelper.logs.sinks import FileSink
 
 from ..support.helper import wait_until
 
@@ -73,7 +74,7 @@ def test_stuck_sink_stalls_nobody_and_what_is_lost_is_counted(handler: LogHandle
 
 
 def test_what_is_lost_is_told_though_the_log_never_catches_up(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "WINDOW", 0.0)
+    monkeypatch.setattr(log_handler, "WINDOW", 0.0)
     handler = LogHandler(sink, own_choice=True)
     for number in range(20_000):
         handler.emit(record(str(number)))
@@ -101,7 +102,7 @@ def test_a_kind_is_counted_for_each_account(handler: LogHandler, sink: Sink) -> 
 def test_windows_end_though_the_log_never_catches_up(
     handler: LogHandler, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repeats, "WINDOW", 0.0)
+    monkeypatch.setattr(rate_limit, "WINDOW", 0.0)
     sink.go.clear()
     for number in range(3):
         handler.emit(record(str(number), repeat=("kind", 1)))
@@ -112,7 +113,7 @@ def test_windows_end_though_the_log_never_catches_up(
 
 def test_sums_are_written_though_the_log_never_catches_up(sink: Sink) -> None:
     handler = LogHandler(sink, own_choice=True)
-    began = time.monotonic() - 2 * repeats.WINDOW
+    began = time.monotonic() - 2 * rate_limit.WINDOW
     for _ in range(2):
         handler._repeats.admit("kind", 1, "again", began)
     for number in range(3):
@@ -143,7 +144,7 @@ def test_a_record_that_is_wrong_is_lost_alone(handler: LogHandler, sink: Sink) -
 
 
 def test_broken_stderr_is_replaced_where_the_choice_was_ours(monkeypatch: pytest.MonkeyPatch, sink: Sink) -> None:
-    monkeypatch.setattr(logs, "fallback", lambda: sink)
+    monkeypatch.setattr(log_handler, "fallback", lambda: sink)
     reading, broken = os.pipe()
     os.close(reading)
     for own_choice, text in ((True, "saved"), (False, "lost")):
@@ -155,7 +156,7 @@ def test_broken_stderr_is_replaced_where_the_choice_was_ours(monkeypatch: pytest
 
 
 def test_stderr_that_is_full_for_a_moment_is_not_replaced(monkeypatch: pytest.MonkeyPatch, sink: Sink) -> None:
-    monkeypatch.setattr(logs, "fallback", lambda: sink)
+    monkeypatch.setattr(log_handler, "fallback", lambda: sink)
     with Path("/dev/full").open("wb") as full:
         handler = LogHandler(FileSink(full.fileno()), own_choice=True)
         handler.emit(record("lost"))
@@ -217,7 +218,7 @@ def test_verbosity_sets_the_level(verbosity: int, level: int) -> None:
     root = logging.getLogger("prhelper")
     before = root.handlers[:], root.level, root.propagate
     try:
-        logs.set_up("stderr", False, verbosity)
+        log_handler.set_up("stderr", False, verbosity)
         assert root.level == level
     finally:
         root.handlers[:], root.level, root.propagate = before

@@ -1,6 +1,6 @@
 """Lines that repeat are counted, not written."""
 
-from prhelper.host.repeats import WINDOW, Repeats
+from prhelper.logs.rate_limit import WINDOW, Repeats
 
 
 def test_a_kind_is_written_so_often_and_then_summed_up() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from prhelper.host.ticker import Ticker
+from prhelper.scheduler.ticker import Ticker
 
 INTERVAL = 0.001
 AN_HOUR = 3600.0

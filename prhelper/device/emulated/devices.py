@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 from ...channel import OwnedFd, current_context
-from ...peer import Peer
+from ...host.peer import Peer
 from ...scsi import sense
 from ...scsi.outcome import Outcome, check_condition
 from ...scsi.reservation import Command

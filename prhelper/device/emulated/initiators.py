@@ -19,7 +19,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from ...peer import Peer
+from ...host.peer import Peer
 from ...scsi.transport_id import SasPort
 from .boot import RUN, of_this_boot
 from .state import Nexus

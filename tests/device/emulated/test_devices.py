@@ -17,7 +17,7 @@ from prhelper.device.emulated.units import Units
 from prhelper.device.execution import Execution
 from prhelper.device.identity import DeviceId
 from prhelper.device.scsi_device import ScsiDevices
-from prhelper.peer import Peer
+from prhelper.host.peer import Peer
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
 

@@ -10,7 +10,7 @@ import pytest
 
 from prhelper.device.emulated import initiators
 from prhelper.device.emulated.initiators import RULES, nexus_of
-from prhelper.peer import Peer
+from prhelper.host.peer import Peer
 
 UNSEEN = Peer(0, 107, "")
 
@@ -47,7 +47,7 @@ def test_every_rule_is_tried() -> None:
 @pytest.mark.parametrize("rule", ["process", "uid", "host"])
 def test_initiator_is_the_same_after_a_restart(rule: str) -> None:
     code = (
-        "import sys; from prhelper.device.emulated.initiators import nexus_of; from prhelper.peer import Peer; "
+        "import sys; from prhelper.device.emulated.initiators import nexus_of; from prhelper.host.peer import Peer; "
         "print(nexus_of(sys.argv[1], Peer(int(sys.argv[2]), 107, ''), 1))"
     )
     command = [sys.executable, "-c", code, rule, str(os.getpid())]

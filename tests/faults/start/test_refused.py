@@ -137,7 +137,8 @@ def test_nothing_is_imported_once_privileges_are_gone(tmp_path: Path) -> None:
 BLOCKED_SIGNALS = """\
 import signal, sys
 from pathlib import Path
-from prhelper import daemon, trace
+from prhelper import daemon
+from prhelper.logs import trace
 from prhelper.options import Options
 
 def tell(*_):

@@ -21,13 +21,13 @@ import ssl
 import threading
 from collections.abc import Iterator, Sequence
 
-from .base import Channel
-from .errors import BrokenResourceError
-from .eventfd import EventFd
-from .tls_ciphertext import Ciphertext, again
-from .tls_errors import explain
-from .transfer import ReadableBuffer, WritableBuffer
-from .vectors import gather, scatter
+from ..base import Channel
+from ..errors import BrokenResourceError
+from ..eventfd import EventFd
+from ..transfer import ReadableBuffer, WritableBuffer
+from ..vectors import gather, scatter
+from .ciphertext import Ciphertext, again
+from .errors import explain
 
 _LONGEST_RECORD = 16384
 """Bytes of plaintext in one record, at most (RFC 8446, 5.1)."""

@@ -13,7 +13,7 @@ device, and a command on a fast device must not pay for a hop to another thread.
   same coroutine, its reads blocking for a moment, until its client falls silent or the device turns out to be fast.
   Bursts share a processor (`shared_cpu`), for they share the GIL.
 * Where no thread can be had, such a command is refused (NoThreadError) rather than run in the leader: a leader that
-  could not be replaced would stop everyone. For the same reason one thread is kept in reserve (`workers`).
+  could not be replaced would stop everyone. For the same reason one thread is kept in reserve (`thread_pool`).
 
 Everything in a step counts, not just the ioctl: fstat and close of a passed descriptor can block as well.
 
@@ -29,14 +29,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from . import trace
-from .channel import BareCoroutine, Call, Waiter, stepping
+from ..channel import BareCoroutine, Call, Waiter, stepping
+from ..host.signals import every_signal_blocked
+from ..logs import trace
 from .device_speed import DeviceSpeeds
-from .host.signals import every_signal_blocked
 from .resting import RestingSet, Strand
 from .shared_cpu import Guest, SharedCpu
 from .stall_guard import StallGuard, Term
-from .workers import NoThreadError, Workers
+from .thread_pool import NoThreadError, Workers
 
 _log = logging.getLogger(__name__)
 

@@ -48,7 +48,7 @@ EVENTS = tuple(event for event in list(globals().values()) if isinstance(event, 
 
 
 output: int | None = None
-"""The descriptor of the file that traces go to; None for the log. `host.logs` writes, in a thread that may wait."""
+"""The descriptor of the file that traces go to; None for the log. `logs.handler` writes, in a thread that may wait."""
 
 
 def enable(option: str) -> list[str]:

@@ -11,7 +11,7 @@ fight for the GIL with it. A command each 100 ms has its answer after 310 us ins
 import time
 from collections.abc import Callable, Hashable
 
-from .host.ticker import Ticker
+from .ticker import Ticker
 
 TICK = 0.001
 """Seconds between two looks. A hop to another thread costs a tenth of that, and a client that was queued behind a

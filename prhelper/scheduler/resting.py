@@ -22,7 +22,7 @@ import math
 import select
 import time
 
-from .channel import BareCoroutine, Direction, EventFd, Waiter
+from ..channel import BareCoroutine, Direction, EventFd, Waiter
 
 _ARMED = {
     Direction.READ: select.EPOLLIN | select.EPOLLONESHOT,

@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from .channel import BrokenResourceError, Channel, IncompleteRead, OwnedFd, current_context
-from .device.execution import Execution
-from .device.identity import DeviceId
-from .protocol import Decoder, Request, encode_features, encode_response
-from .scsi.outcome import Outcome
-from .scsi.reservation import Command
-from .scsi.status import Status, status_name
-from .workers import NoThreadError
+from ..channel import BrokenResourceError, Channel, IncompleteRead, OwnedFd, current_context
+from ..device.execution import Execution
+from ..device.identity import DeviceId
+from ..protocol import Decoder, Request, encode_features, encode_response
+from ..scheduler.thread_pool import NoThreadError
+from ..scsi.outcome import Outcome
+from ..scsi.reservation import Command
+from ..scsi.status import Status, status_name
 
 
 class AnswerLostError(Exception):

@@ -12,8 +12,8 @@ import anyio
 from .channel import SocketListener, UnixListener
 from .host.background import Background
 from .host.systemd import manager_is_there, notify, notify_until_taken, watchdog_interval
-from .iothread import IOThreads
-from .server import Server, wait_for
+from .scheduler.iothread import IOThreads
+from .serving.server import Server, wait_for
 
 _log = logging.getLogger(__name__)
 

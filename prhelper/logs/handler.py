@@ -15,9 +15,9 @@ import logging
 import threading
 import time
 
+from ..host.signals import every_signal_blocked
 from .backlog import Backlog
-from .repeats import WINDOW, Repeats
-from .signals import every_signal_blocked
+from .rate_limit import WINDOW, Repeats
 from .sinks import FileSink, Sink, choose, fallback, is_gone
 
 BYTES = 5
@@ -131,7 +131,7 @@ def _settle(record: logging.LogRecord) -> None:
 def set_up(name: str, in_background: bool, verbosity: int) -> LogHandler:
     """Log to the sink called `name`, at the level of so many -v less -q. Raises OSError if that sink is not there."""
     logging.addLevelName(BYTES, "DEBUG")
-    logging.logThreads = False  # no sink shows it, and asking makes an object for each of the bare threads of `workers`
+    logging.logThreads = False  # no sink shows it, and asking makes an object for each of the bare threads of `thread_pool`
     level = _LEVELS[max(-1, min(verbosity, 2))]
     return _attach("prhelper", level, LogHandler(choose(name, in_background), own_choice=name == "auto"))
 
@@ -140,7 +140,7 @@ def set_up_traces(fd: int | None) -> LogHandler | None:
     """Write traces to the file `fd`, which may be as slow as it likes; without one they go to the log."""
     if fd is None:
         return None
-    return _attach("prhelper.trace", logging.INFO, LogHandler(FileSink(fd), own_choice=False))
+    return _attach("prhelper.logs.trace", logging.INFO, LogHandler(FileSink(fd), own_choice=False))
 
 
 def _attach(name: str, level: int, handler: LogHandler) -> LogHandler:

@@ -12,8 +12,7 @@ from collections.abc import Callable
 import anyio
 import anyio.lowlevel
 
-from . import trace
-from .channel import (
+from ..channel import (
     BrokenResourceError,
     Channel,
     DescriptorsTruncatedError,
@@ -23,15 +22,16 @@ from .channel import (
     SocketListener,
     current_context,
 )
+from ..host.closer import Closer
+from ..host.peer import Peer
+from ..host.signals import every_signal_blocked
+from ..logs import trace
+from ..protocol import ProtocolError
+from ..scheduler.iothread import IOThreads
+from ..scheduler.thread_pool import NoThreadError
+from .audit import ClientObserver, Counters
 from .client_limits import ClientLimits, Full
-from .host.closer import Closer
-from .host.signals import every_signal_blocked
-from .iothread import IOThreads
-from .observer import ClientObserver, Counters
-from .peer import Peer
-from .protocol import ProtocolError
 from .session import AnswerLostError, Devices, serve
-from .workers import NoThreadError
 
 _log = logging.getLogger(__name__)
 

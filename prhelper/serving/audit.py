@@ -7,15 +7,15 @@ import logging
 import threading
 import time
 
-from . import trace
-from .device.execution import Execution
-from .device.identity import DeviceId
-from .host.logs import BYTES
-from .peer import Peer
-from .scsi.outcome import NO_SENSE
-from .scsi.reservation import Command
-from .scsi.sense import Sense
-from .scsi.status import status_name
+from ..device.execution import Execution
+from ..device.identity import DeviceId
+from ..host.peer import Peer
+from ..logs import trace
+from ..logs.handler import BYTES
+from ..scsi.outcome import NO_SENSE
+from ..scsi.reservation import Command
+from ..scsi.sense import Sense
+from ..scsi.status import status_name
 
 _log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 import collections
 from typing import TypeVar
 
-from .peer import Peer
+from ..host.peer import Peer
 
 T = TypeVar("T")
 

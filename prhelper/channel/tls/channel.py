@@ -15,14 +15,14 @@ import contextlib
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
 
-from .any_of import AnyOf
-from .base import Channel
-from .descriptors import OwnedFd
-from .errors import BrokenResourceError, ClosedResourceError
-from .feature import Feature
-from .tls_session import TlsSession
-from .transfer import ReadableBuffer, WritableBuffer
-from .waiter import Direction
+from ..any_of import AnyOf
+from ..base import Channel
+from ..descriptors import OwnedFd
+from ..errors import BrokenResourceError, ClosedResourceError
+from ..feature import Feature
+from ..transfer import ReadableBuffer, WritableBuffer
+from ..waiter import Direction
+from .session import TlsSession
 
 
 class TlsChannel(Channel):

@@ -6,9 +6,9 @@ is *unsent*. Whoever uses this does so under one lock.
 
 import ssl
 
-from .base import Channel
-from .errors import BrokenResourceError
-from .waiter import Direction
+from ..base import Channel
+from ..errors import BrokenResourceError
+from ..waiter import Direction
 
 _MOST_RECEIVED = 65536
 """Bytes taken from the inner channel at a time."""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from .channel import SocketChannel
-from .host.cgroups import unit_of_process
+from ..channel import SocketChannel
+from .cgroups import unit_of_process
 
 
 @dataclass(frozen=True, slots=True)

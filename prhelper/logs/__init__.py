@@ -1,0 +1,1 @@
+"""Log records and trace events, and where they go."""
