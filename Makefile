@@ -23,10 +23,10 @@ $(VENV)/systemd: $(VENV)/installed $(PACKAGES)
 	@touch $@
 
 demo: venv
-	@$(BIN)/python -m tests.demo
+	@$(BIN)/python -m demo
 
 system-packages:
-	@tests/system-packages.sh
+	@tools/system-packages.sh
 
 test: system-packages
 	@$(MAKE) --no-print-directory venv
@@ -38,11 +38,11 @@ test-fast: venv
 
 # How much of the channel layer its tests run: at least 95 % of the lines, and of the branches.
 coverage: venv
-	@$(BIN)/python -m tests.proof.coverage
+	@$(BIN)/python -m tools.coverage
 
 # Each condition of the channel layer wrong in turn: do its tests notice? Ten minutes and more.
 mutants: venv
-	@$(BIN)/python -m tests.proof.mutants
+	@$(BIN)/python -m tools.mutants
 
 check: venv
 	$(BIN)/ruff check .
@@ -51,11 +51,11 @@ check: venv
 
 # prhelper beside the C helper: tables, and .cache/bench/results.{json,svg}. Needs gcc and qemu-system-common.
 bench: venv
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m bench
 
 # Only proves that the benchmark runs; its figures mean nothing.
 bench-quick: venv
-	@$(BIN)/python -m tests.bench --quick
+	@$(BIN)/python -m bench --quick
 
 clean:
 	rm -rf $(VENV) .cache build dist .mypy_cache .pytest_cache .ruff_cache

@@ -131,7 +131,7 @@ def _settle(record: logging.LogRecord) -> None:
 def set_up(name: str, in_background: bool, verbosity: int) -> LogHandler:
     """Log to the sink called `name`, at the level of so many -v less -q. Raises OSError if that sink is not there."""
     logging.addLevelName(BYTES, "DEBUG")
-    logging.logThreads = False  # no sink shows it, and asking makes an object for each of the bare threads of `thread_pool`
+    logging.logThreads = False  # no sink shows it, and asking makes an object for each thread of `thread_pool`
     level = _LEVELS[max(-1, min(verbosity, 2))]
     return _attach("prhelper", level, LogHandler(choose(name, in_background), own_choice=name == "auto"))
 

@@ -1,0 +1,93 @@
+"""The units of one process: what is stored when, and what of them is kept."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from prhelper.device.emulated import units as units_module
+from prhelper.device.emulated.initiators import nexus_named
+from prhelper.device.emulated.state import State
+from prhelper.device.emulated.storage import Storage, StorageError
+from prhelper.device.emulated.units import Units
+from prhelper.scsi.outcome import Outcome
+from prhelper.scsi.reservation import Command
+from prhelper.scsi.status import Status
+
+from ....support.client import keys, reserve_in, reserve_out
+
+A = nexus_named("uid 1")
+APTPL = 1
+READ_KEYS = Command(reserve_in(0))
+KEEP = Command(reserve_out(0), keys(0, 0xA, APTPL))
+REGISTER = Command(reserve_out(6), keys(0, 0xB))
+RESERVE = Command(reserve_out(1, 3), keys(0xA))
+NOT_KEPT = Command(reserve_out(0), keys(0xA, 0xA))
+
+
+class Recorder(Storage):
+    """A storage that remembers what it was told to save, and may refuse to."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.saved: list[bool] = []
+        self.refuses = False
+
+    def save(self, unit: str, state: State) -> None:
+        if self.refuses:
+            raise StorageError("no")
+        self.saved.append(state.aptpl)
+        super().save(unit, state)
+
+
+@pytest.mark.parametrize(
+    ("commands", "saved"),
+    [
+        ([READ_KEYS], []),
+        ([REGISTER, REGISTER], []),
+        ([KEEP], [True]),
+        ([KEEP, READ_KEYS, RESERVE, READ_KEYS, RESERVE], [True, True]),
+        ([KEEP, NOT_KEPT, NOT_KEPT], [True, False]),
+    ],
+    ids=["read", "without APTPL", "with APTPL", "only what changes it", "no more"],
+)
+def test_is_stored_when_it_changes_what_outlives_power(
+    tmp_path: Path, commands: list[Command], saved: list[bool]
+) -> None:
+    with closing(Recorder(tmp_path)) as storage:
+        units = Units(storage)
+        for command in commands:
+            assert units.execute("unit", A, command).status == Status.GOOD
+        assert storage.saved == saved
+
+
+def test_what_could_not_be_stored_has_not_happened(tmp_path: Path) -> None:
+    with closing(Recorder(tmp_path)) as storage:
+        units = Units(storage)
+        before = units.execute("unit", A, READ_KEYS)
+        storage.refuses = True
+        with pytest.raises(StorageError):
+            units.execute("unit", A, KEEP)
+        assert units.execute("unit", A, READ_KEYS) == before
+
+
+def test_bug_in_the_rules_leaves_the_unit_usable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> tuple[State, Outcome]:
+        raise ZeroDivisionError
+
+    with closing(Recorder(tmp_path)) as storage:
+        units = Units(storage)
+        with monkeypatch.context() as patch:
+            patch.setattr(units_module, "execute", broken)
+            with pytest.raises(ZeroDivisionError):
+                units.execute("unit", A, READ_KEYS)
+        assert units.execute("unit", A, READ_KEYS).status == Status.GOOD
+
+
+def test_file_that_was_only_asked_about_is_forgotten(tmp_path: Path) -> None:
+    with closing(Recorder(tmp_path)) as storage:
+        units = Units(storage)
+        for number in range(100):
+            units.execute(f"file {number}", A, READ_KEYS)
+        units.execute("file 7", A, REGISTER)
+        assert list(units._units) == ["file 7"]

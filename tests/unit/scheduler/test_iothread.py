@@ -1,0 +1,206 @@
+"""Where sessions run: many of them on few threads, with calls that are fast, slow, unknown or stuck."""
+
+import queue
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from prhelper.channel import SocketChannel, current_context
+from prhelper.scheduler.iothread import IOThreads
+from prhelper.scheduler.thread_pool import IDLE_SECONDS, NoThreadError
+
+from ...support.helper import wait_until
+
+
+@pytest.fixture
+def threads() -> Iterator[IOThreads]:
+    before = running()
+    threads = IOThreads()
+    threads.start()
+    yield threads
+    assert threads.stop(10)
+    wait_until(lambda: running() <= before, what="the threads to end")
+
+
+def running() -> set[str]:
+    """The threads of this process, by the kernel's numbers."""
+    return {task.name for task in Path("/proc/self/task").iterdir()}
+
+
+class Echo:
+    """A session that answers each byte after a call made with it, and its client's end."""
+
+    def __init__(self, threads: IOThreads, call: Callable[[int], object], key: object = None) -> None:
+        self.client, ours = socket.socketpair()
+        self.client.settimeout(20)
+        self.channel = SocketChannel(ours)
+        self.ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        self._call = call
+        self._key = key
+        threads.spawn(self._serve(), self._done)
+
+    async def _serve(self) -> None:
+        while await self.channel.next_message():
+            if not (data := await self.channel.read(1, deadline=time.monotonic() + 20)):
+                return
+            await current_context().call(self._key, lambda: self._call(data[0]))
+            await self.channel.write_all([data])
+
+    def _done(self, error: BaseException | None) -> None:
+        self.channel.close()
+        self.ended.put(error)
+
+    def ask(self, byte: int) -> int:
+        self.client.sendall(bytes([byte]))
+        return self.client.recv(1)[0]
+
+    def end(self) -> BaseException | None:
+        self.client.close()
+        return self.ended.get(timeout=10)
+
+
+def nothing(_: int) -> None:
+    pass
+
+
+def test_sessions_of_fast_calls_are_answered_in_order(threads: IOThreads) -> None:
+    sessions = [Echo(threads, nothing, key="fast") for _ in range(50)]
+    for byte in range(100):
+        assert [session.ask(byte) for session in sessions] == [byte] * 50
+    assert [session.end() for session in sessions] == [None] * 50
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["on a device not known yet", "on a device that was fast"])
+def test_stuck_calls_hold_up_nobody_and_are_answered_when_they_end(threads: IOThreads, known: bool) -> None:
+    release = threading.Event()
+    healthy = Echo(threads, nothing, key="healthy")
+    if known:
+        prober = Echo(threads, nothing, key="dead")
+        for byte in range(20):
+            prober.ask(byte)
+        assert prober.end() is None
+    stuck = [Echo(threads, lambda _: release.wait(), key="dead") for _ in range(64)]
+    for session in stuck:
+        session.client.sendall(b"s")
+    for byte in range(200):
+        assert healthy.ask(byte) == byte
+    wait_until(threads.alive, what="a sign of life")
+    release.set()
+    assert [session.client.recv(1) for session in stuck] == [b"s"] * 64
+    assert [session.end() for session in [healthy, *stuck]] == [None] * 65
+
+
+def test_threads_of_stuck_calls_go_when_they_are_no_longer_needed(threads: IOThreads) -> None:
+    before = len(running())
+    release = threading.Event()
+    stuck = [Echo(threads, lambda _: release.wait(), key=number) for number in range(32)]
+    for session in stuck:
+        session.client.sendall(b"s")
+    wait_until(lambda: len(running()) >= before + 32, what="a thread for each stuck call")
+    release.set()
+    for session in stuck:
+        session.client.recv(1)
+        session.end()
+    wait_until(lambda: len(running()) <= before + 1, IDLE_SECONDS + 10, "the idle threads to go")
+
+
+def test_bug_in_one_session_ends_that_session_only(threads: IOThreads) -> None:
+    def explode(byte: int) -> None:
+        raise ZeroDivisionError(byte)
+
+    good, bad = Echo(threads, nothing), Echo(threads, explode)
+    bad.client.sendall(b"x")
+    assert isinstance(bad.ended.get(timeout=10), ZeroDivisionError)
+    assert good.ask(7) == 7
+    assert good.end() is None
+    bad.client.close()
+
+
+def test_deadline_of_a_resting_session_ends_its_wait(threads: IOThreads) -> None:
+    ours, theirs = socket.socketpair()
+    channel = SocketChannel(ours)
+    ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+    async def wait_in_vain() -> None:
+        await channel.read(1, deadline=time.monotonic() + 0.05)
+
+    threads.spawn(wait_in_vain(), ended.put)
+    assert isinstance(ended.get(timeout=10), TimeoutError)
+    channel.close()
+    theirs.close()
+
+
+def test_quiesced_sessions_end_wherever_they_rest(threads: IOThreads) -> None:
+    sessions = [Echo(threads, nothing) for _ in range(100)]
+    for session in sessions[::2]:
+        session.ask(1)
+    for session in sessions:
+        session.channel.quiesce()
+    assert [session.ended.get(timeout=10) for session in sessions] == [None] * 100
+    for session in sessions:
+        session.client.close()
+
+
+def test_leader_deposed_while_it_waits_leaves_nothing_lying(threads: IOThreads) -> None:
+    sessions = [Echo(threads, nothing, key="fast") for _ in range(8)]
+    for byte in range(100):
+        threads._depose()
+        assert [session.ask(byte) for session in sessions] == [byte] * 8
+    assert [session.end() for session in sessions] == [None] * 8
+
+
+def test_leader_and_guard_show_signs_of_life(threads: IOThreads) -> None:
+    wait_until(threads.alive, what="a sign of life")
+    wait_until(threads.alive, what="another one")
+
+
+def test_every_request_is_answered_once_and_in_order_whatever_stalls(threads: IOThreads) -> None:
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    stalls = [chance.choice([0.0, 0.0, 0.0, 0.0, 0.0, 0.001, 0.003, 0.02]) for _ in range(256)]
+
+    def stall(byte: int) -> None:
+        if stalls[byte]:
+            time.sleep(stalls[byte])
+
+    sessions = [Echo(threads, stall, key=number % 3) for number in range(24)]
+    answers: dict[int, list[int]] = {}
+
+    def drive(number: int) -> None:
+        answers[number] = [sessions[number].ask((number + byte) % 256) for byte in range(200)]
+
+    drivers = [threading.Thread(target=drive, args=(number,)) for number in range(len(sessions))]
+    for driver in drivers:
+        driver.start()
+    for driver in drivers:
+        driver.join()
+    for number, session in enumerate(sessions):
+        assert answers[number] == [(number + byte) % 256 for byte in range(200)]
+        assert session.end() is None
+
+
+def test_where_no_thread_can_be_had_a_call_that_may_block_is_refused_and_fast_ones_go_on(
+    threads: IOThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_until(lambda: threads._workers.has_reserve, what="a thread in reserve")
+    threads._speeds.learn("fast", 0.0)
+    fast = Echo(threads, nothing, key="fast")
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("_thread.start_new_thread", refuse)
+    unknown = [Echo(threads, lambda _: pytest.fail("it was made"), key=number) for number in range(8)]
+    for session in unknown:
+        session.client.sendall(b"x")
+    assert [type(session.ended.get(timeout=20)) for session in unknown] == [NoThreadError] * 8
+    for session in unknown:
+        session.client.close()
+    assert [fast.ask(byte) for byte in range(50)] == list(range(50))
+    fast.end()
