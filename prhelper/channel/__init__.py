@@ -25,7 +25,7 @@ from .feature import Feature
 from .file import FileChannel
 from .home import HomeLoop
 from .null import NullChannel
-from .socket import SocketChannel, SocketListener
+from .socket import SkippableWaiter, SocketChannel, SocketListener
 from .tcp import TcpListener, connect_tcp
 from .tls.channel import TlsChannel
 from .transfer import ReadableBuffer, WritableBuffer
@@ -55,6 +55,7 @@ __all__ = [
     "OwnedFd",
     "ReadableBuffer",
     "ShortageError",
+    "SkippableWaiter",
     "SocketChannel",
     "SocketListener",
     "TcpListener",

@@ -48,7 +48,6 @@ class Channel(Operations, Transfer):
         self._lifetime = Lifetime(self._dispose)
         self._quiesced = False
         self._last_message = True
-        self._blocking_read_due = False
         self._home: HomeLoop | None = None
 
     # Without waiting, and the wait itself.
@@ -116,7 +115,7 @@ class Channel(Operations, Transfer):
 
         None where `next_message` is False. `fds` as for `readv`.
         """
-        while (due := self._message_due(await self._wait(Direction.READ, None, True, skippable=True))) is not False:
+        while (due := self._message_due(await self._wait(Direction.READ, None, True))) is not False:
             if due and (data := self.read_now(size, fds)) is not None:
                 return data
         return None
@@ -206,29 +205,29 @@ class Channel(Operations, Transfer):
             return last
         return True
 
-    async def _wait(
-        self, direction: Direction, deadline: float | None, until_quiesced: bool = False, skippable: bool = False
-    ) -> bool:
-        """Whether the wait ended by itself, and not because somebody asked for that."""
-        lifetime = self._lifetime
-        lifetime.hold()
+    async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: bool = False) -> bool:
+        """Wait for what `_wait_on` says: whether the wait ended by itself, and was not ended by another thread."""
+        self._lifetime.hold()
         try:
             if (awaited := self._wait_on(direction)) is None:
                 return True
-            waiter = Waiter(*awaited, deadline, skippable)
-            lifetime.begin_wait(direction, waiter)
-            try:
-                # Asked only now: `quiesce` sets the flag first and looks for a waiter after.
-                quiesced = until_quiesced and self._quiesced
-                if not quiesced:
-                    await (current_context().wait(waiter) if self._home is None else self._wait_at(self._home, waiter))
-            finally:
-                lifetime.end_wait(direction)
+            return await self._suspend(direction, Waiter(*awaited, deadline), until_quiesced)
         finally:
-            lifetime.release()
+            self._lifetime.release()
+
+    async def _suspend(self, direction: Direction, waiter: Waiter, until_quiesced: bool) -> bool:
+        """Under a hold, wait with `waiter`: whether the wait ended by itself, and was not ended by another thread."""
+        lifetime = self._lifetime
+        lifetime.begin_wait(direction, waiter)
+        try:
+            # Asked only now: `quiesce` sets the flag first and looks for a waiter after.
+            quiesced = until_quiesced and self._quiesced
+            if not quiesced:
+                await (current_context().wait(waiter) if self._home is None else self._wait_at(self._home, waiter))
+        finally:
+            lifetime.end_wait(direction)
         if lifetime.closed:
             raise ClosedResourceError
-        self._blocking_read_due = waiter.skipped
         return not (quiesced or waiter.woken)
 
     async def _wait_at(self, home: HomeLoop, waiter: Waiter) -> None:

@@ -2,7 +2,7 @@
 
 The socket keeps whatever mode it has: each call asks not to block by itself (MSG_DONTWAIT), so that a socket shared
 with another process, which may expect it to block, is left as it was found. The one exception is a read that blocks
-for a moment in place of a wait (`Waiter.skipped`): from then on the socket has a receive timeout.
+for a moment in place of a wait (`SkippableWaiter`): from then on the socket has a receive timeout.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from .errors import BrokenResourceError, DescriptorsTruncatedError, ShortageErro
 from .feature import Feature
 from .transfer import ReadableBuffer, WritableBuffer
 from .vectors import MOST_BUFFERS
-from .waiter import Direction, is_ready
+from .waiter import Direction, Waiter, is_ready
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -52,6 +52,25 @@ _HOW = {Direction.READ: socket.SHUT_RD, Direction.WRITE: socket.SHUT_WR, None: s
 _UCRED = struct.Struct("3i")
 _SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
 _PATIENCE = struct.pack("@ll", 0, int(PATIENCE * 1_000_000))
+
+
+class SkippableWaiter(Waiter):
+    """A wait for the next message that a stepper may skip: the read that follows then blocks, for PATIENCE at most.
+
+    That is one system call in place of two, and gains 10-20 % where the next message comes at once, as from a client
+    with a slow device. It is for a stepper whose thread has nothing else to do; if the read was in vain, the wait that
+    follows must not be skipped.
+    """
+
+    __slots__ = ("skipped",)
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd, Direction.READ, None)
+        self.skipped = False
+
+    def skip(self) -> None:
+        """Have the read block, once the coroutine is resumed."""
+        self.skipped = True
 
 
 class SocketChannel(Channel):
@@ -86,6 +105,23 @@ class SocketChannel(Channel):
             raise
         return cls(sock)
 
+    async def read_next(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
+        """As every channel's, with a wait that a stepper may skip."""
+        if fds is not None and not self._passes_fds:
+            self._refuse_descriptors()
+        while True:
+            self._lifetime.hold()
+            try:
+                waiter = SkippableWaiter(self._socket.fileno())
+                due = self._message_due(await self._suspend(Direction.READ, waiter, until_quiesced=True))
+                if due is False:
+                    return None
+                read = self._read_blocking if waiter.skipped else self._read
+                if due and (data := read(size, fds)) is not None:
+                    return data
+            finally:
+                self._lifetime.release()
+
     def peer_credentials(self) -> tuple[int, int, int]:
         """pid, uid and gid of the process that connected, as they were then (SO_PEERCRED, unix(7)).
 
@@ -108,15 +144,13 @@ class SocketChannel(Channel):
         return _receive(self._socket.recvmsg_into, buffers[:MOST_BUFFERS], _RECV_FLAGS, fds)
 
     def _read(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
-        how = self._blocking_flags() if self._blocking_read_due else _RECV_FLAGS
-        return _receive(self._socket.recvmsg, size, how, fds)
+        return _receive(self._socket.recvmsg, size, _RECV_FLAGS, fds)
 
-    def _blocking_flags(self) -> int:
-        self._blocking_read_due = False
+    def _read_blocking(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
         if not self._has_receive_timeout:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
             self._has_receive_timeout = True
-        return _BLOCKING_RECV_FLAGS
+        return _receive(self._socket.recvmsg, size, _BLOCKING_RECV_FLAGS, fds)
 
     def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
         try:

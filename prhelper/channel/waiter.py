@@ -24,19 +24,14 @@ class Waiter:
 
     fd: what to wait on; borrowed from the channel, which keeps it open until the wait is over.
     deadline: a time of `time.monotonic`, or None to wait for ever.
-    skippable: whether a context that is for nobody else may end the wait at once, and say so with `skipped`: the read
-        that follows blocks for a moment then, which costs less than a wait and a read. If it was in vain, the next wait
-        must not be skipped.
     """
 
-    __slots__ = ("_waker", "deadline", "direction", "fd", "skippable", "skipped", "woken")
+    __slots__ = ("_waker", "deadline", "direction", "fd", "woken")
 
-    def __init__(self, fd: int, direction: Direction, deadline: float | None, skippable: bool = False) -> None:
+    def __init__(self, fd: int, direction: Direction, deadline: float | None) -> None:
         self.fd = fd
         self.direction = direction
         self.deadline = deadline
-        self.skippable = skippable
-        self.skipped = False
         self.woken = False
         self._waker: Callable[[], object] | None = None
 

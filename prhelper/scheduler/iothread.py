@@ -29,7 +29,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..channel import BareCoroutine, Call, Waiter, stepping
+from ..channel import BareCoroutine, Call, SkippableWaiter, Waiter, stepping
 from ..host.signals import every_signal_blocked
 from ..logs import trace
 from .device_speed import DeviceSpeeds
@@ -180,8 +180,8 @@ class IOThreads:
                 call = request
                 request = self._make_call(strand, call)
                 goes_on = guest.may_stay() and not self._speeds.is_fast(call.key)
-                if isinstance(request, Waiter) and request.skippable and goes_on:
-                    request.skipped = True
+                if isinstance(request, SkippableWaiter) and goes_on:
+                    request.skip()
                     request = self._resume(strand)
             if request is not None:
                 self._rest(strand, request)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from prhelper.channel import OwnedFd, Waiter
+from prhelper.channel import OwnedFd, SkippableWaiter, Waiter
 
 from .contexts import Context, Stepper, sit_out
 from .kinds import Pair
@@ -31,35 +31,37 @@ def test_none_once_quiesced_but_for_the_message_that_is_there(pair: Pair, contex
 
 
 @pytest.fixture
-def reading(pair: Pair) -> Iterator[tuple[Stepper, Waiter, list[OwnedFd]]]:
+def reading(pair: Pair) -> Iterator[tuple[Stepper, SkippableWaiter, list[OwnedFd]]]:
     """A bare coroutine that has asked for a wait before it reads."""
     fds: list[OwnedFd] = []
     stepper = Stepper(pair.reader.read_next(5, fds))
     waiter = stepper.step()
-    assert waiter.skippable
+    assert isinstance(waiter, SkippableWaiter)
     yield stepper, waiter, fds
     for fd in fds:
         fd.close()
 
 
-def test_a_skipped_wait_makes_the_read_block(pair: Pair, reading: tuple[Stepper, Waiter, list[OwnedFd]]) -> None:
+def test_a_skipped_wait_makes_the_read_block(
+    pair: Pair, reading: tuple[Stepper, SkippableWaiter, list[OwnedFd]]
+) -> None:
     stepper, waiter, fds = reading
-    waiter.skipped = True
+    waiter.skip()
     with open(os.devnull, "rb") as file:  # noqa: PTH123
         writing = threading.Thread(target=pair.writer.writev, args=([b"first"], [file.fileno()]))
         writing.start()
         while (waiter := stepper.step()) is not None:  # as often as it takes the other thread to begin
-            waiter.skipped = True
+            waiter.skip()
         writing.join()
     assert stepper.result == b"first"
     assert len(fds) == 1
 
 
 def test_a_blocking_read_in_vain_asks_for_a_wait_again(
-    pair: Pair, reading: tuple[Stepper, Waiter, list[OwnedFd]]
+    pair: Pair, reading: tuple[Stepper, SkippableWaiter, list[OwnedFd]]
 ) -> None:
     stepper, waiter, _ = reading
-    waiter.skipped = True
+    waiter.skip()
     again = stepper.step()
     assert isinstance(again, Waiter)
     assert pair.reader.read_now(5) is None  # and this one does not block
@@ -69,9 +71,11 @@ def test_a_blocking_read_in_vain_asks_for_a_wait_again(
     assert stepper.result == b"later"
 
 
-def test_quiesce_during_a_blocking_read_ends_it(pair: Pair, reading: tuple[Stepper, Waiter, list[OwnedFd]]) -> None:
+def test_quiesce_during_a_blocking_read_ends_it(
+    pair: Pair, reading: tuple[Stepper, SkippableWaiter, list[OwnedFd]]
+) -> None:
     stepper, waiter, _ = reading
-    waiter.skipped = True
+    waiter.skip()
     pair.reader.quiesce()
     assert stepper.step() is None
     assert stepper.ended
@@ -81,5 +85,5 @@ def test_quiesce_during_a_blocking_read_ends_it(pair: Pair, reading: tuple[Stepp
 def test_no_other_wait_may_be_skipped(pair: Pair) -> None:
     for deed in pair.reader.next_message(), pair.reader.read(1), pair.reader.read_exactly(1):
         stepper = Stepper(deed)
-        assert not stepper.step().skippable
+        assert not isinstance(stepper.step(), SkippableWaiter)
         deed.close()
