@@ -8,6 +8,9 @@ import collections
 import logging
 import sys
 import threading
+from collections.abc import Mapping
+
+from .record import LazyMessage
 
 MAX_BYTES = 8 << 20
 """Memory, near enough, that all waiting records may take."""
@@ -117,6 +120,8 @@ class Backlog:
 
 
 def _size_of(record: logging.LogRecord) -> int:
-    fields: dict[str, str] = getattr(record, "fields", {})
+    if isinstance(record.msg, LazyMessage):
+        return _RECORD_BYTES + record.msg.size() + sys.getsizeof(record.exc_text)
+    fields: Mapping[str, str] = getattr(record, "fields", {})
     texts = (record.msg, record.exc_text, *fields.values())
     return _RECORD_BYTES + sum(map(sys.getsizeof, texts))

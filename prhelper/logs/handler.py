@@ -3,11 +3,7 @@
 Whoever logs only puts a record into a bounded backlog; one thread writes to the sink, which may be slow, stuck or gone.
 What there is no room for, and what the sink does not take, is counted, and the count is written when that can be done.
 
-A record may say more, as `extra`:
-
-    account  whose doing it is: accounts share the backlog fairly (else each module of ours has a share)
-    repeat   its kind, one of a few literal names, and how many of that kind are written a minute for each account
-    fields   its parts, for sinks that keep them apart
+A record may carry a limit, an account and fields, and a message that this thread words (`record`).
 """
 
 import contextlib
@@ -18,6 +14,7 @@ import time
 from ..host.signals import every_signal_blocked
 from .backlog import Backlog
 from .rate_limit import WINDOW, Repeats
+from .record import LazyMessage, Limit
 from .sinks import FileSink, Sink, choose, fallback, is_gone
 
 BYTES = 5
@@ -44,19 +41,18 @@ class LogHandler(logging.Handler):
         self._thread: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue a record, or count it."""
+        """Queue a record, or count it. Never waits and never raises."""
         try:
             _settle(record)
+            account = getattr(record, "account", record.name)
+            limit: Limit | None = getattr(record, "repeat", None)
+            if limit is not None:
+                kind, count = limit
+                if not self._repeats.admit((kind, account), count, record.msg, time.monotonic()):
+                    return
+            self._backlog.put(record, account)
         except Exception:  # whatever is wrong with a record costs that record and no more
             self._backlog.lose(1)
-            return
-        account = getattr(record, "account", record.name)
-        repeat = getattr(record, "repeat", None)
-        if repeat is not None:
-            kind, burst = repeat
-            if not self._repeats.admit((kind, account), burst, record.msg, time.monotonic()):
-                return
-        self._backlog.put(record, account)
 
     def start(self) -> None:
         """Write in a thread of its own from now on. Raises RuntimeError if there can be no thread."""
@@ -106,6 +102,11 @@ class LogHandler(logging.Handler):
                 self._backlog.lose(count)
 
     def _write(self, record: logging.LogRecord) -> None:
+        try:
+            _word(record)
+        except Exception:  # whatever is wrong with a message costs that record and no more
+            self._backlog.lose(1)
+            return
         if not self._put_out(record):
             self._backlog.lose(1)
 
@@ -121,11 +122,18 @@ class LogHandler(logging.Handler):
 
 
 def _settle(record: logging.LogRecord) -> None:
-    """Make text of all that it refers to: that is what it weighs from now on, and nothing else is kept alive."""
-    record.msg, record.args = record.getMessage(), None
+    """Make text of all that the record refers to, so that it keeps nothing alive; a lazy message waits for `_word`."""
+    if not isinstance(record.msg, LazyMessage):
+        record.msg = record.getMessage()
+    record.args = None
     if record.exc_info and not record.exc_text:
         record.exc_text = _formatter.formatException(record.exc_info)
     record.exc_info = None
+
+
+def _word(record: logging.LogRecord) -> None:
+    if isinstance(record.msg, LazyMessage):
+        record.msg, record.fields = record.msg.words()
 
 
 def set_up(name: str, in_background: bool, verbosity: int) -> LogHandler:

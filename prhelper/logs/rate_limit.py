@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Hashable
 
+from .record import LazyMessage
+
 WINDOW = 60.0
 """Seconds. Within each, a kind of line is written a limited number of times; the rest is summed up at its end."""
 
@@ -18,7 +20,7 @@ class _Window:
         self.began = began
         self.left = burst
         self.withheld = 0
-        self.example = ""
+        self.example: str | LazyMessage = ""
 
 
 class Repeats:
@@ -30,8 +32,8 @@ class Repeats:
         self._unnamed = 0  # lines withheld in closed windows that there was no room for
         self._lock = threading.Lock()
 
-    def admit(self, kind: Hashable, burst: int, line: str, now: float) -> bool:
-        """Whether to write `line`, one of at most `burst` of its kind in a window."""
+    def admit(self, kind: Hashable, burst: int, message: str | LazyMessage, now: float) -> bool:
+        """Whether to write `message`, one of at most `burst` of its kind in a window."""
         with self._lock:
             window = self._open.get(kind)
             if window is not None and now >= window.began + WINDOW:  # whoever sums up may be behind
@@ -44,7 +46,7 @@ class Repeats:
                 window.left -= 1
                 return True
             window.withheld += 1
-            window.example = line
+            window.example = message
             return False
 
     def next_due(self) -> float | None:
@@ -55,7 +57,7 @@ class Repeats:
             return next((window.began + WINDOW for window in self._open.values()), None)
 
     def sum_up(self, now: float, everything: bool = False) -> list[str]:
-        """Close the windows that are over: a line for each that withheld some."""
+        """Close the windows that are over: a line for each that withheld some. Words what is lazy, so it takes time."""
         with self._lock:
             for kind, window in list(self._open.items()):
                 if not everything and now < window.began + WINDOW:
@@ -63,7 +65,12 @@ class Repeats:
                 self._close(kind)
             closed, self._closed = self._closed, []
             unnamed, self._unnamed = self._unnamed, 0
-        lines = [f"{window.withheld} more like this: {window.example}" for window in closed]
+        lines = []
+        for window in closed:
+            try:
+                lines.append(f"{window.withheld} more like this: {window.example}")
+            except Exception:  # whatever is wrong with a lazy message costs its example and no more
+                unnamed += window.withheld
         return [*lines, f"{unnamed} more of various kinds"] if unnamed else lines
 
     def _make_room(self) -> None:

@@ -8,6 +8,7 @@ import select
 import sys
 import syslog
 import time
+from collections.abc import Mapping
 from typing import Protocol
 
 from .journal import Journal, stderr_is_journal
@@ -63,7 +64,7 @@ class JournalSink:
 
     def write(self, record: logging.LogRecord) -> None:
         """Send one entry. Raises OSError if the journal is gone."""
-        fields: dict[str, str] = getattr(record, "fields", {})
+        fields: Mapping[str, str] = getattr(record, "fields", {})
         self._journal.send(
             {
                 "MESSAGE": _text(record),

@@ -32,6 +32,7 @@ from collections.abc import Callable
 from ..channel import BareCoroutine, Call, SkippableWaiter, Waiter, stepping
 from ..host.signals import every_signal_blocked
 from ..logs import trace
+from ..logs.record import at_most
 from .device_speed import DeviceSpeeds
 from .resting import RestingSet, Strand
 from .shared_cpu import Guest, SharedCpu
@@ -121,7 +122,7 @@ class IOThreads:
         try:
             self._appoint()
         except NoThreadError as error:  # the guard tries again, but not at once
-            _log.error("%s; commands may wait for one another", error, extra={"repeat": ("threads", 1)})
+            _log.error("%s; commands may wait for one another", error, extra=at_most(1, "threads"))
             time.sleep(_RETRY_PAUSE)
         if not self._workers.has_reserve:
             with contextlib.suppress(NoThreadError):  # else the next thread without work becomes the reserve

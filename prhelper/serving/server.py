@@ -26,6 +26,7 @@ from ..host.closer import Closer
 from ..host.peer import Peer
 from ..host.signals import every_signal_blocked
 from ..logs import trace
+from ..logs.record import at_most
 from ..protocol import ProtocolError
 from ..scheduler.iothread import IOThreads
 from ..scheduler.thread_pool import NoThreadError
@@ -127,7 +128,7 @@ class Server:
             return
         except Full as full:
             self._turn_away(channel)
-            _log.warning("%s was turned away: %s", peer, full, extra=_limited(peer, "full", 1))
+            _log.warning("%s was turned away: %s", peer, full, extra=at_most(1, "full", peer.account))
             trace.client_refused(peer)
             return
         self._accepted += 1
@@ -177,7 +178,7 @@ class Server:
     async def _pause(self, error: OSError) -> None:
         remedy = _REMEDIES.get(error.errno or 0, "will try again")
         text = "cannot accept clients: %s; %s"
-        _log.error(text, error.strerror, remedy, extra={"repeat": ("accept", 1)})
+        _log.error(text, error.strerror, remedy, extra=at_most(1, "accept"))
         self._left.clear()
         with anyio.move_on_after(_PAUSE):
             await self._left_once()
@@ -200,23 +201,19 @@ def _log_end(client: ClientObserver, error: BaseException | None) -> None:
     peer = client.peer
     if isinstance(error, DescriptorsTruncatedError):
         text = "%s passed %s; hung up (LimitNOFILE=, ulimit -n; the policy of AppArmor or SELinux)"
-        _log.warning(text, peer, error, extra=_limited(peer, "truncated", 3))
+        _log.warning(text, peer, error, extra=at_most(3, "truncated", peer.account))
     elif error is None or isinstance(error, BrokenResourceError | IncompleteRead):
         return
     elif isinstance(error, ProtocolError):
-        _log.warning("%s %s; hung up", peer, error, extra=_limited(peer, "protocol", 3))
+        _log.warning("%s %s; hung up", peer, error, extra=at_most(3, "protocol", peer.account))
     elif isinstance(error, AnswerLostError):
-        _log.warning("%s %s; hung up", peer, error, extra=_limited(peer, "lost", 3))
+        _log.warning("%s %s; hung up", peer, error, extra=at_most(3, "lost", peer.account))
     elif isinstance(error, TimeoutError):
         text = "%s took too long over a request, the negotiation or a reply (--request-timeout); hung up"
-        _log.warning(text, peer, extra=_limited(peer, "slow", 3))
+        _log.warning(text, peer, extra=at_most(3, "slow", peer.account))
     elif isinstance(error, OSError):
         text, remedy = "%s was turned away: %s; %s", _REMEDIES.get(error.errno or 0, "it may try again")
-        _log.error(text, peer, error.strerror, remedy, extra=_limited(peer, "trouble", 1))
+        _log.error(text, peer, error.strerror, remedy, extra=at_most(1, "trouble", peer.account))
     else:
         text = "%s: a bug ended the session; please report it"
-        _log.critical(text, peer, exc_info=error, extra=_limited(peer, "bug", 3))
-
-
-def _limited(peer: Peer, kind: str, burst: int) -> dict[str, object]:
-    return {"account": peer.account, "repeat": (kind, burst)}
+        _log.critical(text, peer, exc_info=error, extra=at_most(3, "bug", peer.account))

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...host.peer import Peer
+from ...logs.record import at_most
 from ...scsi.transport_id import SasPort
 from .boot import RUN, of_this_boot
 from .state import Nexus
@@ -52,7 +53,7 @@ def _by_process(peer: Peer, number: int) -> str:
             "%s cannot be seen in /proc: for --emulate-nexus=process this connection is an initiator of its own; "
             "let both see one pid namespace, or use --emulate-nexus=uid",
             peer,
-            extra={"account": peer.account, "repeat": ("nexus", 1)},
+            extra=at_most(1, "nexus", peer.account),
         )
         return _by_connection(peer, number)
     return of_this_boot(f"process {peer.pid} started {started}")

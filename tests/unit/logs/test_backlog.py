@@ -4,6 +4,22 @@ import logging
 import tracemalloc
 
 from prhelper.logs.backlog import MAX_BYTES, Backlog
+from prhelper.logs.record import LazyMessage
+
+
+class Lazy(LazyMessage):
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def size(self) -> int:
+        return len(self._content)
+
+    def words(self) -> tuple[str, dict[str, str]]:
+        return self._content.hex(), {}
+
+
+def lazy_record(content: bytes) -> logging.LogRecord:
+    return logging.LogRecord("prhelper", logging.INFO, "", 0, Lazy(content), None, None)
 
 
 def record(text: str, **fields: str) -> logging.LogRecord:
@@ -38,6 +54,19 @@ def test_memory_is_bounded_whatever_the_size_of_a_line() -> None:
         tracemalloc.stop()
         assert MAX_BYTES / 4 < used < MAX_BYTES * 1.1
         assert len(taken(backlog)) + backlog.take_lost() == number + 1
+
+
+def test_memory_is_bounded_though_messages_are_worded_later() -> None:
+    for size in (1, 1000, 24_000):
+        tracemalloc.start()
+        backlog = Backlog()
+        count = 4 * MAX_BYTES // (size + 1000)
+        for _ in range(count):
+            backlog.put(lazy_record(bytes(size)), "one")
+        used = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert MAX_BYTES / 4 < used < MAX_BYTES * 1.1
+        assert len(taken(backlog)) + backlog.take_lost() == count
 
 
 def test_a_flood_costs_no_other_account_its_line() -> None:

@@ -14,6 +14,7 @@ import pytest
 from prhelper.logs import handler as log_handler
 from prhelper.logs import rate_limit
 from prhelper.logs.handler import LogHandler
+from prhelper.logs.record import LazyMessage, at_most
 from prhelper.logs.sinks import FileSink
 
 from ...support.helper import wait_until
@@ -24,6 +25,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.fields: list[dict[str, str]] = []
         self.go = threading.Event()
         self.go.set()
         self.broken: Exception | None = None
@@ -35,6 +37,28 @@ class Sink:
             self.failures += 1
             raise self.broken
         self.lines.append(record.getMessage())
+        self.fields.append(getattr(record, "fields", {}))
+
+
+class Lazy(LazyMessage):
+    """Notes the thread that words it; fails on demand."""
+
+    def __init__(self, text: str, fault: Exception | None = None, size_fault: Exception | None = None) -> None:
+        self.worded_by: list[str] = []
+        self._text = text
+        self._fault = fault
+        self._size_fault = size_fault
+
+    def size(self) -> int:
+        if self._size_fault is not None:
+            raise self._size_fault
+        return 100
+
+    def words(self) -> tuple[str, dict[str, str]]:
+        self.worded_by.append(threading.current_thread().name)
+        if self._fault is not None:
+            raise self._fault
+        return self._text, {"field": self._text}
 
 
 @pytest.fixture
@@ -51,7 +75,7 @@ def handler(sink: Sink) -> Iterator[LogHandler]:
     handler.stop(10)
 
 
-def record(text: str, **extra: object) -> logging.LogRecord:
+def record(text: str | LazyMessage, **extra: object) -> logging.LogRecord:
     made = logging.LogRecord("prhelper", logging.INFO, "", 0, text, None, None)
     made.__dict__.update(extra)
     return made
@@ -94,7 +118,7 @@ def test_one_accounts_flood_does_not_mute_another(handler: LogHandler, sink: Sin
 
 def test_a_kind_is_counted_for_each_account(handler: LogHandler, sink: Sink) -> None:
     for account in ("one", "one", "another"):
-        handler.emit(record(account, account=account, repeat=("kind", 1)))
+        handler.emit(record(account, **at_most(1, "kind", account)))
     handler.stop(10)
     assert sink.lines == ["one", "another", "1 more like this: one"]
 
@@ -105,7 +129,7 @@ def test_windows_end_though_the_log_never_catches_up(
     monkeypatch.setattr(rate_limit, "WINDOW", 0.0)
     sink.go.clear()
     for number in range(3):
-        handler.emit(record(str(number), repeat=("kind", 1)))
+        handler.emit(record(str(number), **at_most(1, "kind")))
     sink.go.set()
     handler.stop(10)
     assert sink.lines == ["0", "1", "2"]
@@ -143,6 +167,43 @@ def test_a_record_that_is_wrong_is_lost_alone(handler: LogHandler, sink: Sink) -
     assert sink.lines == ["written", "1 lines were lost: the log could not be written, or not fast enough"]
 
 
+def test_lazy_message_is_worded_with_its_fields_by_the_thread_that_writes(handler: LogHandler, sink: Sink) -> None:
+    lazy = Lazy("worded later")
+    sink.go.clear()
+    handler.emit(record("first"))
+    handler.emit(record(lazy))
+    assert lazy.worded_by == []
+    sink.go.set()
+    handler.stop(10)
+    assert lazy.worded_by == ["prhelper-log"]
+    assert sink.lines == ["first", "worded later"]
+    assert sink.fields == [{}, {"field": "worded later"}]
+
+
+def test_lazy_message_that_is_withheld_is_worded_only_as_an_example(handler: LogHandler, sink: Sink) -> None:
+    messages = [Lazy(str(number)) for number in range(5)]
+    for message in messages:
+        handler.emit(record(message, **at_most(1, "kind")))
+    handler.stop(10)
+    assert sink.lines == ["0", "4 more like this: 4"]
+    assert [len(message.worded_by) for message in messages] == [1, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "wrong", [Lazy("", fault=LookupError()), Lazy("", fault=BrokenPipeError()), Lazy("", size_fault=LookupError())]
+)
+def test_lazy_message_that_fails_is_lost_alone(sink: Sink, wrong: Lazy) -> None:
+    handler = LogHandler(sink, own_choice=True)
+    handler.emit(record(wrong))
+    handler.emit(record("written"))
+    handler.stop(10)
+    assert sink.lines == ["written", "1 lines were lost: the log could not be written, or not fast enough"]
+
+
+def test_lazy_message_can_be_written_by_any_handler() -> None:
+    assert record(Lazy("text")).getMessage() == "text"
+
+
 def test_broken_stderr_is_replaced_where_the_choice_was_ours(monkeypatch: pytest.MonkeyPatch, sink: Sink) -> None:
     monkeypatch.setattr(log_handler, "fallback", lambda: sink)
     reading, broken = os.pipe()
@@ -167,7 +228,7 @@ def test_stderr_that_is_full_for_a_moment_is_not_replaced(monkeypatch: pytest.Mo
 
 def test_repeated_lines_are_summed_up_at_the_end(handler: LogHandler, sink: Sink) -> None:
     for _ in range(5):
-        handler.emit(record("again", repeat=("kind", 1)))
+        handler.emit(record("again", **at_most(1, "kind")))
     handler.stop(10)
     assert sink.lines == ["again", "4 more like this: again"]
 

@@ -1,6 +1,7 @@
 """Lines that repeat are counted, not written."""
 
 from prhelper.logs.rate_limit import WINDOW, Repeats
+from prhelper.logs.record import LazyMessage
 
 
 def test_a_kind_is_written_so_often_and_then_summed_up() -> None:
@@ -27,6 +28,34 @@ def test_nothing_is_summed_up_that_was_written_whole() -> None:
     repeats = Repeats()
     repeats.admit("kind", 1, "line", 0.0)
     assert repeats.sum_up(WINDOW) == []
+
+
+def test_a_sum_words_one_lazy_message_of_all_that_were_withheld() -> None:
+    worded = []
+
+    class Lazy(LazyMessage):
+        def words(self) -> tuple[str, dict[str, str]]:
+            worded.append(self)
+            return "worded", {}
+
+    repeats = Repeats()
+    for _ in range(5):
+        repeats.admit("kind", 1, Lazy(), 0.0)
+    assert not worded
+    assert repeats.sum_up(WINDOW) == ["4 more like this: worded"]
+    assert len(worded) == 1
+
+
+def test_a_lazy_message_that_fails_is_summed_up_without_its_words() -> None:
+    class Wrong(LazyMessage):
+        def words(self) -> tuple[str, dict[str, str]]:
+            raise LookupError
+
+    repeats = Repeats()
+    for kind, message in (("wrong", Wrong()), ("right", "line")):
+        for _ in range(3):
+            repeats.admit(kind, 1, message, 0.0)
+    assert repeats.sum_up(WINDOW) == ["2 more like this: line", "2 more of various kinds"]
 
 
 def test_open_windows_are_summed_up_at_the_end() -> None:
