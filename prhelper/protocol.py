@@ -10,21 +10,26 @@ All integers are big-endian. The conversation, seen from the helper:
 A violation raises ProtocolError, and the decoder stays failed. QEMU specifies it in docs/interop/pr-helper.rst.
 """
 
+from __future__ import annotations
+
 import enum
 import struct
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .channel.descriptors import OwnedFd
 from .scsi.outcome import Outcome
 from .scsi.reservation import (
     CDB_SIZE,
+    MAX_DATA,
     PERSISTENT_RESERVE_IN,
     PERSISTENT_RESERVE_OUT,
     Command,
     transfer_length,
 )
-from .scsi.sg_io import MOST_DATA
+
+if TYPE_CHECKING:  # the channel layer loads ctypes, ssl and asyncio
+    from collections.abc import Sequence
+
+    from .channel.descriptors import OwnedFd
 
 FEATURES = 0
 """The features that this helper offers."""
@@ -130,8 +135,8 @@ class Decoder:
         operation_code = cdb[0]
         if operation_code not in (PERSISTENT_RESERVE_IN, PERSISTENT_RESERVE_OUT):
             raise self._fail(f"sent operation code {operation_code:#04x}, which is no PERSISTENT RESERVE command")
-        if (length := transfer_length(cdb)) > MOST_DATA:
-            raise self._fail(f"sent a CDB with a length of {length} bytes; {MOST_DATA} is the most")
+        if (length := transfer_length(cdb)) > MAX_DATA:
+            raise self._fail(f"sent a CDB with a length of {length} bytes; {MAX_DATA} is the most")
         self._cdb = cdb
         if length and operation_code == PERSISTENT_RESERVE_OUT:
             self._part, self.needed = _Part.PARAMETER_LIST, length

@@ -5,7 +5,10 @@ import struct
 from typing import NamedTuple
 
 CDB_SIZE = 16
-"""The helper's protocol pads the ten bytes of these CDBs to sixteen."""
+"""Bytes of a CDB, padded from the ten that these commands have (QEMU's PR_HELPER_CDB_SIZE)."""
+
+MAX_DATA = 8192
+"""Bytes that one command can move, either way (QEMU's PR_HELPER_DATA_SIZE)."""
 
 PERSISTENT_RESERVE_IN = 0x5E
 PERSISTENT_RESERVE_OUT = 0x5F

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from .sense_names import ADDITIONAL_SENSE, SENSE_KEYS
 
 SENSE_SIZE = 96
-"""Bytes of sense data in SG_IO and in a response of the helper."""
+"""Bytes of sense data in SG_IO and in a response of the helper (QEMU's PR_HELPER_SENSE_SIZE)."""
 
 _FIXED_CURRENT = 0x70
 _DESCRIPTOR_FORMATS = (0x72, 0x73)

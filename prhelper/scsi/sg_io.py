@@ -1,17 +1,16 @@
 """The SG_IO ioctl: one SCSI command sent straight to a device (the kernel's include/scsi/sg.h).
 
-`fcntl.ioctl` releases the GIL, so other threads run while the device works. The thread that calls must have every
-signal blocked: on /dev/sgN a signal interrupts the ioctl, and a restarted ioctl sends the command a second time.
+`fcntl.ioctl` releases the GIL, so other threads run while the device works. The calling thread must have all signals
+blocked: on /dev/sgN a signal interrupts the ioctl, and a restarted ioctl sends the command a second time.
 """
 
 import ctypes
-import enum
 import fcntl
 import struct
 import threading
 from typing import NamedTuple
 
-from .reservation import CDB_SIZE
+from .reservation import CDB_SIZE, MAX_DATA
 from .sense import SENSE_SIZE
 
 SG_IO = 0x2285
@@ -37,39 +36,14 @@ _REQUEST = struct.Struct(f"{_FIRST_HALF} {HEADER_SIZE - _READ_SIZE}x")
 _ANSWER = struct.Struct(f"@{_READ_SIZE}x BxxB HHi")  # status, sb_len_wr; host_status, driver_status, resid
 
 
-class HostStatus(enum.IntEnum):
-    """What the host adapter's driver says (the kernel's include/scsi/scsi_status.h); DID_OK is 0."""
-
-    NO_CONNECT = 0x01
-    BUS_BUSY = 0x02
-    TIME_OUT = 0x03
-    BAD_TARGET = 0x04
-    ABORT = 0x05
-    PARITY = 0x06
-    ERROR = 0x07
-    RESET = 0x08
-    BAD_INTR = 0x09
-    PASSTHROUGH = 0x0A
-    SOFT_ERROR = 0x0B
-    IMM_RETRY = 0x0C
-    REQUEUE = 0x0D
-    TRANSPORT_DISRUPTED = 0x0E
-    TRANSPORT_FAILFAST = 0x0F
-    TARGET_FAILURE = 0x10
-    NEXUS_FAILURE = 0x11
-    ALLOC_FAILURE = 0x12
-    MEDIUM_ERROR = 0x13
-    TRANSPORT_MARGINAL = 0x14
-
-
 class SgIoResult(NamedTuple):
-    """How a command ended that the kernel took.
+    """How a command ended that the kernel accepted.
 
     status: the device's SCSI status.
-    host_status, driver_status: what the adapter's driver and the kernel's middle layer say; 0 for nothing.
-    sense: as much as the device sent, at most SENSE_SIZE bytes.
-    resid: how many bytes fewer were moved than there was room for, as the device's driver has it.
-    data: what a command that reads has brought, at most its allocation length.
+    host_status, driver_status: set by the adapter's driver and the kernel's SCSI midlayer; 0 if they have no complaint.
+    sense: what the device sent, at most SENSE_SIZE bytes.
+    resid: unused bytes of the buffer, according to the device's driver.
+    data: what a read command returned, at most its allocation length.
     """
 
     status: int
@@ -80,10 +54,7 @@ class SgIoResult(NamedTuple):
     data: bytes
 
 
-MOST_DATA = 8192
-"""Most bytes that one command can move, either way; QEMU's protocol has the same limit."""
-
-_CDB, _SENSE, _DATA = HEADER_SIZE, 256, 512  # where things lie
+_CDB, _SENSE, _DATA = HEADER_SIZE, 256, 512  # offsets in _Memory
 
 
 class _Memory:
@@ -92,7 +63,7 @@ class _Memory:
     __slots__ = ("_addresses", "_kind", "_request", "data", "header", "header_and_cdb", "sense")
 
     def __init__(self) -> None:
-        buffer = ctypes.create_string_buffer(_DATA + MOST_DATA)
+        buffer = ctypes.create_string_buffer(_DATA + MAX_DATA)
         address = ctypes.addressof(buffer)
         whole = memoryview(buffer).cast("B")
         self.header = whole[:HEADER_SIZE]
@@ -104,7 +75,7 @@ class _Memory:
         self._request = b""
 
     def request(self, direction: int, size: int, timeout: float) -> bytes:
-        """The header of a command; nearly all are of the same kind as the one before."""
+        """The header of a command, cached: nearly all commands are of the same kind as the one before."""
         kind = direction, size, timeout
         if kind != self._kind:
             lengths = CDB_SIZE, SENSE_SIZE, 0, size
@@ -116,7 +87,7 @@ class _Memory:
 
 
 class _Thread(threading.local):
-    """Each thread has memory of its own: one that is stuck in the kernel keeps it."""
+    """One memory per thread: a thread stuck in the kernel keeps its own."""
 
     def __init__(self) -> None:
         self.memory = _Memory()
@@ -126,19 +97,19 @@ _thread = _Thread()
 
 
 def read_command(fd: int, cdb: bytes, allocation_length: int, timeout: float) -> SgIoResult:
-    """Send a command that reads. `cdb`: CDB_SIZE bytes; `timeout`: seconds. OSError if the kernel refuses it.
+    """Send a command that reads. `cdb`: CDB_SIZE bytes; `timeout`: seconds. Raises OSError if the kernel refuses it.
 
-    As with qemu-pr-helper the kernel is given room for MOST_DATA whatever the allocation length, so that no device
-    overruns what it was told it had.
+    Like qemu-pr-helper, this gives the kernel a buffer of MAX_DATA whatever the allocation length, so that a device
+    that sends more than it was asked for does not overrun it.
     """
     _require_room(allocation_length)
     memory = _thread.memory
-    memory.data[:allocation_length] = bytes(allocation_length)  # what a device did not send reveals nothing
-    return _submit(memory, fd, cdb, SG_DXFER_FROM_DEV, MOST_DATA, timeout, allocation_length)
+    memory.data[:allocation_length] = bytes(allocation_length)  # a device that sends less leaks no earlier answer
+    return _submit(memory, fd, cdb, SG_DXFER_FROM_DEV, MAX_DATA, timeout, allocation_length)
 
 
 def write_command(fd: int, cdb: bytes, data: bytes, timeout: float) -> SgIoResult:
-    """Send a command that writes. `cdb`: CDB_SIZE bytes; `timeout`: seconds. OSError if the kernel refuses it."""
+    """Send a command that writes; `cdb`, `timeout` as for `read_command`. Raises OSError if the kernel refuses it."""
     size = len(data)
     _require_room(size)
     memory = _thread.memory
@@ -147,8 +118,8 @@ def write_command(fd: int, cdb: bytes, data: bytes, timeout: float) -> SgIoResul
 
 
 def _require_room(size: int) -> None:
-    if size > MOST_DATA:
-        raise ValueError(f"{size} bytes are more than the {MOST_DATA} that one command can move")
+    if size > MAX_DATA:
+        raise ValueError(f"{size} bytes are more than the {MAX_DATA} that one command can move")
 
 
 def _submit(

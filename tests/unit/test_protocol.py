@@ -2,10 +2,14 @@
 
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import prhelper
 from prhelper.channel import OwnedFd
 from prhelper.protocol import Decoder, ProtocolError, Request, encode_features, encode_response
 from prhelper.scsi import sense
@@ -145,3 +149,10 @@ def test_response_is_status_size_sense_and_payload(outcome: Outcome, wire: str) 
 
 def test_no_features_are_offered() -> None:
     assert encode_features() == NO_FEATURES
+
+
+def test_the_wire_format_is_imported_without_ctypes_ssl_or_an_event_loop() -> None:
+    root = Path(prhelper.__file__).parents[1]
+    script = "import sys, prhelper.protocol; print(*{'ctypes', 'ssl', 'asyncio'}.intersection(sys.modules))"
+    done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.split() == []

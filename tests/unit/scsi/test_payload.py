@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from prhelper.protocol import encode_response
 from prhelper.scsi import sg_io
 from prhelper.scsi.outcome import outcome_of_errno, outcome_of_result
-from prhelper.scsi.sg_io import MOST_DATA, HostStatus, read_command, write_command
+from prhelper.scsi.reservation import MAX_DATA
+from prhelper.scsi.sg_io import read_command, write_command
+from prhelper.scsi.status import HostStatus
 
 from ...support.client import reserve_in, reserve_out
 
@@ -26,9 +28,9 @@ Answer = tuple[int, int, int, int, int]
 
 bytes_of_status = st.sampled_from([0, 0, 0, 2, 8, 0x18]) | st.integers(0, 255)
 host_statuses = st.sampled_from([0, 0, 0, *HostStatus]) | st.integers(0, 2**16 - 1)
-residuals = st.integers(-(2**31), 2**31 - 1) | st.integers(-MOST_DATA - 1, MOST_DATA + 1)
+residuals = st.integers(-(2**31), 2**31 - 1) | st.integers(-MAX_DATA - 1, MAX_DATA + 1)
 answers = st.tuples(bytes_of_status, st.integers(0, 96), host_statuses, st.integers(0, 2**16 - 1), residuals)
-lengths = st.sampled_from([0, 1, 8, 24, MOST_DATA]) | st.integers(0, MOST_DATA)
+lengths = st.sampled_from([0, 1, 8, 24, MAX_DATA]) | st.integers(0, MAX_DATA)
 
 Say = Callable[[Answer], None]
 

@@ -6,9 +6,9 @@ import struct
 import pytest
 
 from prhelper.scsi import sense, sg_io
-from prhelper.scsi.reservation import Command
+from prhelper.scsi.reservation import MAX_DATA, Command
 from prhelper.scsi.sense import Sense
-from prhelper.scsi.sg_io import MOST_DATA, read_command, write_command
+from prhelper.scsi.sg_io import read_command, write_command
 from prhelper.scsi.status import status_name
 
 from ...support.client import keys, reserve_in, reserve_out
@@ -84,9 +84,9 @@ def test_header_has_the_size_of_the_kernels_on_64_bit() -> None:
 
 def test_more_data_than_there_is_room_for_never_reaches_the_kernel() -> None:
     with pytest.raises(ValueError, match="8193 bytes"):
-        read_command(-1, bytes(16), MOST_DATA + 1, 1)
+        read_command(-1, bytes(16), MAX_DATA + 1, 1)
     with pytest.raises(ValueError, match="8193 bytes"):
-        write_command(-1, bytes(16), bytes(MOST_DATA + 1), 1)
+        write_command(-1, bytes(16), bytes(MAX_DATA + 1), 1)
 
 
 def test_file_that_is_no_scsi_device_refuses_the_ioctl() -> None:
