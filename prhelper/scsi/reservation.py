@@ -65,33 +65,47 @@ class Command(NamedTuple):
     def length(self) -> int:
         """Allocation length of IN, parameter list length of OUT, in bytes.
 
-        The field of OUT is bytes 5 to 8 in the standard; as in qemu-pr-helper the upper half is not looked at.
+        OUT has this field in bytes 5 to 8; like qemu-pr-helper, we ignore the upper half.
         """
         return transfer_length(self.cdb)
 
+    @property
+    def service_action(self) -> int:
+        """The service action; perhaps none that `InAction` or `OutAction` knows."""
+        return self.cdb[1] & 0x1F
+
+    @property
+    def scope(self) -> int:
+        """The scope, of OUT (SPC-4, 6.15.3.3): 0 is the logical unit, the only value that is not obsolete."""
+        return self.cdb[2] >> 4
+
+    @property
+    def type_code(self) -> int:
+        """The reservation type, of OUT; perhaps none that `ReservationType` knows."""
+        return self.cdb[2] & 0x0F
+
     def __str__(self) -> str:
-        """Everything an administrator asks: what, which type and scope, which keys."""
+        """Everything an administrator asks for: service action, type, scope and keys."""
         return _describe_out(self) if self.is_out else f"PERSISTENT RESERVE IN {self.action_name}"
 
     @property
     def action_name(self) -> str:
         """The service action by name."""
-        return _name(OutAction if self.is_out else InAction, self.cdb[1] & 0x1F, "service action")
+        return _name(OutAction if self.is_out else InAction, self.service_action, "service action")
 
     @property
     def type_name(self) -> str:
         """The reservation type by name."""
-        return _name(ReservationType, self.cdb[2] & 0x0F, "type")
+        return _name(ReservationType, self.type_code, "type")
 
     @property
     def scope_name(self) -> str:
-        """The reservation scope by name (SPC-4, 6.15.3.3); logical unit is the only one that is not obsolete."""
-        scope = self.cdb[2] >> 4
-        return "LU" if scope == 0 else f"scope {scope:#x}"
+        """The reservation scope by name."""
+        return "LU" if self.scope == 0 else f"scope {self.scope:#x}"
 
     @property
     def keys(self) -> tuple[int, int] | None:
-        """Reservation key and service action reservation key; None if the parameter list is too short for them."""
+        """Reservation key and service action reservation key; None if the parameter list is too short to hold them."""
         if len(self.parameter_list) < _KEYS.size:
             return None
         key, service_action_key = _KEYS.unpack_from(self.parameter_list)
@@ -108,7 +122,7 @@ _ACTIONS_WITH_TYPE = frozenset({OutAction.RESERVE, OutAction.RELEASE, OutAction.
 
 def _describe_out(command: Command) -> str:
     text = f"PERSISTENT RESERVE OUT {command.action_name}"
-    if command.cdb[1] & 0x1F in _ACTIONS_WITH_TYPE:
+    if command.service_action in _ACTIONS_WITH_TYPE:
         text += f", {command.type_name}, {command.scope_name}"
     if command.keys is None:
         return f"{text}, no keys in {len(command.parameter_list)} bytes"

@@ -4,7 +4,6 @@ Fields that a service action ignores are never looked at, so a wrong value there
 SPEC_I_PT where it is not allowed, are judged at once.
 """
 
-import struct
 from dataclasses import dataclass, replace
 
 from ...scsi import sense
@@ -15,7 +14,6 @@ from ...scsi.transport_id import TransportID, TransportIDError, take_transport_i
 from .state import Nexus, State
 
 _BASIC_SIZE = 24
-_KEYS = struct.Struct(">QQ")
 _SPEC_I_PT, _ALL_TG_PT, _APTPL = 0x08, 0x04, 0x01  # byte 20 of the basic list
 _UNREG, _MOVE_APTPL = 0x02, 0x01  # byte 17 of that of REGISTER AND MOVE
 
@@ -91,10 +89,9 @@ class Parameters:
 def parse(command: Command, action: OutAction) -> Parameters:
     """Read the fields. RefusedError: the parameter list has a wrong length, or SPEC_I_PT out of place (6.16.1)."""
     data = command.parameter_list
-    if len(data) < _BASIC_SIZE:
+    if len(data) < _BASIC_SIZE or (keys := command.keys) is None:
         raise RefusedError(WRONG_LENGTH)
-    key, service_action_key = _KEYS.unpack_from(data)
-    fields = Parameters(action, command.cdb[2] >> 4, command.cdb[2] & 0x0F, key, service_action_key)
+    fields = Parameters(action, command.scope, command.type_code, *keys)
     if action is OutAction.REGISTER_AND_MOVE:
         return replace(
             fields,

@@ -79,6 +79,6 @@ def _service_action(command: Command, known: type[_Action]) -> _Action:
     if command.cdb[9] & _NACA:
         raise RefusedError(INVALID_CDB)
     try:
-        return known(command.cdb[1] & 0x1F)
+        return known(command.service_action)
     except ValueError as error:
         raise RefusedError(INVALID_CDB) from error

@@ -136,7 +136,7 @@ def test_command_that_is_not_good_changes_nothing_but_the_attention_it_reports(l
         assert replace(after, attentions=before.attentions) == before
         assert len(before.attentions) - len(after.attentions) == told
     uncounted = (OutAction.RESERVE, OutAction.RELEASE)
-    may_count = command.is_out and outcome.status == Status.GOOD and command.cdb[1] & 0x1F not in uncounted
+    may_count = command.is_out and outcome.status == Status.GOOD and command.service_action not in uncounted
     assert after.generation - before.generation in ((0, 1) if may_count else (0,))
 
 

@@ -23,7 +23,7 @@ class Memory:
 
     def update(self, before: State, after: State, nexus: Nexus, command: Command) -> None:
         """Take in a PERSISTENT RESERVE OUT of a nexus, with the states before and after it."""
-        action, flags = command.cdb[1] & 0x1F, command.parameter_list[20]
+        action, flags = command.service_action, command.parameter_list[20]
         was, now = before.reservation, after.reservation
         registered = {each.nexus for each in after.registrations}
         if action in (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY) and flags & _ALL_TG_PT:
@@ -46,7 +46,7 @@ class Memory:
             return None
         if was is None or was.type is not now.type or first is None:
             return nexus
-        if command.cdb[1] & 0x1F == OutAction.PREEMPT:
+        if command.service_action == OutAction.PREEMPT:
             named = int.from_bytes(command.parameter_list[8:16])
             return nexus if named in (0, before.key_of(first)) else first
         return first if after.key_of(first) is not None else after.registrations[0].nexus

@@ -16,7 +16,7 @@ _FLAGS, _PORT, _DESCRIPTOR, _TRANSPORT_ID = 12, 18, 48, 24  # offsets within a d
 
 def departure_in_reading(state: State, all_ports: set[Nexus], command: Command) -> Departed | None:
     """What LIO may answer instead to a PERSISTENT RESERVE IN."""
-    action, allocation = command.cdb[1] & 0x1F, command.length
+    action, allocation = command.service_action, command.length
     if action not in (*InAction,):
         return None
     if allocation < (6 if action == InAction.REPORT_CAPABILITIES else 8):

@@ -73,7 +73,7 @@ class Lio:
         return departure_in_reading(self.state, self._memory.all_ports, command)
 
     def _out(self, nexus: Nexus, command: Command) -> Departed | None:
-        state, number = self.state, command.cdb[1] & 0x1F
+        state, number = self.state, command.service_action
         known = number <= OutAction.REGISTER_AND_MOVE
         reservation = state.reservation
         holder = reservation and (self._memory.first_of_all if reservation.is_all_registrants else reservation.holder)
