@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 
 class Limit(NamedTuple):
-    """At most `count` lines of a `kind` per account and window (`rate_limit.WINDOW`); the rest is summed up.
+    """At most `burst` lines of a `kind` per account and window (`rate_limit.WINDOW`); the rest is summed up.
 
     kind: one of a few literal names, never made of what a client sends.
     """
 
     kind: str
-    count: int
+    burst: int
 
 
 class LazyMessage:
