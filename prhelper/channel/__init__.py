@@ -24,8 +24,9 @@ from .fd_channel import FdChannel
 from .feature import Feature
 from .file import FileChannel
 from .home import HomeLoop
+from .listener import SocketListener
 from .null import NullChannel
-from .socket import SkippableWaiter, SocketChannel, SocketListener
+from .socket import SkippableWaiter, SocketChannel
 from .tcp import TcpListener, connect_tcp
 from .tls.channel import TlsChannel
 from .transfer import ReadableBuffer, WritableBuffer

@@ -8,7 +8,6 @@ for a moment in place of a wait (`SkippableWaiter`): from then on the socket has
 import contextlib
 import errno
 import fcntl
-import io
 import math
 import os
 import socket
@@ -27,7 +26,7 @@ from .errors import BrokenResourceError, DescriptorsTruncatedError, ShortageErro
 from .feature import Feature
 from .transfer import ReadableBuffer, WritableBuffer
 from .vectors import MOST_BUFFERS
-from .waiter import Direction, Waiter, is_ready
+from .waiter import Direction, Waiter
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -178,44 +177,6 @@ class SocketChannel(Channel):
 
     def _set_cork(self, cork: bool) -> None:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, cork)
-
-    def _dispose(self) -> None:
-        self._socket.close()
-
-
-class SocketListener(Channel):
-    """A listening socket: accepts channels, and carries no data itself. Owns `sock`, and leaves its mode as it is.
-
-    A socket that blocks and that other processes accept from too may block: accept(2) cannot be asked not to.
-    """
-
-    features = Feature.LISTEN
-
-    def __init__(self, sock: socket.socket) -> None:
-        super().__init__()
-        self._socket = sock
-
-    async def accept(self) -> SocketChannel:
-        """The next connection. Raises OSError as accept(2) does, EMFILE among them; the listener goes on."""
-        while True:
-            self._lifetime.hold()
-            try:
-                if is_ready(self._socket.fileno(), Direction.READ):
-                    return SocketChannel(self._socket.accept()[0])
-            except (BlockingIOError, ConnectionAbortedError):
-                pass
-            finally:
-                self._lifetime.release()
-            await self.wait(Direction.READ)
-
-    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:  # noqa: ARG002
-        raise io.UnsupportedOperation("a listening socket carries no data: accept a connection and read from that")
-
-    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:  # noqa: ARG002
-        raise io.UnsupportedOperation("a listening socket carries no data: accept a connection and write to that")
-
-    def _wait_on(self, direction: Direction) -> tuple[int, Direction]:
-        return self._socket.fileno(), direction
 
     def _dispose(self) -> None:
         self._socket.close()

@@ -6,7 +6,8 @@ import socket
 from typing import Any
 
 from .context import current_context
-from .socket import SocketChannel, SocketListener
+from .listener import SocketListener
+from .socket import SocketChannel
 from .waiter import Direction, Waiter, is_ready
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from .context import pause
-from .socket import SocketListener
+from .listener import SocketListener
 
 _LONGEST_LOCK = 2.0
 _LOCK_PAUSE = 0.01
