@@ -10,6 +10,7 @@ to do, to dispose, is done by whoever takes it out of a list of one. Appending t
 one step for other threads.
 """
 
+import threading
 from collections.abc import Callable
 
 from .errors import BusyResourceError, ClosedResourceError
@@ -24,6 +25,7 @@ class Lifetime:
 
     def __init__(self, dispose: Callable[[], None]) -> None:
         self.closed = False
+        self._ending = threading.Lock()
         self._dispose = [dispose]
         self._holds: list[None] = []
         self._waiters: dict[Direction, Waiter] = {}
@@ -59,10 +61,28 @@ class Lifetime:
 
     def close(self) -> None:
         """End the lifetime. Harmless when that was done before."""
-        self.closed = True
+        with self._ending:
+            self.closed = True
         for direction in Direction:
             self.wake(direction)
         self._dispose_if_unused()
+
+    def end_undisposed(self) -> None:
+        """End the lifetime without disposing: the descriptors are the caller's from then on.
+
+        Raises BusyResourceError while there are holds, ClosedResourceError after `close`.
+        """
+        with self._ending:  # so that no `close` is undone below
+            if self._holds:
+                raise BusyResourceError("using")
+            if self.closed:
+                raise ClosedResourceError
+            dispose = self._dispose.pop()
+            self.closed = True
+            if self._holds:  # taken since, by a thread that may not have seen `closed`
+                self.closed = False
+                self._dispose.append(dispose)
+                raise BusyResourceError("using")
 
     def _dispose_if_unused(self) -> None:
         if self._holds:

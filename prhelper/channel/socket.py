@@ -2,7 +2,7 @@
 
 The socket keeps whatever mode it has: each call asks not to block by itself (MSG_DONTWAIT), so that a socket shared
 with another process, which may expect it to block, is left as it was found. The one exception is a read that blocks
-for a moment in place of a wait (`SkippableWaiter`): from then on the socket has a receive timeout.
+for a moment in place of a wait (`SkippableWaiter`): from then on, until `detach`, the socket has a receive timeout.
 """
 
 import contextlib
@@ -50,7 +50,8 @@ _TRUNCATED = int(socket.MSG_CTRUNC)
 _HOW = {Direction.READ: socket.SHUT_RD, Direction.WRITE: socket.SHUT_WR, None: socket.SHUT_RDWR}
 _UCRED = struct.Struct("3i")
 _SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
-_PATIENCE = struct.pack("@ll", 0, int(PATIENCE * 1_000_000))
+_TIMEVAL = struct.Struct("@ll")
+_RECEIVE_TIMEOUT = _TIMEVAL.pack(0, int(PATIENCE * 1_000_000))
 
 
 class SkippableWaiter(Waiter):
@@ -78,7 +79,7 @@ class SocketChannel(Channel):
     def __init__(self, sock: socket.socket) -> None:
         super().__init__()
         self._socket = sock
-        self._has_receive_timeout = False
+        self._found_timeout: bytes | None = None  # before the first read that blocks
         self.features = Feature.SHUTDOWN
         self._passes_fds = sock.family == socket.AF_UNIX  # over others the kernel drops them without a word
         if self._passes_fds:
@@ -90,6 +91,21 @@ class SocketChannel(Channel):
     def adopt(cls, fd: int) -> "SocketChannel":
         """Take over a connected socket by its number. Raises OSError if it is no socket, and then `fd` stays yours."""
         return cls(socket.socket(fileno=fd))
+
+    def detach(self) -> socket.socket:
+        """Close the channel but not its socket, which the caller owns from then on.
+
+        A channel buffers nothing: bytes and descriptors that have arrived and were not read are still in the socket. So
+        a conversation at rest (`quiesce`) can go on in another process, which is passed the socket.
+
+        Raises BusyResourceError, and leaves the channel open, while a coroutine waits on it, its home loop still
+        watches it, or another thread is in one of its methods. A method that another thread calls at this very moment
+        may raise ClosedResourceError all the same.
+        """
+        self._lifetime.end_undisposed()
+        if self._found_timeout is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, self._found_timeout)
+        return self._socket
 
     @classmethod
     async def connect(cls, path: str | Path, deadline: float | None = None) -> "SocketChannel":
@@ -146,9 +162,9 @@ class SocketChannel(Channel):
         return _receive(self._socket.recvmsg, size, _RECV_FLAGS, fds)
 
     def _read_blocking(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
-        if not self._has_receive_timeout:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
-            self._has_receive_timeout = True
+        if self._found_timeout is None:
+            self._found_timeout = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.size)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_TIMEOUT)
         return _receive(self._socket.recvmsg, size, _BLOCKING_RECV_FLAGS, fds)
 
     def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
