@@ -14,14 +14,14 @@ so none of these closes is the last one either.
 
 import _thread
 import array
-import ctypes
 import os
 import queue
 import select
 import socket
 from collections.abc import Callable
 
-_CLONE_FILES = 0x400  # include/uapi/linux/sched.h
+from . import libc
+
 _BATCH = 64
 """How many connections share the exit of one thread."""
 
@@ -30,8 +30,6 @@ _RETRY_PAUSE = 0.1
 
 _MAX_FD = 2**31 - 1
 _CONNECTION, _CLOSED, _NOTHING = b"+", b"-", b"."
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Closer:
@@ -70,7 +68,9 @@ class Closer:
         return started.get()
 
     def _run(self, started: "queue.SimpleQueue[bool]") -> None:
-        if _libc.unshare(_CLONE_FILES) != 0:
+        try:
+            libc.unshare(libc.CLONE_FILES)
+        except OSError:
             started.put(False)
             return
         os.closerange(0, self._inbox)

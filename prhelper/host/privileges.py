@@ -3,26 +3,28 @@
 Capabilities belong to threads, and a new thread inherits its creator's: drop them while there is only one thread.
 """
 
-import ctypes
+import contextlib
+import itertools
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from . import libc
+from .libc import (
+    PR_CAP_AMBIENT,
+    PR_CAP_AMBIENT_CLEAR_ALL,
+    PR_CAPBSET_DROP,
+    PR_CAPBSET_READ,
+    PR_SET_KEEPCAPS,
+    PR_SET_NO_NEW_PRIVS,
+    Capabilities,
+)
 
 CAP_SETGID = 6
 CAP_SETUID = 7
 CAP_SETPCAP = 8
 CAP_SYS_RAWIO = 17
-
-PR_SET_KEEPCAPS = 8
-PR_CAPBSET_READ = 23
-PR_CAPBSET_DROP = 24
-PR_SET_NO_NEW_PRIVS = 38
-PR_CAP_AMBIENT = 47
-PR_CAP_AMBIENT_CLEAR_ALL = 4
-
-_LINUX_CAPABILITY_VERSION_3 = 0x20080522
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class PrivilegeError(Exception):
@@ -37,14 +39,6 @@ class Identity:
     gid: int | None
 
 
-class _CapUserHeader(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
-
-
-class _CapUserData(ctypes.Structure):
-    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
-
-
 def drop_privileges(identity: Identity) -> None:
     """Become `identity` and keep CAP_SYS_RAWIO, if it is there, and nothing else.
 
@@ -57,7 +51,7 @@ def drop_privileges(identity: Identity) -> None:
         _require(CAP_SETUID, CAP_SETGID)
         _prctl(PR_SET_KEEPCAPS, 1)
     if any(map(has_capability, (CAP_SETPCAP, CAP_SETGID, CAP_SETUID))):
-        _take_up_what_is_permitted()
+        _raise_permitted()
     if has_capability(CAP_SETPCAP):
         _empty_bounding_set()
     if has_capability(CAP_SETGID):
@@ -72,8 +66,7 @@ def drop_privileges(identity: Identity) -> None:
 
 def has_capability(capability: int) -> bool:
     """Whether this thread may use a capability, or take it up again."""
-    permitted: int = _capget()[capability // 32].permitted
-    return bool(permitted & 1 << capability % 32)
+    return bool(_capget().permitted & 1 << capability)
 
 
 def in_initial_user_namespace() -> bool:
@@ -102,11 +95,9 @@ def _change_user(identity: Identity) -> None:
         raise PrivilegeError(f"cannot become uid {identity.uid} gid {identity.gid}: {error.strerror}") from error
 
 
-def _take_up_what_is_permitted() -> None:
-    data = _capget()
-    for word in data:
-        word.effective = word.permitted
-    _capset(data)
+def _raise_permitted() -> None:
+    held = _capget()
+    _capset(held._replace(effective=held.permitted))
 
 
 def _drop_groups() -> None:
@@ -119,40 +110,39 @@ def _drop_groups() -> None:
 
 
 def _empty_bounding_set() -> None:
-    capability = 0
-    while _libc.prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0:
+    for capability in itertools.count():
+        try:
+            libc.prctl(PR_CAPBSET_READ, capability)
+        except OSError:  # beyond the last one
+            return
         _prctl(PR_CAPBSET_DROP, capability)
-        capability += 1
 
 
 def _keep_only(capability: int) -> None:
-    data = _capget()
-    wanted = [1 << capability % 32 if index == capability // 32 else 0 for index in range(len(data))]
-    if all(word.effective == word.permitted == word.permitted & keep for word, keep in zip(data, wanted, strict=True)):
-        return
-    for word, keep in zip(data, wanted, strict=True):
-        word.permitted &= keep
-        word.effective = word.permitted
-        word.inheritable = 0
-    _capset(data)
+    held = _capget()
+    keep = held.permitted & 1 << capability
+    if not held.effective == held.permitted == keep:
+        _capset(Capabilities(effective=keep, permitted=keep, inheritable=0))
 
 
-def _capget() -> ctypes.Array[_CapUserData]:
-    data = (_CapUserData * 2)()
-    header = _CapUserHeader(_LINUX_CAPABILITY_VERSION_3, 0)
-    _check(_libc.capget(ctypes.byref(header), data), "capget")
-    return data
+def _capget() -> Capabilities:
+    with _named("capget"):
+        return libc.capget()
 
 
-def _capset(data: ctypes.Array[_CapUserData]) -> None:
-    header = _CapUserHeader(_LINUX_CAPABILITY_VERSION_3, 0)
-    _check(_libc.capset(ctypes.byref(header), data), "capset")
+def _capset(capabilities: Capabilities) -> None:
+    with _named("capset"):
+        libc.capset(capabilities)
 
 
 def _prctl(option: int, argument: int) -> None:
-    _check(_libc.prctl(option, argument, 0, 0, 0), f"prctl({option}, {argument})")
+    with _named(f"prctl({option}, {argument})"):
+        libc.prctl(option, argument)
 
 
-def _check(result: int, call: str) -> None:
-    if result < 0:
-        raise PrivilegeError(f"{call}: {os.strerror(ctypes.get_errno())}")
+@contextlib.contextmanager
+def _named(call: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise PrivilegeError(f"{call}: {error.strerror}") from error

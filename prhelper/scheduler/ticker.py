@@ -1,53 +1,42 @@
-"""A clock that ticks while it is wanted: timerfd_create(2), which Python itself has only since 3.13."""
+"""A clock that ticks while it is wanted: timerfd_create(2)."""
 
-import ctypes
 import os
-import time
 
-_CLOEXEC = os.O_CLOEXEC  # TFD_CLOEXEC
-_libc = ctypes.CDLL(None, use_errno=True)
+from ..host.libc import itimerspec, timerfd_create, timerfd_settime
 
-
-class _Timespec(ctypes.Structure):
-    _fields_ = (("tv_sec", ctypes.c_long), ("tv_nsec", ctypes.c_long))
-
-
-class _Itimerspec(ctypes.Structure):
-    _fields_ = (("it_interval", _Timespec), ("it_value", _Timespec))
+_AT_ONCE = 1  # nanosecond: 0 would stop the timer
 
 
 class Ticker:
     """Ticks each `interval` seconds between `start` and `stop`, which any thread may call; one thread waits for ticks.
 
-    Nobody is woken by `start`: that is what makes it cheap.
+    `start` wakes no thread: that is what makes it cheap. Each method raises OSError once the ticker is closed.
     """
 
     def __init__(self, interval: float) -> None:
-        each = _Timespec(int(interval), int(interval % 1 * 1_000_000_000))
-        self._running = ctypes.byref(_Itimerspec(each, each))
-        self._at_once = ctypes.byref(_Itimerspec(each, _Timespec(0, 1)))
-        self._stopped = ctypes.byref(_Itimerspec())
-        self._fd = _libc.timerfd_create(time.CLOCK_MONOTONIC, _CLOEXEC)
-        if self._fd < 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+        nanoseconds = round(interval * 1_000_000_000)
+        self._running = itimerspec(nanoseconds, nanoseconds)
+        self._at_once = itimerspec(_AT_ONCE, nanoseconds)
+        self._stopped = itimerspec(0, 0)
+        self._fd = timerfd_create()
 
     def start(self) -> None:
         """Tick, for the first time an interval from now."""
-        _libc.timerfd_settime(self._fd, 0, self._running, None)
+        timerfd_settime(self._fd, self._running)
 
     def start_at_once(self) -> None:
         """Tick, for the first time now."""
-        _libc.timerfd_settime(self._fd, 0, self._at_once, None)
+        timerfd_settime(self._fd, self._at_once)
 
     def stop(self) -> None:
         """Tick no more until `start`."""
-        _libc.timerfd_settime(self._fd, 0, self._stopped, None)
+        timerfd_settime(self._fd, self._stopped)
 
     def wait(self) -> None:
-        """Wait for the next tick; those that nobody waited for count as one."""
+        """Wait for the next tick; ticks that passed unawaited count as one."""
         os.read(self._fd, 8)
 
     def close(self) -> None:
-        """Close the descriptor; nobody may wait any more."""
-        os.close(self._fd)
+        """Close the descriptor. No thread may be in `wait`."""
+        fd, self._fd = self._fd, -1
+        os.close(fd)

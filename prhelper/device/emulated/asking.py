@@ -4,13 +4,14 @@ Any process may ask; each function says None where nothing is told.
 """
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import platform
 import struct
 import sys
 from pathlib import Path
+
+from ...host.libc import birth_time
 
 _SYS_DEV = Path("/sys/dev")
 _UDEV_DATA = Path("/run/udev/data")
@@ -19,26 +20,15 @@ _UDEV_DATA = Path("/run/udev/data")
 _READ = 0x4000_0000 if platform.machine().startswith(("ppc", "mips", "sparc", "alpha")) else 0x8000_0000
 
 _BLKGETDISKSEQ = _READ | 8 << 16 | 0x1280
-_FS_IOC_GETVERSION = _READ | ctypes.sizeof(ctypes.c_long) << 16 | 0x7601
+_FS_IOC_GETVERSION = _READ | struct.calcsize("l") << 16 | 0x7601
 _FS_IOC_GETFSUUID = _READ | 17 << 16 | 0x1500
-
-_AT_EMPTY_PATH = 0x1000
-_STATX_BTIME = 0x800
-_STATX_SIZE = 256
-_MASK, _BTIME = struct.Struct("=I"), struct.Struct("=qI")  # at 0 and at 80
-
-_libc = ctypes.CDLL(None)
 
 
 def born(fd: int) -> str | None:
     """When a file was made, to the nanosecond, by its file system (statx)."""
-    answer = ctypes.create_string_buffer(_STATX_SIZE)
-    with contextlib.suppress(AttributeError):  # a C library without it
-        if _libc.statx(fd, b"", _AT_EMPTY_PATH, _STATX_BTIME, answer) == 0:
-            (mask,) = _MASK.unpack_from(answer)
-            seconds, nanoseconds = _BTIME.unpack_from(answer, 80)
-            if mask & _STATX_BTIME:
-                return f"{seconds}.{nanoseconds:09}"
+    with contextlib.suppress(OSError):
+        if (time := birth_time(fd)) is not None:
+            return f"{time[0]}.{time[1]:09}"
     return None
 
 

@@ -60,11 +60,10 @@ def test_many_connections_at_once_are_all_closed(closer: Closer) -> None:
 
 
 def test_where_the_sandbox_forbids_it_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Libc:
-        def unshare(self, _: int) -> int:
-            return -1
+    def forbidden(_: int) -> None:
+        raise PermissionError
 
-    monkeypatch.setattr("prhelper.host.closer._libc", Libc())
+    monkeypatch.setattr("prhelper.host.libc.unshare", forbidden)
     closer = Closer()
     closer.start()
     near, far = socket.socketpair()

@@ -100,5 +100,5 @@ def test_changing_the_user_without_the_right_to_is_refused_with_the_remedy() -> 
 def test_process_that_is_already_who_it_should_be_asks_the_kernel_for_nothing() -> None:
     """A sandbox (SystemCallFilter=~@privileged) may forbid capset(2) and setresuid(2) outright."""
     become = "privileges.drop_privileges(look_up('nobody', None))"
-    forbid = "privileges._capset = None; os.setresuid = os.setresgid = os.setgroups = None"
+    forbid = "privileges.libc.capset = None; os.setresuid = os.setresgid = os.setgroups = None"
     assert sets(drop("nobody", None, f"{become}; {forbid}")) == ONE_CAPABILITY

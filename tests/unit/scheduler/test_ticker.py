@@ -1,5 +1,6 @@
 """A clock that ticks while it is wanted."""
 
+import os
 import select
 from collections.abc import Iterator
 
@@ -39,6 +40,18 @@ def test_once_stopped_it_ticks_no_more_until_started_again(ticker: Ticker) -> No
     assert not ticks(ticker, 20 * INTERVAL)
     ticker.start()
     ticker.wait()
+
+
+def test_a_closed_ticker_touches_no_descriptor() -> None:
+    ticker = Ticker(INTERVAL)
+    number = ticker._fd
+    ticker.close()
+    with open(os.devnull, "rb", opener=lambda path, flags: os.open(path, flags)) as other:
+        assert other.fileno() == number
+        for method in (ticker.start, ticker.start_at_once, ticker.stop, ticker.wait, ticker.close):
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                method()
+        assert os.fstat(number)
 
 
 def test_the_first_tick_can_come_at_once() -> None:
