@@ -8,7 +8,7 @@ from .base import Channel
 from .block import BlockChannel
 from .buffer import BufferChannel
 from .command import CommandChannel
-from .context import BareCoroutine, Call, current_context, run, stepping
+from .context import BareCoroutine, Call, Context, current_context, run, stepping
 from .descriptors import OwnedFd
 from .errors import (
     BrokenResourceError,
@@ -29,7 +29,8 @@ from .null import NullChannel
 from .socket import SkippableWaiter, SocketChannel
 from .tcp import TcpListener, connect_tcp
 from .tls.channel import TlsChannel
-from .transfer import ReadableBuffer, WritableBuffer
+from .tls.credentials import psk_client, psk_server, x509_client, x509_server
+from .transfer import ReadableBuffer, Transfer, WritableBuffer
 from .unix_path import UnixListener
 from .waiter import Direction, Waiter, is_ready
 
@@ -43,6 +44,7 @@ __all__ = [
     "Channel",
     "ClosedResourceError",
     "CommandChannel",
+    "Context",
     "DescriptorsTruncatedError",
     "Direction",
     "EndOfStream",
@@ -61,12 +63,17 @@ __all__ = [
     "SocketListener",
     "TcpListener",
     "TlsChannel",
+    "Transfer",
     "UnixListener",
     "Waiter",
     "WritableBuffer",
     "connect_tcp",
     "current_context",
     "is_ready",
+    "psk_client",
+    "psk_server",
     "run",
     "stepping",
+    "x509_client",
+    "x509_server",
 ]

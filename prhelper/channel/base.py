@@ -8,7 +8,7 @@ Three layers, each in terms of the one below:
    between.
 
 **Who may do what at once.** One coroutine may read while another, in another loop or thread, writes; no lock is held
-across a wait. A second reader, or writer, is refused with BusyResourceError. `wake_reader`, `quiesce` and `close` may
+across a wait. A second reader, or writer, is refused with BusyResourceError. `wake_read`, `quiesce` and `close` may
 be called from any thread.
 
 **The descriptor goes last.** `close` wakes those who wait; the descriptor itself is closed when nobody uses it any more
@@ -42,13 +42,16 @@ class Channel(Operations, Transfer):
     io.UnsupportedOperation where the kind lacks the feature. `deadline` is a time of `time.monotonic`; past it a
     coroutine gets TimeoutError. A coroutine that is cancelled leaves nothing registered; bytes that it had already
     moved are gone: none for `read` and `next_message`, perhaps some for the others.
+
+    home: the loop that watches the descriptor, whatever context the coroutine waits in; None, the default, to wait
+        where the coroutine runs (QEMU: qio_channel_set_follow_coroutine_ctx with false, and with true).
     """
 
     def __init__(self) -> None:
         self._lifetime = Lifetime(self._dispose)
         self._quiesced = False
         self._last_message = True
-        self._home: HomeLoop | None = None
+        self.home: HomeLoop | None = None
 
     # Without waiting, and the wait itself.
 
@@ -94,7 +97,7 @@ class Channel(Operations, Transfer):
     async def wait(self, direction: Direction, deadline: float | None = None) -> None:
         """Wait until `direction` is worth another try (QEMU: qio_channel_yield).
 
-        It may return for nothing, after `wake_reader` for one. Raises BusyResourceError if a coroutine waits already.
+        It may return for nothing, after `wake_read` for one. Raises BusyResourceError if a coroutine waits already.
         """
         await self._wait(direction, deadline)
 
@@ -122,14 +125,14 @@ class Channel(Operations, Transfer):
 
     # From any thread.
 
-    def wake_reader(self) -> None:
+    def wake_read(self) -> None:
         """Let the waiting reader's wait return now, once; harmless when nobody waits (QEMU: qio_channel_wake_read)."""
         self._lifetime.wake(Direction.READ)
 
     def quiesce(self) -> None:
         """Let `next_message` return False from now on, but for one message that is under way."""
         self._quiesced = True
-        self.wake_reader()
+        self.wake_read()
 
     def resume(self) -> None:
         """Undo `quiesce`: the next coroutine may read on, in whatever context it runs."""
@@ -147,17 +150,6 @@ class Channel(Operations, Transfer):
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._lifetime.closed
-
-    # Set up, before use.
-
-    def set_follow(self, follow: bool, home: HomeLoop | None = None) -> None:
-        """Wait in the loop of whoever waits (the default), or in `home` (QEMU: set_follow_coroutine_ctx).
-
-        Raises ValueError if `home` is missing with follow=False, or given with follow=True.
-        """
-        if follow is (home is not None):
-            raise ValueError("follow=False needs a home loop, and follow=True takes none")
-        self._home = home
 
     def __enter__(self) -> Self:
         return self
@@ -223,7 +215,7 @@ class Channel(Operations, Transfer):
             # Asked only now: `quiesce` sets the flag first and looks for a waiter after.
             quiesced = until_quiesced and self._quiesced
             if not quiesced:
-                await (current_context().wait(waiter) if self._home is None else self._wait_at(self._home, waiter))
+                await (current_context().wait(waiter) if self.home is None else self._wait_at(self.home, waiter))
         finally:
             lifetime.end_wait(direction)
         if lifetime.closed:

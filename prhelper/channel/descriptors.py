@@ -5,6 +5,7 @@ import os
 import socket
 import warnings
 from collections.abc import Iterable
+from typing import Self
 
 _SOL_SOCKET, _SCM_RIGHTS = int(socket.SOL_SOCKET), int(socket.SCM_RIGHTS)
 _INT_SIZE = array.array("i").itemsize
@@ -42,7 +43,7 @@ class OwnedFd:
             except OSError:
                 pass
 
-    def __enter__(self) -> "OwnedFd":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

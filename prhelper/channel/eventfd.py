@@ -3,6 +3,7 @@
 import contextlib
 import os
 import threading
+from typing import Self
 
 
 class EventFd:
@@ -34,7 +35,7 @@ class EventFd:
         if fd >= 0:
             os.close(fd)
 
-    def __enter__(self) -> "EventFd":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

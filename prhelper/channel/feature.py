@@ -9,7 +9,8 @@ class Feature(enum.Flag):
     FD_PASS: descriptors go along with the data.
     SHUTDOWN: one direction can be ended while the other goes on.
     LISTEN: it accepts channels, and carries no data itself.
-    DELAY: small writes may be held back until there is more.
+    DELAY: small writes may be held back until there is more. No QIOChannelFeature: QEMU calls set_delay and set_cork on
+        any channel, and those that cannot do it ignore it.
     SEEKABLE: it has a position that can be moved.
     """
 

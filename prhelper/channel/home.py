@@ -1,4 +1,4 @@
-"""Waiting in a loop that is not one's own: `follow=False`.
+"""Waiting in a loop that is not one's own: `Channel.home`.
 
 QEMU has channels whose handlers must run in one particular context, the iohandler's, whichever coroutine waits. Here
 the *home loop* watches the channel's descriptor, and an eventfd carries the news to the waiting coroutine, which stays
@@ -48,8 +48,8 @@ class HomeLoop:
             self._run_in_loop = loop_runner()
         except RuntimeError:
             raise RuntimeError(
-                "follow=False needs a home loop, and none runs in this thread: enter the HomeLoop in a coroutine of "
-                "asyncio or trio, or let the channel follow its coroutines"
+                "no event loop runs in this thread for a home loop to be: enter the HomeLoop in a coroutine of asyncio "
+                "or trio, or leave the channel without a home"
             ) from None
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()

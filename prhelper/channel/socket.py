@@ -17,7 +17,7 @@ import termios
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from .base import Channel
 from .context import pause
@@ -88,7 +88,7 @@ class SocketChannel(Channel):
             self.features |= Feature.DELAY
 
     @classmethod
-    def adopt(cls, fd: int) -> "SocketChannel":
+    def adopt(cls, fd: int) -> Self:
         """Take over a connected socket by its number. Raises OSError if it is no socket, and then `fd` stays yours."""
         return cls(socket.socket(fileno=fd))
 
@@ -108,7 +108,7 @@ class SocketChannel(Channel):
         return self._socket
 
     @classmethod
-    async def connect(cls, path: str | Path, deadline: float | None = None) -> "SocketChannel":
+    async def connect(cls, path: str | Path, deadline: float | None = None) -> Self:
         """Connect to a Unix socket. Raises OSError if nobody listens there, TimeoutError past the deadline."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:

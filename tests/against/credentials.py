@@ -9,7 +9,7 @@ from pathlib import Path
 
 import trustme
 
-from prhelper.channel.tls.credentials import psk_client, psk_server, x509_client, x509_server
+from prhelper.channel import psk_client, psk_server, x509_client, x509_server
 
 from ..support.programs import require_program
 

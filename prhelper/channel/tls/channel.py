@@ -14,6 +14,7 @@ the stream at any moment, and show another identity than at first.
 import contextlib
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Self
 
 from ..any_of import AnyOf
 from ..base import Channel
@@ -31,8 +32,8 @@ class TlsChannel(Channel):
     `close` closes `inner` too, and blocks where that does (a command, until its process is gone).
 
     `handshake` comes first. The end of the stream is the peer's close_notify; where the inner channel ends without it,
-    reading raises BrokenResourceError. SHUTDOWN and DELAY are there if `inner` has them, and the waits are where those
-    of `inner` were to be (`set_follow`).
+    reading raises BrokenResourceError. SHUTDOWN and DELAY are there if `inner` has them, and the home loop is that
+    of `inner`.
 
     `writev` may take bytes whose ciphertext does not all fit into the inner channel: `write_all` returns when it does;
     after `writev`, wait for WRITE.
@@ -46,7 +47,7 @@ class TlsChannel(Channel):
         # Python has OpenSSL 3 take a stream that was cut off for one that has ended, unless it is told not to.
         context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
         self.features = inner.features & (Feature.SHUTDOWN | Feature.DELAY)
-        self._home = inner._home
+        self.home = inner.home
         self._session = TlsSession(inner, context, server_side, server_hostname)
         self._inner = inner
         self._is_client = not server_side
@@ -54,7 +55,7 @@ class TlsChannel(Channel):
         self._for_writer = AnyOf()
 
     @classmethod
-    def client(cls, inner: Channel, context: ssl.SSLContext, server_hostname: str | None = None) -> "TlsChannel":
+    def client(cls, inner: Channel, context: ssl.SSLContext, server_hostname: str | None = None) -> Self:
         """The client's end. `server_hostname`: whom the server's certificate must name.
 
         Raises ValueError without it, if `context` is to check that: OpenSSL would let any name pass.
@@ -64,7 +65,7 @@ class TlsChannel(Channel):
         return cls(inner, context, server_side=False, server_hostname=server_hostname)
 
     @classmethod
-    def server(cls, inner: Channel, context: ssl.SSLContext) -> "TlsChannel":
+    def server(cls, inner: Channel, context: ssl.SSLContext) -> Self:
         """The server's end."""
         return cls(inner, context, server_side=True)
 
@@ -103,7 +104,7 @@ class TlsChannel(Channel):
         try:
             yield
         except BaseException:
-            self.wake_reader()  # to wait for both directions from now on
+            self.wake_read()  # to wait for both directions from now on
             raise
 
     def _readv(self, buffers: Sequence[WritableBuffer], _fds: list[OwnedFd] | None) -> int | None:
@@ -181,7 +182,7 @@ class TlsChannel(Channel):
                 self._session.end_writing()
         if direction is Direction.WRITE:
             self._session.shut_down_writing()
-            self.wake_reader()  # if close_notify is still unsent, it is for the reader's wait to care for that too
+            self.wake_read()  # if close_notify is still unsent, it is for the reader's wait to care for that too
         else:
             self._inner.shutdown(direction)
 

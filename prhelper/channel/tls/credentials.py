@@ -16,7 +16,7 @@ from pathlib import Path
 _PSK_SUITES = "kECDHEPSK"
 
 
-def x509_server(directory: Path, verify_peer: bool = True) -> ssl.SSLContext:
+def x509_server(directory: str | Path, verify_peer: bool = True) -> ssl.SSLContext:
     """A server's certificates: `server-cert.pem` and `server-key.pem`; `ca-cert.pem` says which clients it trusts.
 
     verify_peer: refuse clients that have no certificate of that authority, or, where there is a `ca-crl.pem`, one that
@@ -24,6 +24,7 @@ def x509_server(directory: Path, verify_peer: bool = True) -> ssl.SSLContext:
 
     Raises OSError if a file cannot be read, ssl.SSLError if it makes no sense.
     """
+    directory = Path(directory)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(directory / "server-cert.pem", directory / "server-key.pem")
     if verify_peer:
@@ -36,12 +37,13 @@ def x509_server(directory: Path, verify_peer: bool = True) -> ssl.SSLContext:
     return context
 
 
-def x509_client(directory: Path) -> ssl.SSLContext:
+def x509_client(directory: str | Path) -> ssl.SSLContext:
     """A client's certificates: `ca-cert.pem` says which servers it trusts.
 
     `client-cert.pem` and `client-key.pem` are there if the server wants to see a certificate too. Raises as
     `x509_server` does.
     """
+    directory = Path(directory)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(directory / "ca-cert.pem")
     if (certificate := directory / "client-cert.pem").exists():
@@ -49,24 +51,24 @@ def x509_client(directory: Path) -> ssl.SSLContext:
     return context
 
 
-def psk_server(directory: Path) -> ssl.SSLContext:
+def psk_server(directory: str | Path) -> ssl.SSLContext:
     """A server that knows its clients by the keys in `keys.psk`: lines of identity:key, the key hexadecimal.
 
     Raises io.UnsupportedOperation before Python 3.13, ValueError if a line makes no sense.
     """
-    keys = _read_keys(directory / "keys.psk")
+    keys = _read_keys(Path(directory) / "keys.psk")
     context = _psk_context(ssl.PROTOCOL_TLS_SERVER)
     if sys.version_info >= (3, 13):
         context.set_psk_server_callback(lambda identity: keys.get(identity or "", b""))
     return context
 
 
-def psk_client(directory: Path, identity: str = "qemu") -> ssl.SSLContext:
+def psk_client(directory: str | Path, identity: str = "qemu") -> ssl.SSLContext:
     """A client that shows that it has the key of `identity` in `keys.psk`, and trusts whoever has it too.
 
     Raises as `psk_server` does, and KeyError if there is no such identity.
     """
-    key = _read_keys(directory / "keys.psk")[identity]
+    key = _read_keys(Path(directory) / "keys.psk")[identity]
     context = _psk_context(ssl.PROTOCOL_TLS_CLIENT)
     if sys.version_info >= (3, 13):
         context.set_psk_client_callback(lambda hint: (identity, key))  # noqa: ARG005

@@ -108,7 +108,7 @@ def test_a_channel_that_does_not_follow_waits_at_home_for_all_of_them(image: Pat
     with qemu_nbd(image) as (_, path), Inbox[HomeLoop]() as homes, Inbox[None]() as over:
         housekeeping = TRIO.start(keep_house)
         channel = run(SocketChannel.connect(path))
-        channel.set_follow(False, run(homes.get()))
+        channel.home = run(homes.get())
         client = run(negotiate(channel, ""))
         receiving = reader.start(client.receive_replies)
         run(client.write(0, bytes(SIZE)))  # more than a socket holds: the writer waits at home while the reader does

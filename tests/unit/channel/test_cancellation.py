@@ -75,7 +75,7 @@ def test_a_time_limit_of_the_loop_ends_a_wait_as_the_loop_says(pair: Pair, loop:
     loop.run(body)
 
 
-@pytest.mark.parametrize("deed", ["wake_reader", "quiesce", "close", "data"])
+@pytest.mark.parametrize("deed", ["wake_read", "quiesce", "close", "data"])
 def test_cancellation_wins_over_what_happens_in_the_same_moment_and_no_byte_is_lost(
     pair: Pair, loop: Context, deed: str
 ) -> None:
@@ -104,7 +104,7 @@ def test_a_wake_that_comes_when_the_wait_is_over_cancels_nothing_else(pair: Pair
             tasks.start_soon(pair.reader.wait, Direction.READ)
             await anyio.wait_all_tasks_blocked()
             pair.writer.writev([b"x"])
-            pair.reader.wake_reader()
+            pair.reader.wake_read()
         with anyio.CancelScope() as scope:
             for _ in range(5):
                 await anyio.lowlevel.checkpoint()

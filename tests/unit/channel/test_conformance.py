@@ -194,6 +194,6 @@ def test_closing_twice_is_harmless_and_leaving_the_block_closes(pair: Pair) -> N
     with pair.reader as same:
         assert same is pair.reader
     pair.reader.close()
-    pair.reader.wake_reader()
+    pair.reader.wake_read()
     with pytest.raises(ClosedResourceError):
         pair.reader.readv([])

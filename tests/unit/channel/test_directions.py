@@ -113,7 +113,7 @@ def test_ending_one_direction_leaves_the_other_registered_at_the_same_home(
 ) -> None:
     loop, portal = home
     channel, second = duplex.writer, opposite(first)
-    channel.set_follow(False, loop)
+    channel.home = loop
     ending = context.start(lambda: channel.wait(first))
     staying = other.start(lambda: channel.wait(second))
     while watched(channel) != IN | OUT:
@@ -131,12 +131,12 @@ def test_waking_the_reader_leaves_the_writer_registered_at_the_same_home(
 ) -> None:
     loop, portal = home
     channel = duplex.writer
-    channel.set_follow(False, loop)
+    channel.home = loop
     reading = context.start(lambda: channel.wait(Direction.READ))
     writing = other.start(lambda: channel.wait(Direction.WRITE))
     while watched(channel) != IN | OUT:
         portal.call(anyio.lowlevel.checkpoint)
-    channel.wake_reader()
+    channel.wake_read()
     reading.result()
     portal.call(anyio.wait_all_tasks_blocked)
     assert watched(channel) == OUT

@@ -1,4 +1,4 @@
-"""Choosing between following and a home loop: what goes together, and what the refusals say."""
+"""Choosing between following and a home loop, and what the refusals say."""
 
 from contextlib import AbstractContextManager
 
@@ -21,19 +21,14 @@ def test_a_home_loop_needs_an_event_loop(pair: Pair) -> None:
 
     with pytest.raises(RuntimeError, match="home loop"):
         run(enter())
-    pair.reader.set_follow(False, home)
+    pair.reader.home = home
     with pytest.raises(RuntimeError, match="never entered"):
         run(pair.reader.read(1))
 
 
-def test_follow_and_home_go_together(pair: Pair) -> None:
-    home = HomeLoop()
-    with pytest.raises(ValueError, match="home"):
-        pair.reader.set_follow(False)
-    with pytest.raises(ValueError, match="home"):
-        pair.reader.set_follow(True, home)
-    pair.reader.set_follow(False, home)
-    pair.reader.set_follow(True)
+def test_without_its_home_a_channel_follows_its_coroutines_again(pair: Pair) -> None:
+    pair.reader.home = HomeLoop()
+    pair.reader.home = None
     pair.writer.writev([b"x"])
     assert run(pair.reader.read(2)) == b"x"
 
@@ -46,7 +41,7 @@ def test_a_wait_at_home_for_which_no_flag_can_be_opened_leaks_nothing(
 
     async def body() -> None:
         async with HomeLoop() as home:
-            pair.reader.set_follow(False, home)
+            pair.reader.home = home
             await pair.reader.read(1)
 
     fd = number_of(pair.reader)
@@ -69,7 +64,7 @@ def test_who_goes_on_only_after_the_home_loop_and_its_event_loop_are_gone_is_tol
 
     async def body() -> None:
         async with HomeLoop() as home:
-            pair.reader.set_follow(False, home)
+            pair.reader.home = home
             assert isinstance(stepper.step(), Waiter)
             await anyio.wait_all_tasks_blocked()
             assert registered(number_of(pair.reader))

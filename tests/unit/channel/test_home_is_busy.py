@@ -17,7 +17,7 @@ from .watching import Waits, is_open, number_of, registered
 
 @pytest.fixture
 def pair_at_home(pair: Pair, home: Home) -> Pair:
-    pair.reader.set_follow(False, home[0])
+    pair.reader.home = home[0]
     return pair
 
 
@@ -53,7 +53,7 @@ def test_a_deadline_is_kept(pair_at_home: Pair, home: Home, context: Context, bu
     check_that_it_goes_on(pair_at_home, home, context, busy)
 
 
-@pytest.mark.parametrize("deed", ["wake_reader", "quiesce"])
+@pytest.mark.parametrize("deed", ["wake_read", "quiesce"])
 def test_a_wake_arrives(
     pair_at_home: Pair, home: Home, context: Context, busy: threading.Event, waits: Waits, deed: str
 ) -> None:

@@ -27,7 +27,7 @@ from .watching import Waits, WatchedChannel, is_open, number_of, registered
 def homely(home: Home, pair: Pair) -> Pair:
     """A pair whose channels both wait in the home loop."""
     for channel in pair.reader, pair.writer:
-        channel.set_follow(False, home[0])
+        channel.home = home[0]
     return pair
 
 
@@ -98,13 +98,13 @@ def test_waits_of_one_direction_that_follow_closely_do_not_collide(homely: Pair,
     assert context.run(hurry) == b"x"
 
 
-@pytest.mark.parametrize("deed", ["wake_reader", "quiesce", "close"])
+@pytest.mark.parametrize("deed", ["wake_read", "quiesce", "close"])
 def test_wakes_reach_a_wait_at_home(homely: Pair, context: Context, waits: Waits, deed: str) -> None:
     waiting = context.start(lambda: homely.reader.next_message())
     waits.next()
     waits.next()
     getattr(homely.reader, deed)()
-    if deed == "wake_reader":
+    if deed == "wake_read":
         waits.next()
         homely.writer.writev([b"x"])
         assert waiting.result() is True
@@ -117,7 +117,7 @@ def test_wakes_reach_a_wait_at_home(homely: Pair, context: Context, waits: Waits
 def test_the_descriptor_is_closed_when_the_home_loop_watches_it_no_more(home: Home, context: Context) -> None:
     near, far = socket.socketpair()
     with far, WatchedChannel(near) as channel:
-        channel.set_follow(False, home[0])
+        channel.home = home[0]
         clog(channel)
         reading = context.start(lambda: channel.wait(Direction.READ))
         writing = context.start(lambda: channel.wait(Direction.WRITE))
@@ -143,7 +143,7 @@ def test_cancelling_ends_the_watch_at_home(homely: Pair, loop: Context) -> None:
 def test_a_coroutine_may_wait_in_its_own_loop_as_its_home(pair: Pair, loop: Context) -> None:
     async def body() -> None:
         async with HomeLoop() as home, anyio.create_task_group() as tasks:
-            pair.reader.set_follow(False, home)
+            pair.reader.home = home
             tasks.start_soon(pair.reader.wait, Direction.READ)
             await anyio.wait_all_tasks_blocked()
             pair.writer.writev([b"x"])
@@ -156,7 +156,7 @@ def test_leaving_the_home_loop_tells_who_waits_and_leaks_nothing(pair: Pair, loo
     for _ in range(5):
         with start_blocking_portal(loop.name) as portal:
             with portal.wrap_async_context_manager(HomeLoop()) as home:
-                pair.reader.set_follow(False, home)
+                pair.reader.home = home
                 reading = context.start(lambda: pair.reader.read(1))
                 while not registered(fd):
                     portal.call(anyio.lowlevel.checkpoint)
@@ -180,7 +180,7 @@ def test_a_home_loop_that_ends_under_a_hurrying_reader_never_leaves_it_waiting(
     for _ in range(5):
         with start_blocking_portal(loop.name) as portal:
             with portal.wrap_async_context_manager(HomeLoop()) as home:
-                pair.reader.set_follow(False, home)
+                pair.reader.home = home
                 hurrying = context.start(hurry)
             assert isinstance(hurrying.fault(), RuntimeError)
 
@@ -191,7 +191,7 @@ def test_a_home_loop_that_is_cancelled_ends_its_watches(pair: Pair, loop: Contex
     async def body() -> BaseException | None:
         with anyio.CancelScope() as scope:
             async with HomeLoop() as home:
-                pair.reader.set_follow(False, home)
+                pair.reader.home = home
                 reading = context.start(lambda: pair.reader.read(1))
                 while not registered(fd):
                     await anyio.lowlevel.checkpoint()
@@ -206,7 +206,7 @@ def test_a_home_loop_that_is_cancelled_ends_its_watches(pair: Pair, loop: Contex
 def test_a_watch_that_is_cancelled_before_its_first_step_is_not_waited_for(pair: Pair) -> None:
     async def body() -> None:
         async with HomeLoop() as home:
-            pair.reader.set_follow(False, home)
+            pair.reader.home = home
             reading = asyncio.create_task(pair.reader.read(1))
             known = asyncio.all_tasks()
             while not (watching := asyncio.all_tasks() - known):

@@ -87,5 +87,5 @@ def test_a_coroutine_answers_each_request_in_another_context(pair: Pair, places:
 
 
 def test_a_coroutine_that_hops_may_wait_at_one_home(pair: Pair, places: "itertools.cycle[Context]", home: Home) -> None:
-    pair.reader.set_follow(False, home[0])
+    pair.reader.home = home[0]
     converse(pair, places)

@@ -68,6 +68,12 @@ def test_closing_wakes_who_accepts_and_leaves_nothing(listener: UnixListener, co
         context.run(listener.accept)
 
 
+def test_the_path_may_be_a_string(path: Path, context: Context) -> None:
+    with context.run(lambda: UnixListener.bind(str(path))) as listener, run(SocketChannel.connect(str(path))):
+        context.run(listener.accept).close()
+    assert not path.exists()
+
+
 def test_an_adopted_listening_socket_is_accepted_from_and_its_file_stays(path: Path, context: Context) -> None:
     sock = socket.socket(socket.AF_UNIX)
     sock.bind(str(path))

@@ -55,7 +55,7 @@ def test_no_wait_waits(channel: Channel, context: Context) -> None:
 
 
 def test_a_home_loop_is_not_even_asked(channel: Channel, context: Context) -> None:
-    channel.set_follow(False, HomeLoop())
+    channel.home = HomeLoop()
     context.run(lambda: channel.wait(Direction.READ))
 
 

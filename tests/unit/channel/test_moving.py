@@ -184,7 +184,7 @@ def test_a_wake_alone_is_no_message(pair: Pair, context: Context, waits: Waits) 
     waiting = context.start(pair.reader.next_message)
     for _ in range(3):
         waits.next()
-        pair.reader.wake_reader()
+        pair.reader.wake_read()
     waits.next()
     pair.writer.writev([b"x"])
     assert waiting.result() is True

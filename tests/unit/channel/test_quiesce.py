@@ -85,7 +85,7 @@ def test_a_conversation_may_quiesce_itself(pair: Pair, context: Context) -> None
     assert context.run(converse) == [b"one", b"end"]
 
 
-@pytest.mark.parametrize("deed", ["quiesce", "wake_reader"])
+@pytest.mark.parametrize("deed", ["quiesce", "wake_read"])
 def test_many_threads_may_ask_at_once(pair: Pair, context: Context, waits: Waits, deed: str) -> None:
     barrier = threading.Barrier(8, timeout=20)
 

@@ -101,7 +101,7 @@ def test_a_flag_that_was_closed_may_still_be_set() -> None:
     flag.close()
 
 
-@pytest.mark.parametrize("deed", ["quiesce", "wake_reader", "close"])
+@pytest.mark.parametrize("deed", ["quiesce", "wake_read", "close"])
 def test_a_wake_between_the_yield_and_the_arming_reaches_the_stepper(pair: Pair, deed: str) -> None:
     stepper = Stepper(pair.reader.next_message())
     request = stepper.step()

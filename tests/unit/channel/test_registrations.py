@@ -29,7 +29,7 @@ def watched() -> Iterator[Watched]:
 def placed(request: pytest.FixtureRequest, watched: Watched, home: Home) -> Watched:
     """A channel that follows its coroutines, or waits in a home loop."""
     if request.param == "at home":
-        watched[0].set_follow(False, home[0])
+        watched[0].home = home[0]
     return watched
 
 
@@ -45,7 +45,7 @@ def test_a_registration_is_gone_when_the_coroutine_goes_on(
         return registered(channel.fd)
 
     waiting = context.start(wait)
-    waits.next(Direction.READ if channel._home else direction)
+    waits.next(Direction.READ if channel.home else direction)
     far.send(b"x")
     far.recv(sent, socket.MSG_WAITALL)
     assert waiting.result() == 0

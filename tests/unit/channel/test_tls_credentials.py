@@ -5,6 +5,7 @@ import datetime
 import io
 import ssl
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from prhelper.channel import BrokenResourceError, TlsChannel, UnixListener, connect_tcp, run
-from prhelper.channel.tls import credentials as tls_credentials
+from prhelper.channel import (
+    BrokenResourceError,
+    TlsChannel,
+    UnixListener,
+    connect_tcp,
+    psk_client,
+    psk_server,
+    run,
+    x509_client,
+    x509_server,
+)
 
 from .contexts import Context
 from .kinds import Pair
@@ -61,22 +71,25 @@ def talk(inner: Pair, client: ssl.SSLContext, server: ssl.SSLContext, context: C
         serving.result()
 
 
-def test_certificates_on_both_sides(inner: Pair, directory: Path, context: Context) -> None:
-    talk(inner, tls_credentials.x509_client(directory), tls_credentials.x509_server(directory), context)
+@pytest.mark.parametrize("as_given", [Path, str])
+def test_certificates_on_both_sides(
+    inner: Pair, directory: Path, context: Context, as_given: Callable[[Path], str | Path]
+) -> None:
+    talk(inner, x509_client(as_given(directory)), x509_server(as_given(directory)), context)
 
 
 def test_a_client_without_certificate_is_refused(inner: Pair, directory: Path, context: Context) -> None:
     (directory / "client-cert.pem").unlink()
     with pytest.raises(BrokenResourceError, match="the alert 'certificate required'"):
-        talk(inner, tls_credentials.x509_client(directory), tls_credentials.x509_server(directory), context)
+        talk(inner, x509_client(directory), x509_server(directory), context)
 
 
 def test_a_client_without_certificate_will_do_where_none_is_asked_for(
     inner: Pair, directory: Path, context: Context
 ) -> None:
     (directory / "client-cert.pem").unlink()
-    server = tls_credentials.x509_server(directory, verify_peer=False)
-    talk(inner, tls_credentials.x509_client(directory), server, context)
+    server = x509_server(directory, verify_peer=False)
+    talk(inner, x509_client(directory), server, context)
 
 
 @pytest.mark.parametrize("revoked", [False, True])
@@ -86,7 +99,7 @@ def test_a_client_whose_certificate_is_revoked_is_refused(
     of_client = x509.load_pem_x509_certificate((directory / "client-cert.pem").read_bytes())
     serial = of_client.serial_number if revoked else of_client.serial_number + 1
     (directory / "ca-crl.pem").write_bytes(revocation_list(serial))
-    client, server = tls_credentials.x509_client(directory), tls_credentials.x509_server(directory)
+    client, server = x509_client(directory), x509_server(directory)
     with pytest.raises(BrokenResourceError, match="certificate revoked") if revoked else contextlib.nullcontext():
         talk(inner, client, server, context)
 
@@ -106,12 +119,12 @@ def revocation_list(serial: int) -> bytes:
 def test_a_missing_file_is_an_error_at_once(directory: Path, name: str) -> None:
     (directory / name).unlink()
     with pytest.raises(FileNotFoundError):
-        tls_credentials.x509_server(directory)
+        x509_server(directory)
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="ssl has pre-shared keys here")
 def test_pre_shared_keys_are_refused_clearly_where_python_has_none(directory: Path) -> None:
-    for make in tls_credentials.psk_server, tls_credentials.psk_client:
+    for make in psk_server, psk_client:
         with pytest.raises(io.UnsupportedOperation, match=r"needs Python 3\.13"):
             make(directory)
 
@@ -122,7 +135,7 @@ def test_pre_shared_keys_are_refused_clearly_where_openssl_has_none(
 ) -> None:
     monkeypatch.setattr(ssl, "HAS_PSK", False)
     with pytest.raises(io.UnsupportedOperation, match="not built into OpenSSL"):
-        tls_credentials.psk_server(directory)
+        psk_server(directory)
 
 
 @pytest.mark.parametrize("line", ["qemu:no hex", "no colon"])
@@ -130,36 +143,36 @@ def test_a_key_that_makes_no_sense_is_named(directory: Path, line: str) -> None:
     with (directory / "keys.psk").open("a") as file:
         file.write(line + "\n")
     with pytest.raises(ValueError, match=r"keys\.psk, line 5: expected identity:key"):
-        tls_credentials.psk_server(directory)
+        psk_server(directory)
 
 
 def test_an_identity_without_key_is_named(directory: Path) -> None:
     with pytest.raises(KeyError, match="nobody"):
-        tls_credentials.psk_client(directory, "nobody")
+        psk_client(directory, "nobody")
 
 
 @needs_psk
 @pytest.mark.parametrize("identity", ["qemu", "other"])
 def test_pre_shared_keys_on_both_sides(inner: Pair, directory: Path, context: Context, identity: str) -> None:
-    client = tls_credentials.psk_client(directory, identity)
-    talk(inner, client, tls_credentials.psk_server(directory), context)
+    client = psk_client(directory, identity)
+    talk(inner, client, psk_server(directory), context)
 
 
 @needs_psk
 @pytest.mark.parametrize("keys", ["qemu:ffff", "another:00112233445566778899aabbccddeeff"], ids=["key", "identity"])
 def test_a_wrong_key_or_identity_is_refused(inner: Pair, directory: Path, context: Context, keys: str) -> None:
-    server = tls_credentials.psk_server(directory)
+    server = psk_server(directory)
     (directory / "keys.psk").write_text(keys)
-    client = tls_credentials.psk_client(directory, keys.partition(":")[0])
+    client = psk_client(directory, keys.partition(":")[0])
     with pytest.raises(BrokenResourceError, match="the TLS handshake failed: the peer refuses it"):
         talk(inner, client, server, context)
 
 
 @needs_psk
 def test_a_server_that_has_a_certificate_and_no_key_is_refused(inner: Pair, directory: Path, context: Context) -> None:
-    client = tls_credentials.psk_client(directory)
+    client = psk_client(directory)
     with pytest.raises(BrokenResourceError, match="the TLS handshake failed"):
-        talk(inner, client, tls_credentials.x509_server(directory, verify_peer=False), context)
+        talk(inner, client, x509_server(directory, verify_peer=False), context)
 
 
 KEY = "00112233445566778899aabbccddeeff"
@@ -169,7 +182,7 @@ KEY = "00112233445566778899aabbccddeeff"
 def test_pre_shared_keys_with_s_server(directory: Path, context: Context) -> None:
     async def ask(port: int) -> bytes:
         inner = await connect_tcp("127.0.0.1", port)
-        with TlsChannel.client(inner, tls_credentials.psk_client(directory)) as channel:
+        with TlsChannel.client(inner, psk_client(directory)) as channel:
             await channel.handshake()
             await channel.write_all([b"from us\n"])
             server.wait_for(b"from us\n")
@@ -183,7 +196,7 @@ def test_pre_shared_keys_with_s_server(directory: Path, context: Context) -> Non
 @needs_psk
 def test_pre_shared_keys_with_s_client(directory: Path, context: Context) -> None:
     async def serve() -> bytes:
-        with TlsChannel.server(await listener.accept(), tls_credentials.psk_server(directory)) as channel:
+        with TlsChannel.server(await listener.accept(), psk_server(directory)) as channel:
             await channel.handshake()
             await channel.write_all([b"from us\n"])
             client.wait_for(b"from us\n")

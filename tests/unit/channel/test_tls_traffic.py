@@ -192,11 +192,11 @@ def test_messages_that_came_in_one_record_are_each_there_at_once(pair: Pair, con
     assert context.run(converse) == [b"one.", b"two."]
 
 
-def test_wake_reader_ends_a_wait_with_ciphertext_unsent(pair: Pair, context: Context, waits: Waits) -> None:
+def test_wake_read_ends_a_wait_with_ciphertext_unsent(pair: Pair, context: Context, waits: Waits) -> None:
     clog(pair.writer)
     waiting = context.start(lambda: pair.writer.wait(Direction.READ))
     waits.next()
-    pair.writer.wake_reader()
+    pair.writer.wake_read()
     waiting.result()
 
 
@@ -239,7 +239,7 @@ def test_the_waits_are_where_those_of_the_inner_channel_were_to_be(inner: Pair, 
         threads.put(threading.get_ident())
         await watch_began(watch, previous)
 
-    inner.reader.set_follow(False, entered)
+    inner.reader.home = entered
     client, server = connected(inner.reader, inner.writer)
     with client, server, pytest.MonkeyPatch.context() as patch:
         patch.setattr(HomeWatch, "run", watched)
@@ -254,7 +254,7 @@ def test_the_waits_are_where_those_of_the_inner_channel_were_to_be(inner: Pair, 
 def test_a_home_loop_waits_for_tls_as_well(pair: Pair, loop: Context, context: Context) -> None:
     async def at_home() -> bytes:
         async with HomeLoop() as home:
-            pair.reader.set_follow(False, home)
+            pair.reader.home = home
             reading = context.start(lambda: pair.reader.read_exactly(len(MUCH)))
             writing = context.start(lambda: pair.writer.write_all([MUCH]))
             await anyio.to_thread.run_sync(writing.result)

@@ -117,7 +117,7 @@ def test_a_wake_from_another_thread_ends_the_wait_once(pair: Pair, context: Cont
 
     waiting = context.start(wait_twice)
     waits.next()
-    pair.reader.wake_reader()
+    pair.reader.wake_read()
     assert isinstance(waiting.fault(), TimeoutError)
 
 
@@ -125,22 +125,22 @@ def test_a_wake_does_not_end_the_wait_of_a_writer(pair: Pair, context: Context, 
     clog(pair.writer)
     waiting = context.start(lambda: pair.writer.wait(Direction.WRITE, time.monotonic() + 0.05))
     waits.next(Direction.WRITE)
-    pair.writer.wake_reader()
+    pair.writer.wake_read()
     assert isinstance(waiting.fault(), TimeoutError)
 
 
 def test_a_wake_without_a_reader_is_harmless_and_forgotten(pair: Pair, context: Context) -> None:
-    pair.reader.wake_reader()
+    pair.reader.wake_read()
     with pytest.raises(TimeoutError):
         context.run(lambda: pair.reader.wait(Direction.READ, time.monotonic() + 0.02))
-    pair.reader.wake_reader()
+    pair.reader.wake_read()
 
 
 def test_a_wake_during_a_read_loses_nothing(pair: Pair, context: Context, waits: Waits) -> None:
     reading = context.start(lambda: pair.reader.read_exactly(6))
     for half in (b"abc", b"def"):
         waits.next()
-        pair.reader.wake_reader()
+        pair.reader.wake_read()
         waits.next()
         pair.writer.writev([half])
     assert reading.result() == b"abcdef"

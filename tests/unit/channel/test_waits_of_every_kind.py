@@ -39,7 +39,7 @@ def test_a_deadline_ends_a_write(pair: Pair, context: Context) -> None:
 def test_a_wake_ends_a_wait_once(pair: Pair, context: Context, waits: Waits) -> None:
     waiting = context.start(lambda: pair.reader.wait(Direction.READ))
     waits.next()
-    pair.reader.wake_reader()
+    pair.reader.wake_read()
     waiting.result()
     with pytest.raises(TimeoutError):
         context.run(lambda: pair.reader.wait(Direction.READ, time.monotonic() + 0.01))
@@ -95,7 +95,7 @@ def test_a_cancelled_reader_leaves_nothing_registered_and_loses_no_byte(pair: Pa
 
 def test_both_ends_may_wait_at_one_home(pair: Pair, home: Home, context: Context, other: Context) -> None:
     for channel in pair.reader, pair.writer:
-        channel.set_follow(False, home[0])
+        channel.home = home[0]
     data = bytes(range(250)) * (MUCH // 250)
     writing = other.start(lambda: pair.writer.write_all([data]))
     assert context.run(lambda: pair.reader.read_exactly(len(data))) == data
