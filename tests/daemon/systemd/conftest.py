@@ -11,7 +11,7 @@ from .service import COMMANDS, ServiceManager
 
 @pytest.fixture(params=COMMANDS)
 def command(request: pytest.FixtureRequest) -> Sequence[str]:
-    """How to start the helper; each test runs with either understanding of what systemd says."""
+    """How to start the helper, with each implementation of `listen_fds`: a test of passed sockets runs with both."""
     if request.param == "systemd-python":
         require_module("systemd", "apt-get install libsystemd-dev pkg-config gcc, then make venv")
     return COMMANDS[str(request.param)]

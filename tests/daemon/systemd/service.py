@@ -1,7 +1,7 @@
 """The helper as systemd starts it, without systemd: sockets passed from descriptor 3 on, and a notification socket.
 
-The variants are the two ways to understand what systemd says: systemd-python's, and the built-in one for where that is
-not installed, which is had here by hiding the package.
+COMMANDS has the two implementations of `listen_fds`: systemd-python's, and the built-in one, which is used where that
+is not installed. Here the package is hidden.
 """
 
 import os

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ...support.client import Client
-from ...support.helper import Helper
+from ...support.helper import OURS, Helper
 from .service import ServiceManager
 
 AS_MAIN_PROCESS = (
@@ -32,11 +32,9 @@ def as_main_process(command: Sequence[str]) -> list[str]:
     return [sys.executable, "-I", "-c", AS_MAIN_PROCESS, *command]
 
 
-def test_a_helper_that_another_service_started_does_not_speak_for_it(
-    tmp_path: Path, command: Sequence[str], manager: ServiceManager
-) -> None:
+def test_a_helper_that_another_service_started_does_not_speak_for_it(tmp_path: Path, manager: ServiceManager) -> None:
     env = {"NOTIFY_SOCKET": manager.address, "SYSTEMD_EXEC_PID": "1", **WATCHDOG}
-    with Helper(tmp_path, command, env=env) as helper:
+    with Helper(tmp_path, env=env) as helper:
         with Client(helper.socket):
             pass
         assert helper.stop() == 0
@@ -57,9 +55,9 @@ def test_a_helper_that_another_service_started_leaves_its_state_directory_alone(
 
 @pytest.mark.parametrize("prepare", [as_main_process, list], ids=["named", "systemd before 248"])
 def test_the_main_process_of_a_service_speaks_for_it(
-    tmp_path: Path, command: Sequence[str], manager: ServiceManager, prepare: type[list[str]]
+    tmp_path: Path, manager: ServiceManager, prepare: type[list[str]]
 ) -> None:
-    with Helper(tmp_path, prepare(command), env={"NOTIFY_SOCKET": manager.address, **WATCHDOG}) as helper:
+    with Helper(tmp_path, prepare(OURS), env={"NOTIFY_SOCKET": manager.address, **WATCHDOG}) as helper:
         manager.wait_for("READY=1")
         manager.wait_for("WATCHDOG=1")
         helper.process.terminate()
@@ -67,12 +65,12 @@ def test_the_main_process_of_a_service_speaks_for_it(
 
 
 def test_a_daemon_speaks_for_the_service_whose_main_process_it_took_over_from(
-    tmp_path: Path, command: Sequence[str], manager: ServiceManager
+    tmp_path: Path, manager: ServiceManager
 ) -> None:
     pidfile = tmp_path / "pid"
     options = ("-d", "-k", str(tmp_path / "helper.sock"), "-f", str(pidfile))
     env = {**os.environ, "NOTIFY_SOCKET": manager.address, **WATCHDOG}
-    subprocess.run([*as_main_process(command), *options], env=env, check=True, timeout=20)
+    subprocess.run([*as_main_process(OURS), *options], env=env, check=True, timeout=20)
     daemon = os.pidfd_open(int(pidfile.read_text()))
     try:
         manager.wait_for("READY=1")

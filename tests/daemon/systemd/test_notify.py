@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,8 @@ INTERVAL = 0.4
 WATCHDOG = {"WATCHDOG_USEC": str(int(INTERVAL * 1_000_000))}
 
 
-def start(
-    directory: Path, command: Sequence[str], manager: ServiceManager, env: dict[str, str] | None = None
-) -> Helper:
-    return Helper(directory, command, env={"NOTIFY_SOCKET": manager.address, **(env or {})})
+def start(directory: Path, manager: ServiceManager, env: dict[str, str] | None = None) -> Helper:
+    return Helper(directory, env={"NOTIFY_SOCKET": manager.address, **(env or {})})
 
 
 def fill(address: str) -> None:
@@ -38,12 +35,10 @@ def fill(address: str) -> None:
 
 
 @pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
-def test_ready_comes_when_clients_are_served_and_stopping_before_the_end(
-    tmp_path: Path, command: Sequence[str], abstract: bool
-) -> None:
+def test_ready_comes_when_clients_are_served_and_stopping_before_the_end(tmp_path: Path, abstract: bool) -> None:
     (tmp_path / "manager").mkdir()
     manager = ServiceManager(tmp_path / "manager", abstract)
-    with start(tmp_path, command, manager) as helper:
+    with start(tmp_path, manager) as helper:
         assert "STOPPING=1" not in manager.wait_for("READY=1")
         with Client(helper.socket):
             pass
@@ -54,10 +49,8 @@ def test_ready_comes_when_clients_are_served_and_stopping_before_the_end(
     manager.close()
 
 
-def test_the_status_follows_the_clients_and_counts_the_commands(
-    tmp_path: Path, command: Sequence[str], manager: ServiceManager
-) -> None:
-    with start(tmp_path, command, manager) as helper:
+def test_the_status_follows_the_clients_and_counts_the_commands(tmp_path: Path, manager: ServiceManager) -> None:
+    with start(tmp_path, manager) as helper:
         manager.wait_for("STATUS=0 clients, 0 commands done")
         null = os.open("/dev/null", os.O_RDWR)
         with Client(helper.socket) as client:
@@ -70,11 +63,9 @@ def test_the_status_follows_the_clients_and_counts_the_commands(
         os.close(null)
 
 
-def test_the_watchdog_is_told_twice_an_interval(
-    tmp_path: Path, command: Sequence[str], manager: ServiceManager
-) -> None:
+def test_the_watchdog_is_told_twice_an_interval(tmp_path: Path, manager: ServiceManager) -> None:
     count = 10
-    with start(tmp_path, command, manager, WATCHDOG):
+    with start(tmp_path, manager, WATCHDOG):
         manager.wait_for("WATCHDOG=1")
         began = time.monotonic()
         manager.waiting()  # what comes from here on was sent since
@@ -85,13 +76,13 @@ def test_the_watchdog_is_told_twice_an_interval(
 
 
 def test_a_device_that_hangs_is_no_reason_to_be_killed(
-    fake_device_library: Path, tmp_path: Path, command: Sequence[str], manager: ServiceManager
+    fake_device_library: Path, tmp_path: Path, manager: ServiceManager
 ) -> None:
     device = FakeDevice(fake_device_library, tmp_path)
     device.hold()
     hanging = os.open(HANGING, os.O_RDWR)
     try:
-        with start(tmp_path, command, manager, {**WATCHDOG, **device.env}) as helper, Client(helper.socket) as client:
+        with start(tmp_path, manager, {**WATCHDOG, **device.env}) as helper, Client(helper.socket) as client:
             client.send(reserve_in(0), [hanging])
             wait_until(lambda: device.hanging == 1, what="the command to hang")
             manager.waiting()
@@ -115,10 +106,8 @@ def test_a_device_that_hangs_is_no_reason_to_be_killed(
     ],
     ids=["not asked", "zero", "no number", "401 digits", "for another process"],
 )
-def test_without_a_watchdog_nothing_is_told_of_it(
-    tmp_path: Path, command: Sequence[str], manager: ServiceManager, env: dict[str, str]
-) -> None:
-    with start(tmp_path, command, manager, env) as helper:
+def test_without_a_watchdog_nothing_is_told_of_it(tmp_path: Path, manager: ServiceManager, env: dict[str, str]) -> None:
+    with start(tmp_path, manager, env) as helper:
         messages = manager.wait_for("STATUS=")  # the watchdog would be told first
         with Client(helper.socket):
             messages += manager.wait_for("STATUS=1 client")
@@ -127,16 +116,14 @@ def test_without_a_watchdog_nothing_is_told_of_it(
     assert not any("WATCHDOG" in message for message in messages)
 
 
-def test_a_service_manager_that_does_not_read_keeps_nobody_waiting(
-    fake_device_library: Path, tmp_path: Path, command: Sequence[str]
-) -> None:
+def test_a_service_manager_that_does_not_read_keeps_nobody_waiting(fake_device_library: Path, tmp_path: Path) -> None:
     device = FakeDevice(fake_device_library, tmp_path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         fill(str(tmp_path / "notify"))
         env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), **WATCHDOG, **device.env}
         null = os.open(HEALTHY, os.O_RDWR)
-        with Helper(tmp_path, command, env=env) as helper:
+        with Helper(tmp_path, env=env) as helper:
             for _ in range(3):
                 with Client(helper.socket) as client:
                     assert client.command(null, reserve_in(0)).status == 0
@@ -144,11 +131,9 @@ def test_a_service_manager_that_does_not_read_keeps_nobody_waiting(
         os.close(null)
 
 
-def test_a_service_manager_that_had_no_room_is_told_when_it_has(
-    tmp_path: Path, command: Sequence[str], manager: ServiceManager
-) -> None:
+def test_a_service_manager_that_had_no_room_is_told_when_it_has(tmp_path: Path, manager: ServiceManager) -> None:
     fill(manager.address)
-    with start(tmp_path, command, manager) as helper, Client(helper.socket) as half_a_request:
+    with start(tmp_path, manager) as helper, Client(helper.socket) as half_a_request:
         # Clients are served, so there was an attempt already.
         manager.wait_for("READY=1")
         half_a_request.send(reserve_in(0)[:7])
@@ -163,12 +148,12 @@ def test_a_service_manager_that_had_no_room_is_told_when_it_has(
 
 @pytest.mark.parametrize("address", ["{}/nobody", "@prhelper-test-nobody", "nonsense"])
 def test_a_service_manager_that_does_not_listen_is_no_reason_to_fail(
-    fake_device_library: Path, tmp_path: Path, command: Sequence[str], address: str
+    fake_device_library: Path, tmp_path: Path, address: str
 ) -> None:
     device = FakeDevice(fake_device_library, tmp_path)
     env = {"NOTIFY_SOCKET": address.replace("{}", str(tmp_path)), **WATCHDOG, **device.env}
     null = os.open(HEALTHY, os.O_RDWR)
-    with Helper(tmp_path, command, env=env) as helper:
+    with Helper(tmp_path, env=env) as helper:
         with Client(helper.socket) as client:
             assert client.command(null, reserve_in(0)).status == 0
         assert helper.stop() == 0
