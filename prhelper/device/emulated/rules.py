@@ -11,7 +11,6 @@ from ...scsi import sense
 from ...scsi.outcome import Outcome, check_condition
 from ...scsi.reservation import PERSISTENT_RESERVE_IN, PERSISTENT_RESERVE_OUT, Command, InAction, OutAction
 from ...scsi.status import Status
-from .allowed import action_conflicts, conflicts
 from .parameters import CONFLICT, INVALID_CDB, RefusedError, parse
 from .preempting import preempt
 from .reading import READERS
@@ -19,13 +18,15 @@ from .registering import move, register
 from .reserving import clear, release, reserve
 from .state import Nexus, State
 
-__all__ = ["conflicts", "execute"]
-
 MOST_REGISTRATIONS = 1024
 """Room for so many: one initiator could make up any number (SPEC_I_PT), which would cost everybody memory and time."""
 
 _NO_ROOM = check_condition(sense.INSUFFICIENT_REGISTRATION_RESOURCES)  # 5.13.7
 _NACA = 0x04
+
+_ACTIONS_OF_ANYBODY = (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
+_ACTIONS_OF_HOLDERS = (OutAction.RESERVE, OutAction.REGISTER_AND_MOVE)
+
 _Action = TypeVar("_Action", InAction, OutAction)
 
 
@@ -47,6 +48,13 @@ def execute(state: State, nexus: Nexus, command: Command) -> tuple[State, Outcom
     return state, check_condition(sense.INVALID_OPCODE)
 
 
+def conflicts(state: State, nexus: Nexus, action: int) -> bool:
+    """Whether a service action of PERSISTENT RESERVE OUT conflicts with another nexus's reservation (table 66)."""
+    if state.reservation is None or state.holds(nexus) or action in _ACTIONS_OF_ANYBODY:
+        return False
+    return state.key_of(nexus) is None or action in _ACTIONS_OF_HOLDERS
+
+
 def _read(state: State, command: Command) -> bytes:
     reader = READERS[_service_action(command, InAction)]
     return reader(state)[: command.length]  # the lengths inside are those of the whole (4.2.5.6)
@@ -56,7 +64,7 @@ def _change(state: State, nexus: Nexus, command: Command) -> State:
     action = _service_action(command, OutAction)
     if action is OutAction.REPLACE_LOST_RESERVATION:  # nothing is ever lost: RLR_C is zero (6.15.4)
         raise RefusedError(INVALID_CDB)
-    if action_conflicts(state, nexus, action):
+    if conflicts(state, nexus, action):
         raise RefusedError(CONFLICT)
     parameters = parse(command, action)
     match action:

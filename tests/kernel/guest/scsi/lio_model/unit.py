@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from prhelper.device.emulated.allowed import action_conflicts
 from prhelper.device.emulated.parameters import (
     CONFLICT,
     INVALID_CDB,
@@ -13,7 +12,7 @@ from prhelper.device.emulated.parameters import (
     Parameters,
     parse,
 )
-from prhelper.device.emulated.rules import execute
+from prhelper.device.emulated.rules import conflicts, execute
 from prhelper.device.emulated.state import Nexus, Registration, State, reservation_of
 from prhelper.scsi import sense
 from prhelper.scsi.outcome import Outcome, check_condition
@@ -81,7 +80,7 @@ class Lio:
         if reservation is not None and nexus != holder:
             if not known:
                 return "unknown action conflicts", state, CONFLICT
-            if action_conflicts(state, nexus, number):
+            if conflicts(state, nexus, number):
                 if state.key_of(nexus) is None:
                     reads = not command.parameter_list and reservation.type.name.startswith("WRITE")
                     return ("empty list does not conflict", state, WRONG_LENGTH) if reads else None
