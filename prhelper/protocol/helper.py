@@ -1,0 +1,121 @@
+"""The helper's half: requests in, responses out."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..scsi.outcome import Outcome
+from ..scsi.reservation import CDB_SIZE, Command
+from .framing import (
+    FEATURES,
+    FEATURES_LAYOUT,
+    RESPONSE_LAYOUT,
+    Collector,
+    fault_of,
+    parameter_list_length,
+)
+
+if TYPE_CHECKING:  # the channel layer loads ctypes, ssl and asyncio
+    from collections.abc import Sequence
+
+    from ..channel.descriptors import OwnedFd
+
+
+class Request(NamedTuple):
+    """A command, and the descriptor of its device, which belongs to the holder of the request."""
+
+    command: Command
+    device: OwnedFd
+
+
+class _Part(enum.Enum):
+    """What the helper reads next."""
+
+    FEATURES = enum.auto()
+    CDB = enum.auto()
+    PARAMETER_LIST = enum.auto()
+
+
+class Decoder(Collector):
+    """Turns the bytes and descriptors that one client sends into requests.
+
+    Read at most `needed` bytes, with room for descriptors only if `takes_descriptors`, and `feed` them. The decoder
+    owns the descriptors that it was fed until it hands them out in a request; `close` it at the end of the
+    conversation.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._part = _Part.FEATURES
+        self._cdb = b""
+        self._fds: list[OwnedFd] = []
+
+    @property
+    def takes_descriptors(self) -> bool:
+        """Whether the next bytes may carry descriptors. Those attached to other bytes are ignored."""
+        return self._part is _Part.CDB
+
+    @property
+    def negotiating(self) -> bool:
+        """Whether the client has yet to say which features it wants."""
+        return self._part is _Part.FEATURES
+
+    @property
+    def holds_descriptors(self) -> bool:
+        """Whether there is something to `close`."""
+        return bool(self._fds)
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether the next byte begins a request."""
+        return self._part is _Part.CDB and self.needed == CDB_SIZE
+
+    def feed(self, data: bytes, fds: Sequence[OwnedFd] = ()) -> Request | None:
+        """Take what was read: 1 to `needed` bytes. The request that this completes; None if it is not complete yet.
+
+        Raises ProtocolError, now and ever after, if the client broke the protocol.
+        """
+        self._fds += fds
+        whole = self._collect(data)
+        if len(self._fds) > 1:  # at once, not when the CDB is whole: each takes up a descriptor of ours
+            raise self._fail(f"sent {len(self._fds)} descriptors with a CDB instead of one")
+        if whole is None:
+            return None
+        if self._part is _Part.CDB:
+            return self._finish_cdb(whole)
+        if self._part is _Part.PARAMETER_LIST:
+            return self._finish_request(whole)
+        self._finish_features(whole)
+        return None
+
+    def close(self) -> None:
+        """Close the descriptors of a request that will never be complete."""
+        while self._fds:
+            self._fds.pop().close()
+
+    def _finish_features(self, features: bytes) -> None:
+        wanted: int = FEATURES_LAYOUT.unpack(features)[0]
+        if missing := wanted & ~FEATURES:
+            raise self._fail(f"wants features {missing:#x}, which were not offered")
+        self._part, self.needed = _Part.CDB, CDB_SIZE
+
+    def _finish_cdb(self, cdb: bytes) -> Request | None:
+        if not self._fds:
+            raise self._fail("sent a CDB without a descriptor")
+        if (fault := fault_of(cdb)) is not None:
+            raise self._fail(f"sent {fault}")
+        self._cdb = cdb
+        if length := parameter_list_length(cdb):
+            self._part, self.needed = _Part.PARAMETER_LIST, length
+            return None
+        return self._finish_request(b"")
+
+    def _finish_request(self, parameter_list: bytes) -> Request:
+        self._part, self.needed = _Part.CDB, CDB_SIZE
+        return Request(Command(self._cdb, parameter_list), self._fds.pop())
+
+
+def encode_response(outcome: Outcome) -> bytes:
+    """The response to one request."""
+    return RESPONSE_LAYOUT.pack(outcome.status, len(outcome.data)) + outcome.sense + outcome.data
