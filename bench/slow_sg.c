@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../support/preload_sg.h"
+#include "../tests/support/preload_sg.h"
 #include "answer.h"
 
 #define HANGING makedev(1, 5)         /* /dev/zero */

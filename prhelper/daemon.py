@@ -18,7 +18,8 @@ import anyio
 
 from .channel import SocketListener, UnixListener
 from .channel import run as run_in_thread
-from .device.scsi_device import ScsiDevices
+from .device.dispatch import Devices
+from .device.scsi_device import ScsiDevice
 from .host.accounts import UnknownAccountError, look_up
 from .host.background import go_into_background, open_standard_descriptors
 from .host.handed import forget_what_is_for_others
@@ -31,7 +32,7 @@ from .logs.handler import LogHandler, set_up, set_up_traces
 from .main_loop import STOP_SIGNALS, control, remove_socket_file
 from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, DEFAULT_STATE_DIRECTORY, Options
 from .scheduler.iothread import IOThreads
-from .serving.client_limits import ClientLimits
+from .serving.clients import Clients
 from .serving.server import DevicesFor, Server
 
 _log = logging.getLogger(__name__)
@@ -119,8 +120,8 @@ def _run(options: Options, ready: threading.Event) -> int:
         # Only now, threads.
         threading.excepthook = functools.partial(_die_loudly, made)
         threads = IOThreads()
-        limits = ClientLimits(options.max_clients, options.max_clients_per_process)
-        server = Server(threads, devices_for, limits, options.request_timeout)
+        clients = Clients(options.max_clients, options.max_clients_per_process)
+        server = Server(threads, devices_for, clients, options.request_timeout)
         _start_threads(logs, threads, server)
 
         # Serve, until a signal says to stop.
@@ -180,11 +181,12 @@ def _open_logs(options: Options) -> list[LogHandler]:
 
 
 def _devices_for(options: Options) -> DevicesFor:
-    devices = ScsiDevices(options.timeout)
+    scsi = ScsiDevice(options.timeout)
     if options.emulate is None:
+        devices = Devices(scsi)
         return lambda _peer, _number: devices
 
-    from .device.emulated.devices import EmulatedDevices, NoDevices  # late: nobody else needs SQLite
+    from .device.emulated.devices import Emulation  # late: nobody else needs SQLite
     from .device.emulated.storage import Storage, StorageError
     from .device.emulated.units import Units
 
@@ -198,8 +200,9 @@ def _devices_for(options: Options) -> DevicesFor:
         "the disks know nothing of them, and any initiator can still write. Never use it in production",
         "all devices" if options.emulate == "all" else "devices that have none of their own",
     )
-    first = NoDevices() if options.emulate == "all" else devices
-    return EmulatedDevices(units, options.emulate_nexus, first, _may_send_commands()).for_client
+    emulation = Emulation(units, options.emulate_nexus, _may_send_commands())
+    always = options.emulate == "all"
+    return lambda peer, number: Devices(scsi, emulation.for_client(peer, number), always)
 
 
 def _may_send_commands() -> bool:

@@ -107,7 +107,7 @@ async def _ping_watchdog(threads: IOThreads) -> None:
     pause = interval / 2
     while True:
         await anyio.sleep(pause)
-        if threads.alive():
+        if threads.heartbeat():
             notify("WATCHDOG=1")
             pause = interval / 2
         else:

@@ -1,6 +1,7 @@
-"""Which device a descriptor is of: its number, its kind, and, for people, its name."""
+"""What a descriptor leads to: asked of the kernel once for each command, and handed on."""
 
 import contextlib
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import NamedTuple
 _SYS_DEV = Path("/sys/dev")
 _PROC_DEVICES = Path("/proc/devices")
 
-_LOOP_MAJOR = 7  # the kernel's include/uapi/linux/major.h
+# The kernel's include/uapi/linux/major.h. These numbers are assigned for good: no other driver is ever given one.
+_LOOP_MAJOR = 7
+_SCSI_DISK_MAJORS = frozenset({8, *range(65, 72), *range(128, 136)})
 
 _KINDS = {
     stat.S_IFBLK: "block",
@@ -31,12 +34,6 @@ class DeviceId(NamedTuple):
     file_type: int
     rdev: int
 
-    @classmethod
-    def of(cls, fd: int) -> "DeviceId":
-        """Ask the kernel (fstat, which may block on a file system that is in trouble). Raises OSError."""
-        status = os.fstat(fd)
-        return cls(stat.S_IFMT(status.st_mode), status.st_rdev)
-
     @property
     def is_device(self) -> bool:
         """Whether this is a block or character device."""
@@ -53,14 +50,31 @@ class DeviceId(NamedTuple):
         return f"{os.major(self.rdev)}:{os.minor(self.rdev)}"
 
     def __str__(self) -> str:
-        """For people: number and name, as far as this process can see them."""
+        """What can be said without asking the kernel again."""
         if not self.is_device:
             return f"no device but a {_KINDS.get(self.file_type, 'file of unknown type')}"
-        return f"device {self.number} ({self._sysfs_name() or _KINDS[self.file_type]})"
+        return f"device {self.number}"
+
+    def in_words(self) -> str:
+        """For people: number and name. Reads sysfs."""
+        return f"{self} ({self.name() or _KINDS[self.file_type]})" if self.is_device else str(self)
+
+    def name(self) -> str | None:
+        """The name of a device, a map's own where the device mapper made it; None where sysfs does not show it."""
+        sysfs = self._sysfs()
+        with contextlib.suppress(OSError):
+            return (sysfs / "dm/name").read_text().strip()
+        with contextlib.suppress(OSError):
+            return sysfs.readlink().name
+        return None
 
     def is_device_mapper(self) -> bool:
-        """Whether the device mapper made this device. Raises CannotTellError where nothing tells."""
-        if self.file_type != stat.S_IFBLK:
+        """Whether the device mapper made this device. Raises CannotTellError where nothing tells.
+
+        Asked afresh each time, for a number may be given out again; but a SCSI disk's never is.
+        """
+        major = os.major(self.rdev)
+        if self.file_type != stat.S_IFBLK or major in _SCSI_DISK_MAJORS:
             return False
         if self._sysfs().exists():
             return (self._sysfs() / "dm").exists()
@@ -68,15 +82,36 @@ class DeviceId(NamedTuple):
             lines = _PROC_DEVICES.read_text().splitlines()
         except OSError as error:
             raise CannotTellError from error
-        return f"{os.major(self.rdev)} device-mapper" in (line.strip() for line in lines)
+        return f"{major} device-mapper" in (line.strip() for line in lines)
 
     def _sysfs(self) -> Path:
         return _SYS_DEV / _KINDS[self.file_type] / self.number
 
-    def _sysfs_name(self) -> str | None:
-        sysfs = self._sysfs()
-        with contextlib.suppress(OSError):
-            return (sysfs / "dm/name").read_text().strip()
-        with contextlib.suppress(OSError):
-            return sysfs.readlink().name
-        return None
+
+class Target(NamedTuple):
+    """The descriptor that a command came with, and what it leads to.
+
+    fd: borrowed, open for as long as the command takes.
+    device: None if the kernel could not even say that; then `error` is its reason.
+    """
+
+    fd: int
+    device: DeviceId | None
+    error: OSError | None = None
+
+    @classmethod
+    def of(cls, fd: int) -> "Target":
+        """Ask the kernel (fstat, which may block on a file system that is in trouble)."""
+        try:
+            status = os.fstat(fd)
+        except OSError as error:
+            return cls(fd, None, error)
+        return cls(fd, DeviceId(stat.S_IFMT(status.st_mode), status.st_rdev))
+
+    def is_writable(self) -> bool:
+        """Whether it was opened for writing, too."""
+        return fcntl.fcntl(self.fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+
+    def is_device_mapper(self) -> bool:
+        """See `DeviceId.is_device_mapper`."""
+        return self.device is not None and self.device.is_device_mapper()

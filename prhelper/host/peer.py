@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..channel import SocketChannel
 from .cgroups import unit_of_process
 
 
@@ -24,9 +23,8 @@ class Peer:
     account: str = ""
 
     @classmethod
-    def of(cls, channel: SocketChannel) -> "Peer":
-        """Ask the kernel who connected. Raises OSError if the socket has no peer."""
-        pid, uid, _ = channel.peer_credentials()
+    def of(cls, pid: int, uid: int) -> "Peer":
+        """Ask the kernel about the process that the socket says has connected (SO_PEERCRED)."""
         unit = unit_of_process(pid) if pid else None
         return cls(pid, uid, _command_name(pid), unit or f"user {uid}")
 

@@ -28,23 +28,24 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from ..channel import BareCoroutine, Call, SkippableWaiter, Waiter, stepping
 from ..host.signals import every_signal_blocked
 from ..logs import trace
 from ..logs.record import at_most
 from .device_speed import DeviceSpeeds
-from .resting import RestingSet, Strand
-from .shared_cpu import Guest, SharedCpu
+from .resting import Fault, RestingSet, Strand
+from .shared_cpu import PinnedBurst, SharedCpu
 from .stall_guard import StallGuard, Term
-from .thread_pool import NoThreadError, Workers
+from .thread_pool import NoThreadError, ThreadPool
 
 _log = logging.getLogger(__name__)
 
 _RETRY_PAUSE = 0.1
 """Seconds until the guard asks again for a thread that could not be had."""
 
-Done = Callable[[BaseException | None], None]
+T = TypeVar("T")
 
 
 class IOThreads:
@@ -53,9 +54,8 @@ class IOThreads:
     def __init__(self) -> None:
         self._resting = RestingSet()
         self._ready: collections.deque[Strand] = collections.deque()
-        self._done: dict[Strand, Done] = {}
         self._speeds = DeviceSpeeds()
-        self._workers = Workers()
+        self._pool = ThreadPool()
         self._shared_cpu = SharedCpu()
         self._term = Term()
         self._stopped = False
@@ -70,10 +70,10 @@ class IOThreads:
         Raises RuntimeError if no thread can be had.
         """
         with every_signal_blocked():  # each further thread is started by one of these, and inherits that
-            self._workers.fill_reserve()
+            self._pool.fill_reserve()
             self._appoint()
             self._guard_thread.start()
-        self._beat()
+        self._ask_for_signs_of_life()
 
     def stop(self, timeout: float) -> bool:
         """End the threads once nobody is ready, waiting `timeout` seconds at most: whether all of them did end."""
@@ -81,27 +81,25 @@ class IOThreads:
         self._resting.kick()
         self._guard.stop()
         self._guard_thread.join()
-        ended = self._workers.stop(timeout)
+        ended = self._pool.stop(timeout)
         if ended:
             self._guard.close()
             self._resting.close()
         return ended
 
-    def spawn(self, coroutine: BareCoroutine[None], done: Done) -> None:
-        """Run a session. `done` gets what it raised, or None, in the thread of its last step; it must not raise."""
-        strand = Strand(coroutine)
-        self._done[strand] = done
-        self._make_ready(strand)
+    def spawn(self, coroutine: BareCoroutine[T], done: Callable[[T | BaseException], None]) -> None:
+        """Run a session. `done` gets what it returned or raised, in the thread of its last step; it must not raise."""
+        self._make_ready(Strand(coroutine, done))
 
-    def alive(self) -> bool:
-        """Whether leader and guard have been at work since this was asked last."""
+    def heartbeat(self) -> bool:
+        """Whether leader and guard have been at work since the last heartbeat; has both show it until the next."""
         now = self._beats, self._guard.turns
         moved = all(count != before for count, before in zip(now, self._beats_seen, strict=True))
         self._beats_seen = now
-        self._beat()
+        self._ask_for_signs_of_life()
         return moved
 
-    def _beat(self) -> None:
+    def _ask_for_signs_of_life(self) -> None:
         async def beat() -> None:
             self._beats += 1
 
@@ -112,7 +110,7 @@ class IOThreads:
 
     def _appoint(self) -> None:
         term = Term()
-        self._workers.run_from_reserve(lambda: self._lead(term))
+        self._pool.run_from_reserve(lambda: self._lead(term))
 
     def _depose(self) -> None:
         stalled = self._term
@@ -124,9 +122,9 @@ class IOThreads:
         except NoThreadError as error:  # the guard tries again, but not at once
             _log.error("%s; commands may wait for one another", error, extra=at_most(1, "threads"))
             time.sleep(_RETRY_PAUSE)
-        if not self._workers.has_reserve:
+        if not self._pool.has_reserve:
             with contextlib.suppress(NoThreadError):  # else the next thread without work becomes the reserve
-                self._workers.fill_reserve()
+                self._pool.fill_reserve()
 
     def _lead(self, term: Term) -> None:
         self._term = term  # not before this thread is there: until then the old leader may still lead
@@ -149,17 +147,20 @@ class IOThreads:
         self._resting.kick()
 
     def _step(self, strand: Strand, term: Term) -> None:
-        request = self._resume(strand)
+        """Let a session go on until it rests, ends, or leaves for a burst."""
+        reply: object = strand.reply
+        strand.reply = None
+        request = self._resume(strand, reply)
         while isinstance(request, Call):
             if self._speeds.is_fast(request.key):
                 term.calling = request.key
-                request = self._make_call(strand, request)
+                reply = self._call(request)
                 term.calling = None
             elif self._start_burst(strand, request):
                 return
             else:
-                strand.fault = NoThreadError()
-                request = self._resume(strand)
+                reply = Fault(NoThreadError())
+            request = self._resume(strand, reply)
         if request is not None:
             self._rest(strand, request)
 
@@ -169,18 +170,18 @@ class IOThreads:
         trace.burst_begin(call.key)
         self._shared_cpu.choose()
         try:
-            self._workers.run(lambda: self._burst(strand, call))
+            self._pool.run(lambda: self._burst(strand, call))
         except NoThreadError:
             return False
         return True
 
     def _burst(self, strand: Strand, call: Call) -> None:
         request: Waiter | Call | None = call
-        with stepping(), Guest(self._shared_cpu) as guest:
+        with stepping(), PinnedBurst(self._shared_cpu) as pinned:
             while isinstance(request, Call):
                 call = request
-                request = self._make_call(strand, call)
-                goes_on = guest.may_stay() and not self._speeds.is_fast(call.key)
+                request = self._resume(strand, self._call(call))
+                goes_on = pinned.may_stay() and not self._speeds.is_fast(call.key)
                 if isinstance(request, SkippableWaiter) and goes_on:
                     request.skip()
                     request = self._resume(strand)
@@ -189,32 +190,31 @@ class IOThreads:
 
     # What both do.
 
-    def _make_call(self, strand: Strand, call: Call) -> Waiter | Call | None:
+    def _call(self, call: Call) -> object:
+        """Make a session's call: what it returned, or the `Fault` that it raised."""
         began = time.perf_counter()
-        result = None
         try:
-            result = call.function()
+            reply: object = call.function()
         except BaseException as error:  # the session's to handle, whatever it is
-            strand.fault = error
+            reply = Fault(error)
         self._speeds.learn(call.key, time.perf_counter() - began)
-        return self._resume(strand, result)
+        return reply
 
-    def _resume(self, strand: Strand, result: object = None) -> Waiter | Call | None:
-        """Step a session to its next wait or call; None if it has ended."""
-        fault, strand.fault = strand.fault, None
+    def _resume(self, strand: Strand, reply: object = None) -> Waiter | Call | None:
+        """Let a session go on with the reply to its last request: its next one, or None if it has ended."""
         try:
-            if fault is not None:
-                return strand.coroutine.throw(fault)
-            return strand.coroutine.send(result)
-        except StopIteration:
-            self._end(strand, None)
+            if isinstance(reply, Fault):
+                return strand.coroutine.throw(reply.error)
+            return strand.coroutine.send(reply)
+        except StopIteration as end:
+            self._end(strand, end.value)
         except BaseException as error:  # a bug in one session ends that session, and no other
             self._end(strand, error)
         return None
 
-    def _end(self, strand: Strand, error: BaseException | None) -> None:
+    def _end(self, strand: Strand, end: object) -> None:
         self._resting.forget(strand)
-        self._done.pop(strand)(error)
+        strand.done(end)
 
     def _rest(self, strand: Strand, waiter: Waiter) -> None:
         if trace.channel_rest.enabled:
@@ -222,7 +222,7 @@ class IOThreads:
         try:
             ready = self._resting.rest(strand, waiter)
         except OSError as error:
-            strand.fault = error
+            strand.reply = Fault(error)
             self._make_ready(strand)
             return
         if ready is not None:

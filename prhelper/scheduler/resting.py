@@ -21,6 +21,8 @@ channel's wait allows; it must be stepped all the same.
 import math
 import select
 import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ..channel import BareCoroutine, Direction, EventFd, Waiter
 
@@ -36,15 +38,26 @@ after 43 us instead of 54. Who sends a command now and then sees nothing of it: 
 """
 
 
+class Fault(NamedTuple):
+    """A reply that is raised in the session instead of given to it."""
+
+    error: BaseException
+
+
 class Strand:
-    """A session's coroutine with what its next step needs. At rest it belongs to the set, awake to one thread."""
+    """A session's coroutine with what its next step needs. At rest it belongs to the set, awake to one thread.
 
-    __slots__ = ("coroutine", "fault", "in_set", "waiter")
+    done: gets what the coroutine returned or raised.
+    reply: what its next step is given; set by the thread that makes it ready.
+    """
 
-    def __init__(self, coroutine: BareCoroutine[None]) -> None:
+    __slots__ = ("coroutine", "done", "in_set", "reply", "waiter")
+
+    def __init__(self, coroutine: BareCoroutine[Any], done: Callable[[Any], None]) -> None:
         self.coroutine = coroutine
+        self.done = done
         self.waiter: Waiter | None = None
-        self.fault: BaseException | None = None
+        self.reply: Fault | None = None
         self.in_set: int | None = None
 
 
@@ -145,7 +158,7 @@ class RestingSet:
         taken = [strand for fd in late if (strand := self._take(fd)) is not None]
         for strand in taken:
             if strand.waiter is not None and strand.waiter.remaining() == 0:
-                strand.fault = TimeoutError()
+                strand.reply = Fault(TimeoutError())
         return taken
 
     def _take_or_note(self, fd: int) -> Strand | None:

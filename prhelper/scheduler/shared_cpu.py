@@ -36,7 +36,7 @@ class SharedCpu:
 
     def __init__(self) -> None:
         self.cpu = -1
-        self.guests: set[Guest] = set()
+        self.bursts: set[PinnedBurst] = set()
         self._choose_at = 0.0
 
     def choose(self) -> None:
@@ -47,7 +47,7 @@ class SharedCpu:
             self.cpu = _sched_getcpu()
 
 
-class Guest:
+class PinnedBurst:
     """The calling thread, while it is in a burst; a context manager that leaves the thread as free as it was."""
 
     def __init__(self, shared: SharedCpu) -> None:
@@ -57,15 +57,15 @@ class Guest:
         self._free: set[int] = set()
         self._pinned: set[int] = set()
 
-    def __enter__(self) -> "Guest":
-        self._shared.guests.add(self)
+    def __enter__(self) -> "PinnedBurst":
+        self._shared.bursts.add(self)
         self._join_the_others()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._shared.guests.discard(self)
+        self._shared.bursts.discard(self)
         if self._pinned:
             with contextlib.suppress(OSError):
                 if os.sched_getaffinity(0) == self._pinned:
@@ -77,7 +77,7 @@ class Guest:
         return time.monotonic() < self._leave_at
 
     def _join_the_others(self) -> None:
-        if self._cpu == self._shared.cpu or len(self._shared.guests) <= FEW:
+        if self._cpu == self._shared.cpu or len(self._shared.bursts) <= FEW:
             return
         self._cpu = self._shared.cpu
         # EPERM where a sandbox forbids it, EINVAL where the processor is gone: slower, and no more than that.

@@ -30,7 +30,7 @@ class NoThreadError(RuntimeError):
         super().__init__("cannot start a thread: allow more (TasksMax=, ulimit -u)")
 
 
-class Workers:
+class ThreadPool:
     """A pool without a ceiling.
 
     Its threads have the signals blocked that whoever calls `run` has blocked: all of them, so that no ioctl is ever

@@ -1,134 +1,164 @@
-"""What is told of each client and each command: to the log, to the traces, to the status.
+"""What is told of clients and their commands, to the log and to the traces.
 
-Every request and every answer passes through here, and nothing else does.
+Every request and every answer passes through here, and nothing else does. A line about a command is worded by the
+log's thread (`CommandLine`): looking names up and formatting would take longer than a fast device does.
 """
 
+import errno
 import logging
-import threading
-import time
+from typing import NamedTuple
 
-from ..device.execution import Execution
+from ..channel import BrokenResourceError, DescriptorsTruncatedError, IncompleteRead
+from ..device.execution import Result
 from ..device.identity import DeviceId
 from ..host.peer import Peer
 from ..logs import trace
 from ..logs.handler import BYTES
+from ..logs.record import LazyMessage, at_most, unlimited
+from ..protocol import ProtocolError
 from ..scsi.outcome import NO_SENSE
 from ..scsi.reservation import Command
 from ..scsi.sense import Sense
 from ..scsi.status import status_name
+from .clients import Client, Full
+from .end import AnswerLostError, End
 
 _log = logging.getLogger(__name__)
 
-_OUT_LINES = 200
+MAX_OUT_LINES = 200
 """Lines a minute for one account's PERSISTENT RESERVE OUT: a failover of many disks at once is written whole."""
 
-
-class Counters:
-    """How much has been done, over all clients."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.commands = 0
-
-    def count(self) -> None:
-        """One command more."""
-        with self._lock:
-            self.commands += 1
+REMEDIES = {
+    errno.EMFILE: "raise the limit of open files (LimitNOFILE=, ulimit -n)",
+    errno.ENFILE: "raise the limit of open files of the system (fs.file-max)",
+    errno.ENOSPC: "raise the limit of watched files (fs.epoll.max_user_watches)",
+}
+"""By errno, what helps when a client cannot be accepted or watched."""
 
 
-class ClientObserver:
-    """Watches one client's session. `number` tells connections of one process apart."""
+def refused(peer: Peer, full: Full) -> None:
+    """A connection was turned away, for a limit is reached."""
+    _log.warning("%s was turned away: %s", peer, full, extra=at_most(1, "full", peer.account))
+    trace.client_refused(peer)
 
-    def __init__(self, number: int, peer: Peer, counters: Counters) -> None:
-        self.number = number
-        self.peer = peer
-        self._counters = counters
-        self._in_flight: tuple[Command, float] | None = None
-        self._device: DeviceId | None = None
 
-    def in_flight(self) -> str | None:
-        """The command that is being carried out now, and for how long; None if there is none."""
-        if (now := self._in_flight) is None:
-            return None
-        command, began = now
-        return f"{self.peer}: {_name(self._device)}: {command}, for {time.monotonic() - began:.0f} s"
+def connected(client: Client) -> None:
+    """A client has come."""
+    trace.client_connect(client.number, client.peer)
 
-    def begun(self, command: Command) -> None:
-        """A request is whole and is being carried out."""
-        self._device = None
-        self._in_flight = command, time.monotonic()
-        if trace.request_begin.enabled:
-            trace.request_begin(self.number, command.cdb.hex(), command.parameter_list.hex() or "-")
 
-    def identified(self, device: DeviceId) -> None:
-        """Which device it goes to."""
-        self._device = device
+def begun(client: Client, command: Command) -> None:
+    """A request is whole and is being carried out."""
+    if trace.request_begin.enabled:
+        trace.request_begin(client.number, command.cdb.hex(), command.parameter_list.hex() or "-")
 
-    def done(self, execution: Execution) -> None:
-        """A command is over, and its answer goes out next."""
-        self._in_flight = None
-        self._counters.count()
-        outcome = execution.outcome
-        if trace.request_end.enabled:
-            trace.request_end(self.number, outcome.status, outcome.sense.hex(), outcome.data.hex() or "-")
-        if execution.trouble is not None:
-            self._log_trouble(execution)
-        if execution.command.is_out:
-            self._log_command(logging.INFO, execution, ("out", _OUT_LINES))
-        else:
-            self._log_command(logging.DEBUG, execution, None)
-        if _log.isEnabledFor(BYTES):
-            self._log_bytes(execution)
 
-    def _log_command(self, level: int, execution: Execution, repeat: tuple[str, int] | None) -> None:
-        if not _log.isEnabledFor(level):
-            return
+def done(client: Client, command: Command, device: DeviceId | None, result: Result) -> None:
+    """A command is over, and its answer goes out next."""
+    outcome = result.outcome
+    if trace.request_end.enabled:
+        trace.request_end(client.number, outcome.status, outcome.sense.hex(), outcome.data.hex() or "-")
+    account = client.peer.account
+    if result.trouble is not None:
+        # Not a kind for each text: a file system of the client's own answers with any errno it likes.
+        kind = "refused" if result.error is None else "failed"
+        _log.error("%s: %s: %s", client.peer, _name(device), result.trouble, extra=at_most(3, kind, account))
+    if command.is_out:
+        if _log.isEnabledFor(logging.INFO):
+            line = CommandLine(client.peer, command, device, result)
+            _log.info(line, extra=at_most(MAX_OUT_LINES, "out", account))
+    elif _log.isEnabledFor(logging.DEBUG):
+        _log.debug(CommandLine(client.peer, command, device, result), extra=unlimited(account))
+    if _log.isEnabledFor(BYTES):
+        _log_bytes(client.peer, command, device, outcome.sense, outcome.data)
+
+
+def ended(client: Client, end: End | BaseException) -> None:
+    """A conversation is over: how it ended, or what ended it."""
+    trace.client_end(client.number, end.value if isinstance(end, End) else end)
+    peer = client.peer
+    account = peer.account
+    if isinstance(end, DescriptorsTruncatedError):
+        text = "%s passed %s; hung up (LimitNOFILE=, ulimit -n; the policy of AppArmor or SELinux)"
+        _log.warning(text, peer, end, extra=at_most(3, "truncated", account))
+    elif isinstance(end, End | BrokenResourceError | IncompleteRead):
+        return
+    elif isinstance(end, ProtocolError):
+        _log.warning("%s %s; hung up", peer, end, extra=at_most(3, "protocol", account))
+    elif isinstance(end, AnswerLostError):
+        _log.warning("%s %s; hung up", peer, end, extra=at_most(3, "lost", account))
+    elif isinstance(end, TimeoutError):
+        text = "%s took too long over a request, the negotiation or a reply (--request-timeout); hung up"
+        _log.warning(text, peer, extra=at_most(3, "slow", account))
+    elif isinstance(end, OSError):
+        text, remedy = "%s was turned away: %s; %s", REMEDIES.get(end.errno or 0, "it may try again")
+        _log.error(text, peer, end.strerror, remedy, extra=at_most(1, "trouble", account))
+    else:
+        text = "%s: a bug ended the session; please report it"
+        _log.critical(text, peer, exc_info=end, extra=at_most(3, "bug", account))
+
+
+class _Line(NamedTuple):
+    peer: Peer
+    command: Command
+    device: DeviceId | None
+    result: Result
+
+
+class CommandLine(_Line, LazyMessage):
+    """The line about one command, in words only when the log's thread writes it."""
+
+    __slots__ = ()
+
+    def size(self) -> int:
+        """See `LazyMessage`."""
+        return len(self.command.parameter_list) + len(self.result.outcome.data)
+
+    def words(self) -> tuple[str, dict[str, str]]:
+        """Everything an administrator asks: who, where, what, and how it ended."""
+        outcome = self.result.outcome
+        status, sense = status_name(outcome.status), _sense(outcome.sense)
         fields = {
             "client_pid": str(self.peer.pid),
             "client_uid": str(self.peer.uid),
             "client_comm": self.peer.name,
-            **_fields(execution),
+            **_command_fields(self.command),
+            **_device_fields(self.device),
+            "emulated": str(int(self.result.emulated)),
+            "status": status,
+            "sense": sense,
+            "duration_usec": str(round(self.result.seconds * 1_000_000)),
         }
-        text = (
-            f"{self.peer}: {fields['device']}: {execution.command}: {fields['status']}"
-            f"{', ' * bool(fields['sense'])}{fields['sense']}, {execution.seconds * 1000:.1f} ms"
-        )
-        _log.log(level, "%s", text, extra={"fields": fields, "account": self.peer.account, "repeat": repeat})
-
-    def _log_bytes(self, execution: Execution) -> None:
-        command, outcome = execution.command, execution.outcome
-        for text in (
-            f"cdb {command.cdb.hex(' ')}, parameter list {command.parameter_list.hex(' ') or '-'}",
-            f"sense {outcome.sense.hex(' ')}, data {outcome.data.hex(' ') or '-'}",
-        ):
-            extra = {"account": self.peer.account}
-            _log.log(BYTES, "%s: %s: %s", self.peer, _name(execution.device), text, extra=extra)
-
-    def _log_trouble(self, execution: Execution) -> None:
-        # Not a kind for each text: a file system of the client's own answers with any errno it likes.
-        extra = {"account": self.peer.account, "repeat": ("refused" if execution.error is None else "failed", 3)}
-        _log.error("%s: %s: %s", self.peer, _name(execution.device), execution.trouble, extra=extra)
+        device = _name(self.device) + ", emulated" * self.result.emulated
+        how = f"{status}, {sense}" if sense else status
+        return f"{self.peer}: {device}: {self.command}: {how}, {self.result.seconds * 1000:.1f} ms", fields
 
 
-def _fields(execution: Execution) -> dict[str, str]:
-    return {
-        **_command_fields(execution.command),
-        "device": _name(execution.device) + (", emulated" if execution.emulated else ""),
-        "status": status_name(execution.outcome.status),
-        "sense": _sense(execution),
-        "duration_usec": str(round(execution.seconds * 1_000_000)),
-    }
+def _log_bytes(peer: Peer, command: Command, device: DeviceId | None, sense: bytes, data: bytes) -> None:
+    for text in (
+        f"cdb {command.cdb.hex(' ')}, parameter list {command.parameter_list.hex(' ') or '-'}",
+        f"sense {sense.hex(' ')}, data {data.hex(' ') or '-'}",
+    ):
+        _log.log(BYTES, "%s: %s: %s", peer, _name(device), text, extra=unlimited(peer.account))
 
 
 def _name(device: DeviceId | None) -> str:
-    return "unknown device" if device is None else str(device)
+    return "unknown device" if device is None else device.in_words()
 
 
-def _sense(execution: Execution) -> str:
-    if execution.outcome.sense == NO_SENSE:
+def _device_fields(device: DeviceId | None) -> dict[str, str]:
+    if device is None:
+        return {"device": "unknown"}
+    if not device.is_device:
+        return {"device": str(device)}
+    return {"device": device.number, "device_name": device.name() or ""}
+
+
+def _sense(data: bytes) -> str:
+    if data == NO_SENSE:
         return ""
-    sense = Sense.parse(execution.outcome.sense)
-    return str(sense) if sense else f"sense data {execution.outcome.sense[:32].hex(' ')}"
+    sense = Sense.parse(data)
+    return str(sense) if sense else f"sense data {data[:32].hex(' ')}"
 
 
 def _command_fields(command: Command) -> dict[str, str]:

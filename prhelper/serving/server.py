@@ -4,43 +4,25 @@ Part of the control plane: it runs in the main thread's event loop and never tou
 threads, and tell it from there when they end.
 """
 
-import errno
 import logging
-import threading
 from collections.abc import Callable
 
 import anyio
 import anyio.lowlevel
 
-from ..channel import (
-    BrokenResourceError,
-    Channel,
-    DescriptorsTruncatedError,
-    EventFd,
-    IncompleteRead,
-    SocketChannel,
-    SocketListener,
-    current_context,
-)
+from ..channel import Channel, EventFd, SocketChannel, SocketListener, current_context
 from ..host.closer import Closer
 from ..host.peer import Peer
 from ..host.signals import every_signal_blocked
-from ..logs import trace
 from ..logs.record import at_most
-from ..protocol import ProtocolError
 from ..scheduler.iothread import IOThreads
 from ..scheduler.thread_pool import NoThreadError
-from .audit import ClientObserver, Counters
-from .client_limits import ClientLimits, Full
-from .session import AnswerLostError, Devices, serve
+from . import audit
+from .clients import Client, Clients, Full
+from .end import End
+from .session import Devices, serve
 
 _log = logging.getLogger(__name__)
-
-_REMEDIES = {
-    errno.EMFILE: "raise the limit of open files (LimitNOFILE=, ulimit -n)",
-    errno.ENFILE: "raise the limit of open files of the system (fs.file-max)",
-    errno.ENOSPC: "raise the limit of watched files (fs.epoll.max_user_watches)",
-}
 
 DevicesFor = Callable[[Peer, int], Devices]
 """Who carries out the commands of one client; the number tells its connection from all others."""
@@ -55,18 +37,12 @@ class Server:
     request_timeout: see `session.serve`.
     """
 
-    def __init__(
-        self, threads: IOThreads, devices_for: DevicesFor, limits: ClientLimits, request_timeout: float
-    ) -> None:
-        self.counters = Counters()
+    def __init__(self, threads: IOThreads, devices_for: DevicesFor, clients: Clients, request_timeout: float) -> None:
         self._threads = threads
         self._devices_for = devices_for
-        self._limits = limits
+        self._clients = clients
         self._request_timeout = request_timeout
-        self._lock = threading.Lock()
-        self._clients: dict[ClientObserver, SocketChannel] = {}
         self._closer = Closer()
-        self._accepted = 0
         self._left = EventFd()
         self.changed = EventFd()
         """Set when a client comes or goes; the control plane's to clear."""
@@ -96,7 +72,7 @@ class Server:
     def status(self) -> str:
         """Clients and commands, in words."""
         clients = len(self._clients)
-        return f"{clients} client{'' if clients == 1 else 's'}, {self.counters.commands} commands done"
+        return f"{clients} client{'' if clients == 1 else 's'}, {self._clients.commands()} commands done"
 
     async def drain(self, listener: SocketListener, timeout: float) -> list[str]:
         """Let every session end after what it has begun, for `timeout` seconds: what still has not, in words.
@@ -104,10 +80,8 @@ class Server:
         Nobody is accepted any more; whoever waits for that is turned away.
         """
         self._hang_up(listener)
-        with self._lock:
-            channels = list(self._clients.values())
-        for channel in channels:
-            channel.quiesce()
+        for client in self._clients:
+            client.channel.quiesce()
         with anyio.move_on_after(timeout):
             while self._clients:
                 await self._left_once()
@@ -115,29 +89,23 @@ class Server:
 
     def unfinished(self) -> list[str]:
         """What each client that is still there has in flight, in words."""
-        with self._lock:
-            return [client.in_flight() or f"{client.peer}: half a request or reply" for client in self._clients]
+        return [client.unfinished() for client in self._clients]
 
     def _welcome(self, channel: SocketChannel) -> None:
         try:
-            peer = Peer.of(channel)
-            with self._lock:
-                self._limits.enter(peer)
+            peer = _peer_of(channel)
+            client = self._clients.enter(peer, channel)
         except OSError:  # gone before it was looked at
             self._turn_away(channel)
             return
         except Full as full:
             self._turn_away(channel)
-            _log.warning("%s was turned away: %s", peer, full, extra=at_most(1, "full", peer.account))
-            trace.client_refused(peer)
+            audit.refused(peer, full)
             return
-        self._accepted += 1
-        client = ClientObserver(self._accepted, peer, self.counters)
-        self._clients[client] = channel
         self.changed.set()
-        trace.client_connect(client.number, peer)
+        audit.connected(client)
         session = serve(channel, self._devices_for(peer, client.number), client, self._request_timeout)
-        self._threads.spawn(session, lambda error: self._goodbye(client, error))
+        self._threads.spawn(session, lambda end: self._goodbye(client, end))
 
     def _turn_away(self, channel: SocketChannel) -> None:
         if not self._close(channel):
@@ -162,21 +130,18 @@ class Server:
 
         self._threads.spawn(close(), lambda _: None)
 
-    def _goodbye(self, client: ClientObserver, error: BaseException | None) -> None:
+    def _goodbye(self, client: Client, end: End | BaseException) -> None:
         """In an I/O thread: a session is over."""
-        with self._lock:
-            self._limits.leave(client.peer)  # first: a client that sees the hang-up may be back at once
-            channel = self._clients[client]
-        if not self._close(channel):
-            channel.close()
-        with self._lock:
-            del self._clients[client]
-        _log_end(client, error)
+        self._clients.give_up_place(client)
+        if not self._close(client.channel):
+            client.channel.close()
+        self._clients.forget(client)
+        audit.ended(client, end)
         self._left.set()
         self.changed.set()
 
     async def _pause(self, error: OSError) -> None:
-        remedy = _REMEDIES.get(error.errno or 0, "will try again")
+        remedy = audit.REMEDIES.get(error.errno or 0, "will try again")
         text = "cannot accept clients: %s; %s"
         _log.error(text, error.strerror, remedy, extra=at_most(1, "accept"))
         self._left.clear()
@@ -196,24 +161,6 @@ async def wait_for(flag: EventFd) -> None:
         await anyio.sleep(_PAUSE)
 
 
-def _log_end(client: ClientObserver, error: BaseException | None) -> None:
-    trace.client_end(client.number, error or "hung up")
-    peer = client.peer
-    if isinstance(error, DescriptorsTruncatedError):
-        text = "%s passed %s; hung up (LimitNOFILE=, ulimit -n; the policy of AppArmor or SELinux)"
-        _log.warning(text, peer, error, extra=at_most(3, "truncated", peer.account))
-    elif error is None or isinstance(error, BrokenResourceError | IncompleteRead):
-        return
-    elif isinstance(error, ProtocolError):
-        _log.warning("%s %s; hung up", peer, error, extra=at_most(3, "protocol", peer.account))
-    elif isinstance(error, AnswerLostError):
-        _log.warning("%s %s; hung up", peer, error, extra=at_most(3, "lost", peer.account))
-    elif isinstance(error, TimeoutError):
-        text = "%s took too long over a request, the negotiation or a reply (--request-timeout); hung up"
-        _log.warning(text, peer, extra=at_most(3, "slow", peer.account))
-    elif isinstance(error, OSError):
-        text, remedy = "%s was turned away: %s; %s", _REMEDIES.get(error.errno or 0, "it may try again")
-        _log.error(text, peer, error.strerror, remedy, extra=at_most(1, "trouble", peer.account))
-    else:
-        text = "%s: a bug ended the session; please report it"
-        _log.critical(text, peer, exc_info=error, extra=at_most(3, "bug", peer.account))
+def _peer_of(channel: SocketChannel) -> Peer:
+    pid, uid, _ = channel.peer_credentials()
+    return Peer.of(pid, uid)

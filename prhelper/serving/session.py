@@ -1,47 +1,29 @@
 """One client's conversation: negotiate, then request, execute, response, until it hangs up."""
 
 import time
-from collections.abc import Callable
 from typing import Protocol
 
 from ..channel import BrokenResourceError, Channel, IncompleteRead, OwnedFd, current_context
-from ..device.execution import Execution
-from ..device.identity import DeviceId
+from ..device.execution import Result
+from ..device.identity import Target
 from ..protocol import Decoder, Request, encode_features, encode_response
 from ..scheduler.thread_pool import NoThreadError
 from ..scsi.outcome import Outcome
 from ..scsi.reservation import Command
 from ..scsi.status import Status, status_name
-
-
-class AnswerLostError(Exception):
-    """A command was carried out, and its answer did not reach the client; the text says which command, and why."""
+from . import audit
+from .clients import Client
+from .end import AnswerLostError, End
 
 
 class Devices(Protocol):
-    """Whoever carries out commands."""
+    """What carries out the client's commands (`device.dispatch.Devices`)."""
 
-    async def execute(self, command: Command, descriptor: OwnedFd, identified: Callable[[DeviceId], None]) -> Execution:
-        """Carry out one command and close its descriptor. Never raises for what a device or a client does.
-
-        identified: told which device it is, before that is sent the command.
-        """
+    async def execute(self, command: Command, target: Target) -> Result:
+        """See `device.execution.Executor`."""
 
 
-class Observer(Protocol):
-    """Whoever is told what goes on; the one place that sees every request and its answer."""
-
-    def begun(self, command: Command) -> None:
-        """A request is whole and is being carried out."""
-
-    def identified(self, device: DeviceId) -> None:
-        """Which device it goes to."""
-
-    def done(self, execution: Execution) -> None:
-        """It is over, and the answer goes out next."""
-
-
-async def serve(channel: Channel, devices: Devices, observer: Observer, request_timeout: float) -> None:
+async def serve(channel: Channel, devices: Devices, client: Client, request_timeout: float) -> End:
     """Talk to one client until it hangs up, or the channel is quiesced between two requests.
 
     request_timeout: seconds for the negotiation, for the rest of a request once begun, and for the client to take a
@@ -53,34 +35,47 @@ async def serve(channel: Channel, devices: Devices, observer: Observer, request_
     """
     decoder = Decoder()
     try:
-        if not await negotiate(channel, decoder, request_timeout):
-            return
-        while (request := await read_request(channel, decoder, request_timeout)) is not None:
-            observer.begun(request.command)
-            try:
-                execution = await devices.execute(request.command, request.device, observer.identified)
-            except NoThreadError as error:
-                execution = Execution(request.command, Outcome(Status.TASK_SET_FULL), None, trouble=str(error))
-            observer.done(execution)
-            await answer(channel, execution, _in(request_timeout))
+        if (end := await negotiate(channel, decoder, request_timeout)) is not None:
+            return end
+        while isinstance(request := await read_request(channel, decoder, request_timeout), Request):
+            result = await perform(request, devices, client)
+            await answer(channel, request.command, result, _in(request_timeout))
+        return request
     finally:
         if decoder.holds_descriptors:
             await abandon(decoder)
 
 
-async def answer(channel: Channel, execution: Execution, deadline: float) -> None:
+async def perform(request: Request, devices: Devices, client: Client) -> Result:
+    """Carry out one request, and close its descriptor."""
+    command = request.command
+    in_flight = client.begin(command)
+    audit.begun(client, command)
+    with request.device as descriptor:
+        target = Target.of(descriptor.fileno())
+        in_flight.device = target.device
+        try:
+            result = await devices.execute(command, target)
+        except NoThreadError as error:
+            result = Result(Outcome(Status.TASK_SET_FULL), trouble=str(error))
+    client.end()
+    audit.done(client, command, target.device, result)
+    return result
+
+
+async def answer(channel: Channel, command: Command, result: Result, deadline: float) -> None:
     """Send the response to a command. Raises AnswerLostError if the client cannot have read all of it."""
     try:
-        await channel.write_all([encode_response(execution.outcome)], deadline=deadline)
+        await channel.write_all([encode_response(result.outcome)], deadline=deadline)
     except TimeoutError as error:
-        raise _lost(execution, "it took too long to read it (--request-timeout)") from error
+        raise _lost(command, result, "it took too long to read it (--request-timeout)") from error
     except BrokenResourceError as error:
-        raise _lost(execution, str(error.__cause__ or "it hung up")) from error
+        raise _lost(command, result, str(error.__cause__ or "it hung up")) from error
 
 
-def _lost(execution: Execution, reason: str) -> AnswerLostError:
-    status = status_name(execution.outcome.status)
-    return AnswerLostError(f"lost the answer to {execution.command}, which ended with {status}: {reason}")
+def _lost(command: Command, result: Result, reason: str) -> AnswerLostError:
+    status = status_name(result.outcome.status)
+    return AnswerLostError(f"lost the answer to {command}, which ended with {status}: {reason}")
 
 
 async def abandon(decoder: Decoder) -> None:
@@ -91,23 +86,25 @@ async def abandon(decoder: Decoder) -> None:
         decoder.close()
 
 
-async def negotiate(channel: Channel, decoder: Decoder, timeout: float) -> bool:
-    """Offer our features and check what the client wants; False if it hung up, or the channel was quiesced."""
+async def negotiate(channel: Channel, decoder: Decoder, timeout: float) -> End | None:
+    """Offer our features and check what the client wants; None if it may go on with requests."""
     deadline = _in(timeout)
     await channel.write_all([encode_features()], deadline=deadline)
     if not await channel.next_message(deadline):
-        return False
+        return End.QUIESCED
     while decoder.negotiating:
         if not (data := await channel.read(decoder.needed, deadline=deadline)):
-            return False
+            return End.HUNG_UP
         decoder.feed(data)
-    return True
+    return None
 
 
-async def read_request(channel: Channel, decoder: Decoder, timeout: float) -> Request | None:
-    """The next request; None if the client hung up, or the channel was quiesced, before its first byte."""
+async def read_request(channel: Channel, decoder: Decoder, timeout: float) -> Request | End:
+    """The next request, or why there is none. Raises IncompleteRead if the client hung up in the middle of one."""
     fds: list[OwnedFd] = []
     data = await channel.read_next(decoder.needed, fds)
+    if data is None:
+        return End.QUIESCED
     deadline = None
     while data:
         if (request := decoder.feed(data, fds)) is not None:
@@ -117,7 +114,7 @@ async def read_request(channel: Channel, decoder: Decoder, timeout: float) -> Re
         data = await channel.read(decoder.needed, fds if decoder.takes_descriptors else None, deadline)
     if not decoder.at_boundary:
         raise IncompleteRead
-    return None
+    return End.HUNG_UP
 
 
 def _in(seconds: float) -> float:

@@ -8,22 +8,19 @@ reason to answer for it. And whoever lacks CAP_SYS_RAWIO is told ENOTTY of a par
 drivers/scsi/sd.c, sd_ioctl), so that without it ENOTTY proves nothing of a block device.
 """
 
-import contextlib
 import errno
 import stat
 import time
-from collections.abc import Callable
 
-from ...channel import OwnedFd, current_context
+from ...channel import current_context
 from ...host.peer import Peer
 from ...scsi import sense
-from ...scsi.outcome import Outcome, check_condition
+from ...scsi.outcome import Outcome, check_condition, outcome_of_errno
 from ...scsi.reservation import Command
 from ...scsi.sense import Sense
 from ...scsi.status import Status
-from ..execution import Execution
-from ..identity import DeviceId
-from ..scsi_device import ScsiDevices, read_only_refusal, unidentified
+from ..execution import Result
+from ..identity import Target
 from .initiators import nexus_of
 from .naming import unit_behind
 from .state import Nexus
@@ -31,90 +28,79 @@ from .storage import StorageError
 from .units import Units
 
 
-class NoDevices:
-    """Asked in place of the devices, says of each that it has no reservations (`--emulate=all`)."""
-
-    async def execute(self, command: Command, descriptor: OwnedFd, identified: Callable[[DeviceId], None]) -> Execution:
-        """As a device answers that does not know the command; closes its descriptor."""
-        with descriptor:
-            try:
-                device = DeviceId.of(descriptor.fileno())
-            except OSError as error:
-                return unidentified(command, error)
-            identified(device)
-            refusal = read_only_refusal(descriptor.fileno()) if command.is_out else None
-        return Execution(command, check_condition(sense.INVALID_OPCODE), device, trouble=refusal)
-
-
-class EmulatedDevices:
-    """Emulated units behind whatever has no reservations of its own.
+class Emulation:
+    """The emulated units of this process, and what was learnt of real devices.
 
     rule: which clients are one initiator (`initiators.RULES`).
-    devices: who is asked first.
     may_ask: whether this process has CAP_SYS_RAWIO, in the initial user namespace.
     """
 
-    def __init__(self, units: Units, rule: str, devices: ScsiDevices | NoDevices, may_ask: bool) -> None:
-        self._units = units
+    def __init__(self, units: Units, rule: str, may_ask: bool) -> None:
+        self.units = units
         self._rule = rule
-        self._devices = devices
         self._may_ask = may_ask
         self._real: set[str] = set()
 
-    def for_client(self, peer: Peer, number: int) -> "EmulatedDevicesOfClient":
-        """The devices as one client's commands meet them."""
-        return EmulatedDevicesOfClient(self, nexus_of(self._rule, peer, number))
+    def for_client(self, peer: Peer, number: int) -> "EmulatedUnit":
+        """The units as one client's commands meet them."""
+        return EmulatedUnit(self, nexus_of(self._rule, peer, number))
 
-    async def execute(
-        self, nexus: Nexus, command: Command, descriptor: OwnedFd, identified: Callable[[DeviceId], None]
-    ) -> Execution:
-        """Carry out one command of a nexus and close its descriptor."""
-        unit = None
-        with contextlib.suppress(OSError):  # the device's own answer says what is wrong
-            unit = unit_behind(descriptor.fileno())
-        execution = await self._devices.execute(command, descriptor, identified)
-        if unit is None or not self._lacks_reservations(unit, execution):
-            return execution
-        name, device = unit, execution.device
-        # A key of None: nobody can tell how long it takes, for it may wait for the disk. It never runs in the leader.
-        return await current_context().call(None, lambda: self._emulate(name, device, nexus, command))
-
-    def _lacks_reservations(self, unit: str, execution: Execution) -> bool:
-        if execution.outcome.status in (Status.GOOD, Status.RESERVATION_CONFLICT):
+    def lacks_reservations(self, unit: str, target: Target, result: Result) -> bool:
+        """Whether `result`, the device's own answer, says that it has no persistent reservations."""
+        if result.outcome.status in (Status.GOOD, Status.RESERVATION_CONFLICT):
             self._real.add(unit)
         if unit in self._real:
             return False
-        refused_here = execution.trouble is not None
-        return self._is_no_scsi_device(execution) or (not refused_here and _is_invalid_opcode(execution.outcome))
+        refused_here = result.trouble is not None
+        return self._is_no_scsi_device(target, result) or (not refused_here and _is_invalid_opcode(result.outcome))
 
-    def _is_no_scsi_device(self, execution: Execution) -> bool:
-        if (device := execution.device) is None:
+    def _is_no_scsi_device(self, target: Target, result: Result) -> bool:
+        if target.device is None:
             return False
-        if execution.error == errno.ENOTTY:
-            return self._may_ask or device.file_type != stat.S_IFBLK
-        return execution.error == errno.EINVAL and device.is_loop
+        if result.error == errno.ENOTTY:
+            return self._may_ask or target.device.file_type != stat.S_IFBLK
+        return result.error == errno.EINVAL and target.device.is_loop
 
-    def _emulate(self, unit: str, device: DeviceId | None, nexus: Nexus, command: Command) -> Execution:
+
+class EmulatedUnit:
+    """An executor for any descriptor: answers as the emulated unit behind it does to one nexus."""
+
+    def __init__(self, emulation: Emulation, nexus: Nexus) -> None:
+        self._emulation = emulation
+        self._nexus = nexus
+
+    async def execute(self, command: Command, target: Target) -> Result:
+        """Carry out one command. See `Executor`."""
+        try:
+            unit = unit_behind(target.fd)
+        except OSError as error:
+            trouble = f"not carried out, for it cannot be told which unit this is: {error.strerror}"
+            return Result(outcome_of_errno(error.errno), trouble=trouble)
+        return await self._execute_on(unit, command)
+
+    async def execute_if_missing(self, command: Command, target: Target, result: Result) -> Result:
+        """Carry out one command if `result`, the device's own answer, says that it has no persistent reservations."""
+        try:
+            unit = unit_behind(target.fd)
+        except OSError:
+            return result
+        if not self._emulation.lacks_reservations(unit, target, result):
+            return result
+        return await self._execute_on(unit, command)
+
+    async def _execute_on(self, unit: str, command: Command) -> Result:
+        # It may wait for the disk, and nothing can be learnt of how long: a key of None never runs in the leader.
+        return await current_context().call(None, lambda: self._change(unit, command))
+
+    def _change(self, unit: str, command: Command) -> Result:
         began = time.monotonic()
         trouble = None
         try:
-            outcome = self._units.execute(unit, nexus, command)
+            outcome = self._emulation.units.execute(unit, self._nexus, command)
         except StorageError as error:
             outcome = check_condition(sense.TARGET_FAILURE)
             trouble = f"not carried out, for it could not be stored: {error}"
-        return Execution(command, outcome, device, time.monotonic() - began, trouble, emulated=True)
-
-
-class EmulatedDevicesOfClient:
-    """The same, as the nexus of one client."""
-
-    def __init__(self, devices: EmulatedDevices, nexus: Nexus) -> None:
-        self._devices = devices
-        self._nexus = nexus
-
-    async def execute(self, command: Command, descriptor: OwnedFd, identified: Callable[[DeviceId], None]) -> Execution:
-        """See `session.Devices`."""
-        return await self._devices.execute(self._nexus, command, descriptor, identified)
+        return Result(outcome, time.monotonic() - began, trouble, emulated=True)
 
 
 def _is_invalid_opcode(outcome: Outcome) -> bool:

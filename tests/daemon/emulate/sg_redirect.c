@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../support/preload_sg.h"
+#include "../../support/preload_sg.h"
 
 #define MOST_DATA 8192
 

@@ -16,7 +16,7 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
-#include "../support/preload_sg.h"
+#include "../../support/preload_sg.h"
 
 #define TAG 2
 #define TAG_SIZE 5

@@ -1,5 +1,6 @@
 """What a descriptor is of, as sysfs and procfs tell it, and what is said when they do not."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from prhelper.device import identity
-from prhelper.device.identity import CannotTellError, DeviceId
+from prhelper.device.identity import CannotTellError, DeviceId, Target
 
 SDA = DeviceId(stat.S_IFBLK, os.makedev(8, 0))
 MAPPED = DeviceId(stat.S_IFBLK, os.makedev(253, 7))
@@ -38,14 +39,14 @@ def sysfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (DeviceId(stat.S_IFSOCK, 0), "no device but a socket"),
     ],
 )
-def test_device_reads_as_number_and_name(sysfs: Path, device: DeviceId, text: str) -> None:
-    assert sysfs.exists()
-    assert str(device) == text
+@pytest.mark.usefixtures("sysfs")
+def test_device_reads_as_number_and_name(device: DeviceId, text: str) -> None:
+    assert device.in_words() == text
 
 
 @pytest.mark.parametrize(("device", "expected"), [(SDA, False), (MAPPED, True), (NULL, False)])
-def test_device_mapper_is_told_by_sysfs(sysfs: Path, device: DeviceId, expected: bool) -> None:
-    assert sysfs.exists()
+@pytest.mark.usefixtures("sysfs")
+def test_device_mapper_is_told_by_sysfs(device: DeviceId, expected: bool) -> None:
     assert device.is_device_mapper() is expected
 
 
@@ -64,11 +65,34 @@ def test_where_nothing_tells_it_is_not_guessed(sysfs: Path, monkeypatch: pytest.
         MAPPED.is_device_mapper()
 
 
-def test_descriptor_is_asked_for_its_type_and_number() -> None:
-    fd = os.open("/dev/null", os.O_RDONLY)
+def test_a_scsi_disk_is_known_by_its_number_without_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DeviceId, "_sysfs", lambda _: pytest.fail("it looked"))
+    for major in (8, 65, 71, 128, 135):
+        assert not DeviceId(stat.S_IFBLK, os.makedev(major, 3)).is_device_mapper()
+
+
+def test_what_a_device_mapper_number_leads_to_is_looked_at_afresh(sysfs: Path) -> None:
+    assert MAPPED.is_device_mapper()
+    (sysfs / "devices/dm-7/dm/name").unlink()
+    (sysfs / "devices/dm-7/dm").rmdir()
+    assert not MAPPED.is_device_mapper()
+
+
+@pytest.mark.parametrize(
+    ("flags", "writable"),
+    [(os.O_RDONLY, False), (os.O_WRONLY, True), (os.O_RDWR, True), (os.O_RDWR | os.O_PATH, False)],
+)
+def test_descriptor_is_asked_what_it_leads_to(flags: int, writable: bool) -> None:
+    fd = os.open("/dev/null", flags)
     try:
-        assert DeviceId.of(fd) == NULL
+        target = Target.of(fd)
+        assert (target.device, target.error, target.is_writable()) == (NULL, None, writable)
     finally:
         os.close(fd)
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        DeviceId.of(-1)
+
+
+def test_descriptor_of_which_the_kernel_says_nothing_has_its_reason() -> None:
+    target = Target.of(-1)
+    assert target.device is None
+    assert target.error is not None
+    assert target.error.errno == errno.EBADF

@@ -89,7 +89,7 @@ def test_stuck_calls_hold_up_nobody_and_are_answered_when_they_end(threads: IOTh
         session.client.sendall(b"s")
     for byte in range(200):
         assert healthy.ask(byte) == byte
-    wait_until(threads.alive, what="a sign of life")
+    wait_until(threads.heartbeat, what="a sign of life")
     release.set()
     assert [session.client.recv(1) for session in stuck] == [b"s"] * 64
     assert [session.end() for session in [healthy, *stuck]] == [None] * 65
@@ -155,8 +155,8 @@ def test_leader_deposed_while_it_waits_leaves_nothing_lying(threads: IOThreads) 
 
 
 def test_leader_and_guard_show_signs_of_life(threads: IOThreads) -> None:
-    wait_until(threads.alive, what="a sign of life")
-    wait_until(threads.alive, what="another one")
+    wait_until(threads.heartbeat, what="a sign of life")
+    wait_until(threads.heartbeat, what="another one")
 
 
 def test_every_request_is_answered_once_and_in_order_whatever_stalls(threads: IOThreads) -> None:
@@ -188,7 +188,7 @@ def test_every_request_is_answered_once_and_in_order_whatever_stalls(threads: IO
 def test_where_no_thread_can_be_had_a_call_that_may_block_is_refused_and_fast_ones_go_on(
     threads: IOThreads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait_until(lambda: threads._workers.has_reserve, what="a thread in reserve")
+    wait_until(lambda: threads._pool.has_reserve, what="a thread in reserve")
     threads._speeds.learn("fast", 0.0)
     fast = Echo(threads, nothing, key="fast")
 

@@ -22,6 +22,10 @@ def resting() -> Iterator[RestingSet]:
     resting.close()
 
 
+def ignore(_: object) -> None:
+    """For sessions that never end."""
+
+
 async def session() -> None:
     """Never stepped here."""
 
@@ -43,7 +47,7 @@ def test_what_comes_while_the_set_looks_is_taken_out_once_and_without_sleeping(
     monkeypatch.setattr("prhelper.scheduler.resting.SOON", 20.0)
     monkeypatch.setattr(resting, "_seconds_to_deadline", pytest.fail)  # asked before sleeping
     coroutine: BareCoroutine[None] = session()
-    strand = Strand(coroutine)
+    strand = Strand(coroutine, ignore)
     near, far = socket.socketpair()
     with near, far:
         resting.kick()
@@ -86,7 +90,7 @@ class HeldEpoll:
 def test_a_session_belongs_to_the_thread_that_arms_its_registration_until_that_is_over(
     resting: RestingSet, monkeypatch: pytest.MonkeyPatch, cause: str, after: bool
 ) -> None:
-    strand = Strand(session())
+    strand = Strand(session(), ignore)
     near, far = socket.socketpair()
     with near, far:
         deadline = time.monotonic() if cause == "deadline" else None

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from prhelper.scheduler.shared_cpu import FEW, SETTLED, Guest, SharedCpu
+from prhelper.scheduler.shared_cpu import FEW, SETTLED, PinnedBurst, SharedCpu
 
 from ...support.helper import wait_until
 
@@ -23,22 +23,22 @@ def allowed() -> Iterator[set[int]]:
 
 @pytest.fixture
 def shared() -> Iterator[SharedCpu]:
-    """With one guest less than may stay where they are; the tests bring the others."""
+    """With one burst less than may stay where they are; the tests bring the others."""
     shared = SharedCpu()
     shared.choose()
-    with ExitStack() as guests:
-        few = {guests.enter_context(Guest(shared)) for _ in range(FEW - 1)}
+    with ExitStack() as bursts:
+        few = {bursts.enter_context(PinnedBurst(shared)) for _ in range(FEW - 1)}
         yield shared
-        assert shared.guests == few
+        assert shared.bursts == few
 
 
 @pytest.fixture
 def crowded() -> Iterator[SharedCpu]:
-    """With as many guests, in threads of their own, as make the next one move."""
+    """With as many bursts, in threads of their own, as make the next one move."""
     shared, leave = SharedCpu(), threading.Event()
     shared.choose()
     threads = [in_another_thread(leave, shared, []) for _ in range(FEW)]
-    wait_until(lambda: len(shared.guests) == FEW, what="the others")
+    wait_until(lambda: len(shared.bursts) == FEW, what="the others")
     yield shared
     leave.set()
     for thread in threads:
@@ -47,7 +47,7 @@ def crowded() -> Iterator[SharedCpu]:
 
 def in_another_thread(work: threading.Event, shared: SharedCpu, seen: list[set[int]]) -> threading.Thread:
     def burst() -> None:
-        with Guest(shared):
+        with PinnedBurst(shared):
             seen.append(os.sched_getaffinity(0))
             work.wait(20)
         seen.append(os.sched_getaffinity(0))
@@ -62,11 +62,11 @@ def test_more_than_a_few_are_on_the_one_that_was_chosen_and_free_again_when_they
 ) -> None:
     seen: list[set[int]] = []
     done = threading.Event()
-    with Guest(shared) as guest:
+    with PinnedBurst(shared) as burst:
         assert os.sched_getaffinity(0) == allowed
         other = in_another_thread(done, shared, seen)
         wait_until(lambda: seen, what="one too many")
-        assert guest.may_stay()
+        assert burst.may_stay()
         assert os.sched_getaffinity(0) == {shared.cpu}
         done.set()
         other.join()
@@ -75,16 +75,16 @@ def test_more_than_a_few_are_on_the_one_that_was_chosen_and_free_again_when_they
 
 
 def test_a_few_stay_free(shared: SharedCpu, allowed: set[int]) -> None:
-    with Guest(shared) as guest:
-        assert guest.may_stay()
+    with PinnedBurst(shared) as burst:
+        assert burst.may_stay()
         assert os.sched_getaffinity(0) == allowed
 
 
 def test_they_follow_when_another_is_chosen(crowded: SharedCpu, allowed: set[int]) -> None:
-    with Guest(crowded) as guest:
+    with PinnedBurst(crowded) as burst:
         for cpu in sorted(allowed):
             crowded.cpu = cpu
-            guest.may_stay()
+            burst.may_stay()
             assert os.sched_getaffinity(0) == {cpu}
     assert os.sched_getaffinity(0) == allowed
 
@@ -100,10 +100,10 @@ def two(allowed: set[int]) -> tuple[int, int]:
 
 def test_a_mask_that_is_set_during_a_burst_stays(crowded: SharedCpu, two: tuple[int, int]) -> None:
     crowded.cpu, given = two
-    with Guest(crowded) as guest:
+    with PinnedBurst(crowded) as burst:
         assert os.sched_getaffinity(0) == {crowded.cpu}
         os.sched_setaffinity(0, {given})
-        guest.may_stay()
+        burst.may_stay()
         assert os.sched_getaffinity(0) == {given}
     assert os.sched_getaffinity(0) == {given}
 
@@ -112,10 +112,10 @@ def test_a_mask_that_is_set_during_a_burst_stays_when_another_processor_is_chose
     crowded: SharedCpu, two: tuple[int, int]
 ) -> None:
     given, crowded.cpu = two
-    with Guest(crowded) as guest:
+    with PinnedBurst(crowded) as burst:
         os.sched_setaffinity(0, {given})
         for crowded.cpu in (*two, *two):
-            guest.may_stay()
+            burst.may_stay()
             assert os.sched_getaffinity(0) == {given}
     assert os.sched_getaffinity(0) == {given}
 
@@ -125,8 +125,8 @@ def test_a_mask_without_the_chosen_processor_keeps_the_thread_away_from_it(
 ) -> None:
     given, crowded.cpu = two
     os.sched_setaffinity(0, {given})
-    with Guest(crowded) as guest:
-        guest.may_stay()
+    with PinnedBurst(crowded) as burst:
+        burst.may_stay()
         assert os.sched_getaffinity(0) == {given}
 
 
@@ -149,11 +149,11 @@ def test_the_choice_is_where_the_leader_is_and_kept_for_a_while(
 
 
 def test_nobody_stays_for_ever(shared: SharedCpu, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Guest(shared) as guest:
-        assert guest.may_stay()
+    with PinnedBurst(shared) as burst:
+        assert burst.may_stay()
         over = time.monotonic() + SETTLED
         monkeypatch.setattr(time, "monotonic", lambda: over)
-        assert not guest.may_stay()
+        assert not burst.may_stay()
 
 
 @pytest.mark.parametrize("error", [PermissionError, OSError])
@@ -163,17 +163,17 @@ def test_a_kernel_that_refuses_changes_nothing(
     def refuse(*_: object) -> None:
         raise error
 
-    with monkeypatch.context() as patched, ExitStack() as guests:
+    with monkeypatch.context() as patched, ExitStack() as bursts:
         patched.setattr(os, "sched_setaffinity", refuse)
-        several = [guests.enter_context(Guest(shared)) for _ in range(3)]
-        assert all(guest.may_stay() for guest in several)
+        several = [bursts.enter_context(PinnedBurst(shared)) for _ in range(3)]
+        assert all(burst.may_stay() for burst in several)
     assert os.sched_getaffinity(0) == allowed
 
 
 def test_leaving_by_an_error_leaves_too(shared: SharedCpu, allowed: set[int]) -> None:
     def fail() -> None:
-        with Guest(shared), Guest(shared) as guest:
-            guest.may_stay()
+        with PinnedBurst(shared), PinnedBurst(shared) as burst:
+            burst.may_stay()
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

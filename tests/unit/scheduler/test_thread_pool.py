@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from prhelper.scheduler.thread_pool import NoThreadError, Workers
+from prhelper.scheduler.thread_pool import NoThreadError, ThreadPool
 
 from ...support.helper import wait_until
 
@@ -13,12 +13,12 @@ LONG = 10.0
 
 
 @pytest.fixture
-def workers() -> Iterator[Workers]:
-    workers = Workers()
-    workers.fill_reserve()
-    wait_until(lambda: workers.has_reserve, what="a thread in reserve")
-    yield workers
-    assert workers.stop(LONG)
+def pool() -> Iterator[ThreadPool]:
+    pool = ThreadPool()
+    pool.fill_reserve()
+    wait_until(lambda: pool.has_reserve, what="a thread in reserve")
+    yield pool
+    assert pool.stop(LONG)
 
 
 @pytest.fixture
@@ -31,18 +31,18 @@ def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("_thread.start_new_thread", refuse)
 
 
-def test_each_job_runs_at_once_whatever_the_others_do(workers: Workers) -> None:
+def test_each_job_runs_at_once_whatever_the_others_do(pool: ThreadPool) -> None:
     everybody = threading.Barrier(33)
 
     def job() -> None:
         everybody.wait(LONG)
 
     for _ in range(32):
-        workers.run(job)
+        pool.run(job)
     everybody.wait(LONG)
 
 
-def test_thread_that_is_done_takes_the_next_job(workers: Workers) -> None:
+def test_thread_that_is_done_takes_the_next_job(pool: ThreadPool) -> None:
     threads: list[int] = []
     for _ in range(20):
         done = threading.Event()
@@ -51,13 +51,13 @@ def test_thread_that_is_done_takes_the_next_job(workers: Workers) -> None:
             threads.append(threading.get_ident())
             done.set()
 
-        workers.run(job)
+        pool.run(job)
         assert done.wait(LONG)
-        wait_until(lambda: workers._idle, what="the thread to be idle")
+        wait_until(lambda: pool._idle, what="the thread to be idle")
     assert len(set(threads)) == 1
 
 
-def test_job_that_raises_is_told_to_the_hook_of_all_threads(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_that_raises_is_told_to_the_hook_of_all_threads(pool: ThreadPool, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[threading.ExceptHookArgs] = []
     heard = threading.Event()
 
@@ -69,43 +69,43 @@ def test_job_that_raises_is_told_to_the_hook_of_all_threads(workers: Workers, mo
         raise ZeroDivisionError
 
     monkeypatch.setattr(threading, "excepthook", hook)
-    workers.run(fail)
+    pool.run(fail)
     assert heard.wait(LONG)
-    assert workers.stop(LONG)
+    assert pool.stop(LONG)
     assert [arguments.exc_type for arguments in told] == [ZeroDivisionError]
 
 
-def test_stop_waits_for_the_thread_that_is_busy_and_no_longer_than_it_may(workers: Workers) -> None:
+def test_stop_waits_for_the_thread_that_is_busy_and_no_longer_than_it_may(pool: ThreadPool) -> None:
     release = threading.Event()
 
     def job() -> None:
         release.wait(LONG)
 
-    workers.run(job)
-    assert not workers.stop(0.01)
+    pool.run(job)
+    assert not pool.stop(0.01)
     release.set()
-    assert workers.stop(LONG)
+    assert pool.stop(LONG)
 
 
-@pytest.mark.usefixtures("workers", "no_more_threads")
-def test_the_thread_in_reserve_runs_the_one_job_that_must_not_wait_when_no_other_can_be_had(workers: Workers) -> None:
+@pytest.mark.usefixtures("pool", "no_more_threads")
+def test_the_thread_in_reserve_runs_the_one_job_that_must_not_wait_when_no_other_can_be_had(pool: ThreadPool) -> None:
     done = threading.Event()
     with pytest.raises(NoThreadError, match="TasksMax"):
-        workers.run(done.set)
-    workers.run_from_reserve(done.set)
+        pool.run(done.set)
+    pool.run_from_reserve(done.set)
     assert done.wait(LONG)
-    wait_until(lambda: workers.has_reserve, what="the thread to be in reserve again")
+    wait_until(lambda: pool.has_reserve, what="the thread to be in reserve again")
 
 
-@pytest.mark.usefixtures("workers", "no_more_threads")
-def test_a_reserve_that_is_at_work_cannot_be_had_twice(workers: Workers) -> None:
+@pytest.mark.usefixtures("pool", "no_more_threads")
+def test_a_reserve_that_is_at_work_cannot_be_had_twice(pool: ThreadPool) -> None:
     release = threading.Event()
 
     def wait() -> None:
         release.wait(LONG)
 
-    workers.run_from_reserve(wait)
-    assert not workers.has_reserve
+    pool.run_from_reserve(wait)
+    assert not pool.has_reserve
     with pytest.raises(NoThreadError):
-        workers.run_from_reserve(release.set)
+        pool.run_from_reserve(release.set)
     release.set()

@@ -1,20 +1,25 @@
 """What the log says of each command, at each level."""
 
 import logging
+import os
+import socket
 import stat
-from collections.abc import Iterator
+import threading
 
 import pytest
 
-from prhelper.device.execution import Execution
+from prhelper.channel import SocketChannel
+from prhelper.device.execution import Result
 from prhelper.device.identity import DeviceId
 from prhelper.host.peer import Peer
 from prhelper.logs.handler import BYTES
+from prhelper.logs.record import Limit
 from prhelper.scsi import sense
 from prhelper.scsi.outcome import Outcome, check_condition
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
-from prhelper.serving.audit import ClientObserver, Counters
+from prhelper.serving import audit
+from prhelper.serving.clients import Client
 
 from ...support.client import keys, reserve_in, reserve_out
 
@@ -22,10 +27,10 @@ FILE = DeviceId(stat.S_IFREG, 0)
 RESERVE = Command(reserve_out(1, 3), keys(0xABC))
 READ_KEYS = Command(reserve_in(0))
 
-CONFLICT = Execution(RESERVE, Outcome(Status.RESERVATION_CONFLICT), FILE, 0.0004)
-ATTENTION = Execution(RESERVE, check_condition(sense.RESET_OCCURRED), FILE, 0.0004)
-READ = Execution(READ_KEYS, Outcome(Status.GOOD, data=b"\x01\x02"), FILE, 0.001)
-REFUSED = Execution(RESERVE, check_condition(sense.INVALID_OPCODE), FILE, trouble="it is read-only: make it writable")
+CONFLICT = Result(Outcome(Status.RESERVATION_CONFLICT), 0.0004)
+ATTENTION = Result(check_condition(sense.RESET_OCCURRED), 0.0004)
+GOOD = Result(Outcome(Status.GOOD, data=b"\x01\x02"), 0.001)
+REFUSED = Result(check_condition(sense.INVALID_OPCODE), trouble="it is read-only: make it writable")
 
 WHO = 'pid 4711 uid 107 "qemu": no device but a regular file: '
 RESERVED = WHO + "PERSISTENT RESERVE OUT RESERVE, EXCLUSIVE ACCESS, LU, key 0xabc, service action key 0x0: "
@@ -46,49 +51,53 @@ class Lines(logging.Handler):
 
 
 @pytest.fixture
-def lines() -> Iterator[Lines]:
-    logger, lines = logging.getLogger("prhelper.serving.audit"), Lines()
+def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
+    """A log of the test's own: pytest's would have everything worded at once."""
+    lines = Lines()
+    logger = logging.Logger("audit")
     logger.addHandler(lines)
-    yield lines
-    logger.removeHandler(lines)
-    logger.setLevel(logging.NOTSET)
+    monkeypatch.setattr(audit, "_log", logger)
+    return lines
 
 
 @pytest.fixture
-def observer() -> ClientObserver:
-    return ClientObserver(1, Peer(4711, 107, "qemu", "machine.scope"), Counters())
+def client() -> Client:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    with SocketChannel(ours) as channel:
+        return Client(1, Peer(4711, 107, "qemu", "machine.scope"), channel)
 
 
 @pytest.mark.parametrize(
-    ("level", "execution", "expected"),
+    ("level", "command", "result", "expected"),
     [
-        (logging.ERROR, CONFLICT, []),
-        (logging.INFO, CONFLICT, [RESERVED + "RESERVATION CONFLICT, 0.4 ms"]),
+        (logging.ERROR, RESERVE, CONFLICT, []),
+        (logging.INFO, RESERVE, CONFLICT, [RESERVED + "RESERVATION CONFLICT, 0.4 ms"]),
         (
             logging.INFO,
+            RESERVE,
             ATTENTION,
             [
                 RESERVED + "CHECK CONDITION, 06/29/00 unit attention, "
                 "power on, reset, or bus device reset occurred, 0.4 ms"
             ],
         ),
-        (logging.ERROR, REFUSED, [WHO + "it is read-only: make it writable"]),
-        (logging.INFO, READ, []),
-        (logging.DEBUG, READ, [WHO + "PERSISTENT RESERVE IN READ KEYS: GOOD, 1.0 ms"]),
+        (logging.ERROR, RESERVE, REFUSED, [WHO + "it is read-only: make it writable"]),
+        (logging.INFO, READ_KEYS, GOOD, []),
+        (logging.DEBUG, READ_KEYS, GOOD, [WHO + "PERSISTENT RESERVE IN READ KEYS: GOOD, 1.0 ms"]),
     ],
 )
 def test_each_level_says_what_it_is_for(
-    observer: ClientObserver, lines: Lines, level: int, execution: Execution, expected: list[str]
+    client: Client, lines: Lines, level: int, command: Command, result: Result, expected: list[str]
 ) -> None:
-    logging.getLogger("prhelper.serving.audit").setLevel(level)
-    observer.begun(execution.command)
-    observer.done(execution)
+    audit._log.setLevel(level)
+    audit.done(client, command, FILE, result)
     assert lines.texts() == expected
 
 
-def test_bytes_are_written_at_the_lowest_level(observer: ClientObserver, lines: Lines) -> None:
-    logging.getLogger("prhelper.serving.audit").setLevel(BYTES)
-    observer.done(READ)
+def test_bytes_are_written_at_the_lowest_level(client: Client, lines: Lines) -> None:
+    audit._log.setLevel(BYTES)
+    audit.done(client, READ_KEYS, FILE, GOOD)
     assert lines.texts()[1:] == [
         WHO + f"cdb {READ_KEYS.cdb.hex(' ')}, parameter list -",
         WHO + f"sense {bytes(96).hex(' ')}, data 01 02",
@@ -96,27 +105,35 @@ def test_bytes_are_written_at_the_lowest_level(observer: ClientObserver, lines: 
 
 
 @pytest.mark.parametrize(
-    ("execution", "kinds"),
+    ("command", "result", "limits"),
     [
-        (CONFLICT, [("out", 200)]),
-        (REFUSED, [("refused", 3), ("out", 200)]),
-        (READ._replace(trouble="SG_IO: errno 1", error=1), [("failed", 3)]),
-        (READ._replace(trouble="SG_IO: errno 2", error=2), [("failed", 3)]),
+        (RESERVE, CONFLICT, [Limit("out", 200)]),
+        (RESERVE, REFUSED, [Limit("refused", 3), Limit("out", 200)]),
+        (READ_KEYS, GOOD._replace(trouble="SG_IO: errno 1", error=1), [Limit("failed", 3)]),
+        (READ_KEYS, GOOD._replace(trouble="SG_IO: errno 2", error=2), [Limit("failed", 3)]),
     ],
 )
 def test_lines_are_counted_by_account_and_in_kinds_that_no_client_makes(
-    observer: ClientObserver, lines: Lines, execution: Execution, kinds: list[tuple[str, int]]
+    client: Client, lines: Lines, command: Command, result: Result, limits: list[Limit]
 ) -> None:
-    logging.getLogger("prhelper.serving.audit").setLevel(BYTES)
-    observer.done(execution)
+    audit._log.setLevel(BYTES)
+    audit.done(client, command, FILE, result)
     assert {vars(record)["account"] for record in lines.records} == {"machine.scope"}
-    assert [repeat for record in lines.records if (repeat := vars(record).get("repeat"))] == kinds
+    assert [limit for record in lines.records if (limit := vars(record).get("repeat"))] == limits
 
 
-def test_line_carries_its_parts_as_fields(observer: ClientObserver, lines: Lines) -> None:
-    logging.getLogger("prhelper.serving.audit").setLevel(logging.INFO)
-    observer.done(CONFLICT)
-    assert vars(lines.records[0])["fields"] == {
+SDA = DeviceId(stat.S_IFBLK, os.makedev(8, 0))
+
+OF_A_FILE = {"device": "no device but a regular file"}
+OF_A_DISK = {"device": "8:0", "device_name": "sda"}
+
+
+@pytest.mark.parametrize(("device", "expected"), [(FILE, OF_A_FILE), (SDA, OF_A_DISK), (None, {"device": "unknown"})])
+def test_line_carries_its_parts_as_fields(
+    client: Client, monkeypatch: pytest.MonkeyPatch, device: DeviceId | None, expected: dict[str, str]
+) -> None:
+    monkeypatch.setattr(DeviceId, "name", lambda _: "sda")
+    assert audit.CommandLine(client.peer, RESERVE, device, CONFLICT).words()[1] == {
         "client_pid": "4711",
         "client_uid": "107",
         "client_comm": "qemu",
@@ -125,18 +142,35 @@ def test_line_carries_its_parts_as_fields(observer: ClientObserver, lines: Lines
         "scope": "LU",
         "key": "0xabc",
         "service_action_key": "0x0",
-        "device": "no device but a regular file",
+        **expected,
+        "emulated": "0",
         "status": "RESERVATION CONFLICT",
         "sense": "",
         "duration_usec": "400",
     }
 
 
-def test_command_in_flight_is_named_with_its_device(observer: ClientObserver) -> None:
-    assert observer.in_flight() is None
-    observer.begun(RESERVE)
-    assert (observer.in_flight() or "").startswith('pid 4711 uid 107 "qemu": unknown device: PERSISTENT RESERVE OUT')
-    observer.identified(FILE)
-    assert (observer.in_flight() or "").startswith(WHO + "PERSISTENT RESERVE OUT RESERVE")
-    observer.done(CONFLICT)
-    assert observer.in_flight() is None
+def test_a_command_is_told_of_without_looking_anything_up(
+    client: Client, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line has its words and names when it is written, in the log's thread."""
+
+    def look_up(_: DeviceId) -> str:
+        looked_up.append(threading.current_thread().name)
+        return "sda"
+
+    looked_up: list[str] = []
+    monkeypatch.setattr(DeviceId, "name", look_up)
+    audit._log.setLevel(logging.INFO)
+    audit.done(client, RESERVE, SDA, CONFLICT)
+    assert looked_up == []
+    assert "device 8:0 (sda): PERSISTENT RESERVE OUT RESERVE" in lines.texts()[0]
+
+
+def test_what_a_client_has_in_flight_is_named_with_its_device(client: Client) -> None:
+    in_flight = client.begin(RESERVE)
+    assert client.unfinished().startswith('pid 4711 uid 107 "qemu": unknown device: PERSISTENT RESERVE OUT RESERVE')
+    in_flight.device = FILE
+    assert client.unfinished().startswith(WHO + "PERSISTENT RESERVE OUT RESERVE")
+    client.end()
+    assert client.in_flight is None

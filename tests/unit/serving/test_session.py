@@ -5,18 +5,23 @@ import errno
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 import anyio
 import pytest
 
-from prhelper.channel import IncompleteRead, OwnedFd, SocketChannel, run
-from prhelper.device.execution import Execution
-from prhelper.device.identity import DeviceId
-from prhelper.device.scsi_device import ScsiDevices
+from prhelper.channel import IncompleteRead, SocketChannel, run
+from prhelper.device.dispatch import Devices as RealDevices
+from prhelper.device.execution import Result
+from prhelper.device.identity import Target
+from prhelper.device.scsi_device import ScsiDevice
+from prhelper.host.peer import Peer
 from prhelper.protocol import ProtocolError
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
+from prhelper.serving.clients import Client
+from prhelper.serving.end import End
 from prhelper.serving.session import Devices, serve
 
 from ...support.client import keys, reserve_in, reserve_out
@@ -26,67 +31,60 @@ NOT_SCSI = bytes.fromhex("00000002 00000000 70000b00 0000000a 00000000 0006") + 
 READ_ONLY = bytes.fromhex("00000002 00000000 70000500 0000000a 00000000 2000") + bytes(82)
 
 
-class Silent:
-    """An observer that only remembers."""
-
-    def __init__(self) -> None:
-        self.executions: list[Execution] = []
-
-    def begun(self, command: Command) -> None:
-        pass
-
-    def identified(self, device: DeviceId) -> None:
-        pass
-
-    def done(self, execution: Execution) -> None:
-        self.executions.append(execution)
-
-
 class Loopback:
     """Devices that answer with what they were sent."""
 
-    async def execute(self, command: Command, descriptor: OwnedFd, identified: Callable[[DeviceId], None]) -> Execution:
-        identified(DeviceId.of(descriptor.fileno()))
-        descriptor.close()
-        return Execution(command, Outcome(0, bytes(96), command.parameter_list or command.cdb), None)
+    async def execute(self, command: Command, target: Target) -> Result:
+        assert target.device is not None
+        return Result(Outcome(0, bytes(96), command.parameter_list or command.cdb))
 
 
-Runner = Callable[[SocketChannel, Silent, Devices], BaseException | None]
+class Remembering:
+    """Devices as `devices`, and what they answered."""
+
+    def __init__(self, devices: Devices) -> None:
+        self.results: list[Result] = []
+        self._devices = devices
+
+    async def execute(self, command: Command, target: Target) -> Result:
+        result = await self._devices.execute(command, target)
+        self.results.append(result)
+        return result
+
+
+Runner = Callable[[Callable[[], Coroutine[Any, Any, End]]], End | BaseException]
 
 
 def in_loop(backend: str) -> Runner:
-    def runner(channel: SocketChannel, observer: Silent, devices: Devices) -> BaseException | None:
-        return catch(lambda: anyio.run(lambda: serve(channel, devices, observer, 0.2), backend=backend))
-
-    return runner
+    return lambda session: catch(lambda: anyio.run(session, backend=backend))
 
 
-def in_thread(channel: SocketChannel, observer: Silent, devices: Devices) -> BaseException | None:
-    return catch(lambda: run(serve(channel, devices, observer, 0.2)))
+def in_thread(session: Callable[[], Coroutine[Any, Any, End]]) -> End | BaseException:
+    return catch(lambda: run(session()))
 
 
-def catch(function: Callable[[], object]) -> BaseException | None:
+def catch(function: Callable[[], End]) -> End | BaseException:
     try:
-        function()
+        return function()
     except Exception as error:
         return error
-    return None
 
 
 class Session:
     """A session in a thread of its own, and the client's end of its socket."""
 
     def __init__(self, runner: Runner, devices: Devices) -> None:
-        self.observer = Silent()
-        self.error: BaseException | None = None
+        self.devices = Remembering(devices)
         self.client, ours = socket.socketpair()
         self.client.settimeout(10)
         self.channel = SocketChannel(ours)
-        self.thread = threading.Thread(target=self._serve, args=(runner, devices))
+        self.record = Client(1, Peer(4711, 107, "qemu"), self.channel)
+        self._ended: End | BaseException | None = None
+        self.thread = threading.Thread(target=self._serve, args=(runner,))
         self.thread.start()
 
-    def _serve(self, runner: Runner, devices: Devices) -> None:
-        self.error = runner(self.channel, self.observer, devices)
+    def _serve(self, runner: Runner) -> None:
+        self._ended = runner(lambda: serve(self.channel, self.devices, self.record, 0.2))
         self.channel.close()
 
     def send(self, data: bytes, *fds: int) -> None:
@@ -95,11 +93,11 @@ class Session:
     def receive(self, size: int) -> bytes:
         return self.client.recv(size, socket.MSG_WAITALL) if size else b""
 
-    def end(self) -> BaseException | None:
-        """Wait for the session to hang up: what ended it."""
+    def end(self) -> End | BaseException | None:
+        """Wait for the session to hang up: how it ended."""
         self.thread.join(10)
         assert not self.thread.is_alive()
-        return self.error
+        return self._ended
 
 
 RUNNERS = {"asyncio": in_loop("asyncio"), "trio": in_loop("trio"), "thread": in_thread}
@@ -146,8 +144,9 @@ def test_requests_are_answered_in_order_and_a_hang_up_between_them_is_a_clean_en
             peer.send(reserve_in(action), null)
             assert peer.receive(120) == bytes(4) + (16).to_bytes(4, "big") + bytes(96) + reserve_in(action)
         peer.client.shutdown(socket.SHUT_WR)
-        assert peer.end() is None
-        assert len(peer.observer.executions) == 3
+        assert peer.end() is End.HUNG_UP
+        assert peer.record.commands == 3
+        assert peer.record.in_flight is None
 
 
 def test_pieces_of_a_request_are_put_together(runner: Runner, null: int) -> None:
@@ -163,23 +162,23 @@ def test_pieces_of_a_request_are_put_together(runner: Runner, null: int) -> None
 
 
 def test_file_that_is_no_scsi_device_gets_check_condition(runner: Runner, null: int) -> None:
-    with session(runner, ScsiDevices(1)) as peer:
+    with session(runner, RealDevices(ScsiDevice(1))) as peer:
         peer.send(HELLO)
         for cdb, data in ((reserve_in(0), b""), (reserve_out(0), keys())):
             peer.send(cdb, null)
             peer.send(data)
             assert peer.receive(104) == NOT_SCSI
-        assert [execution.error for execution in peer.observer.executions] == [errno.ENOTTY, errno.ENOTTY]
+        assert [result.error for result in peer.devices.results] == [errno.ENOTTY, errno.ENOTTY]
 
 
 def test_out_on_a_read_only_descriptor_is_refused_without_asking_the_device(runner: Runner, read_only: int) -> None:
-    with session(runner, ScsiDevices(1)) as peer:
-        peer.send(HELLO + b"")
+    with session(runner, RealDevices(ScsiDevice(1))) as peer:
+        peer.send(HELLO)
         peer.send(reserve_out(0), read_only)
         peer.send(keys())
         assert peer.receive(104) == READ_ONLY
-        assert "read-only" in str(peer.observer.executions[0].trouble)
-        assert peer.observer.executions[0].error is None
+        assert "read-only" in str(peer.devices.results[0].trouble)
+        assert peer.devices.results[0].error is None
 
 
 def test_violation_ends_the_session(runner: Runner) -> None:
@@ -211,4 +210,26 @@ def test_quiesced_session_answers_what_has_arrived_and_ends(runner: Runner, null
         peer.send(reserve_in(0), null)
         peer.receive(120)
         peer.channel.quiesce()
-        assert peer.end() is None
+        assert peer.end() is End.QUIESCED
+
+
+def test_quiesced_during_the_negotiation_it_ends_as_quiesced(runner: Runner) -> None:
+    with session(runner, Loopback()) as peer:
+        peer.channel.quiesce()
+        assert peer.end() is End.QUIESCED
+
+
+def test_command_is_in_flight_with_its_device_until_it_is_over(runner: Runner, null: int) -> None:
+    class Blocked(Loopback):
+        async def execute(self, command: Command, target: Target) -> Result:
+            seen.append(peer.record.unfinished())
+            return await super().execute(command, target)
+
+    seen: list[str] = []
+    with session(runner, Blocked()) as peer:
+        peer.send(HELLO)
+        peer.send(reserve_in(0), null)
+        peer.receive(120)
+        expected = 'pid 4711 uid 107 "qemu": device 1:3 (null): PERSISTENT RESERVE IN READ KEYS, for 0 s'
+        assert seen == [expected]
+        assert peer.record.unfinished() == 'pid 4711 uid 107 "qemu": half a request or reply'

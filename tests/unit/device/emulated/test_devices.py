@@ -11,12 +11,13 @@ import anyio
 import pytest
 
 from prhelper.channel import OwnedFd, run
-from prhelper.device.emulated.devices import EmulatedDevices, NoDevices
+from prhelper.device.dispatch import Devices
+from prhelper.device.emulated.devices import Emulation
 from prhelper.device.emulated.storage import Storage
 from prhelper.device.emulated.units import Units
-from prhelper.device.execution import Execution
-from prhelper.device.identity import DeviceId
-from prhelper.device.scsi_device import ScsiDevices
+from prhelper.device.execution import Result
+from prhelper.device.identity import Target
+from prhelper.device.scsi_device import ScsiDevice
 from prhelper.host.peer import Peer
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
@@ -27,8 +28,8 @@ REGISTER = Command(reserve_out(0), keys(0, 0xA))
 READ_KEYS = Command(reserve_in(0))
 PEER = Peer(os.getpid(), 107, "qemu")
 
-Execute = Coroutine[Any, Any, Execution]
-Runner = Callable[[Callable[[], Execute]], Execution]
+Execute = Coroutine[Any, Any, Result]
+Runner = Callable[[Callable[[], Execute]], Result]
 
 RUNNERS: dict[str, Runner] = {
     "asyncio": lambda execute: anyio.run(execute, backend="asyncio"),
@@ -43,43 +44,52 @@ def runner(request: pytest.FixtureRequest) -> Runner:
     return chosen
 
 
-@pytest.fixture(params=[ScsiDevices(1), NoDevices()], ids=["missing", "all"])
-def devices(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmulatedDevices]:
+@pytest.fixture(params=[False, True], ids=["missing", "all"])
+def always(request: pytest.FixtureRequest) -> bool:
+    chosen: bool = request.param
+    return chosen
+
+
+@pytest.fixture
+def emulation(tmp_path: Path) -> Iterator[Emulation]:
     with closing(Storage(tmp_path / "state")) as storage:
-        yield EmulatedDevices(Units(storage), "process", request.param, may_ask=True)
+        yield Emulation(Units(storage), "process", may_ask=True)
 
 
 def opened(path: Path) -> OwnedFd:
     return OwnedFd(os.open(path, os.O_RDWR))
 
 
-def test_command_is_carried_out_as_the_clients_nexus_and_its_descriptor_closed(
-    runner: Runner, devices: EmulatedDevices, tmp_path: Path
+def test_commands_are_carried_out_as_the_clients_nexus(
+    runner: Runner, emulation: Emulation, always: bool, tmp_path: Path
 ) -> None:
     disk = tmp_path / "disk"
     disk.write_bytes(b"")
-    identified: list[DeviceId] = []
     for number, command in enumerate((REGISTER, READ_KEYS), 1):
-        client, descriptor = devices.for_client(PEER, number), opened(disk)
-        execution = runner(lambda: client.execute(command, descriptor, identified.append))  # noqa: B023
-        assert (execution.outcome.status, execution.emulated, execution.trouble) == (Status.GOOD, True, None)
-        assert descriptor.fileno() == -1
-    assert execution.outcome.data[8:] == (0xA).to_bytes(8, "big")
-    assert [str(device) for device in identified] == ["no device but a regular file"] * 2
+        devices = Devices(ScsiDevice(1), emulation.for_client(PEER, number), always)
+        with opened(disk) as descriptor:
+            result = runner(lambda: devices.execute(command, Target.of(descriptor.fileno())))  # noqa: B023
+        assert (result.outcome.status, result.emulated, result.trouble) == (Status.GOOD, True, None)
+    assert result.outcome.data[8:] == (0xA).to_bytes(8, "big")
 
 
-def test_file_system_in_trouble_is_not_emulated(
-    runner: Runner, devices: EmulatedDevices, monkeypatch: pytest.MonkeyPatch
+def test_file_system_in_trouble_is_not_emulated(runner: Runner, emulation: Emulation, always: bool) -> None:
+    devices = Devices(ScsiDevice(1), emulation.for_client(PEER, 1), always)
+    target = Target(-1, None, OSError(errno.ESTALE, "Stale file handle"))
+    result = runner(lambda: devices.execute(REGISTER, target))
+    assert (result.emulated, result.trouble) == (False, "fstat: Stale file handle")
+
+
+def test_unit_that_cannot_be_named_is_not_emulated(
+    runner: Runner, emulation: Emulation, always: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, descriptor = devices.for_client(PEER, 1), opened(Path("/dev/null"))
-    in_trouble, fstat = descriptor.fileno(), os.fstat
+    def fail(_: int) -> str:
+        raise OSError(errno.ESTALE, "Stale file handle")
 
-    def stale(fd: int) -> os.stat_result:
-        if fd == in_trouble:
-            raise OSError(errno.ESTALE, "Stale file handle")
-        return fstat(fd)
-
-    monkeypatch.setattr(os, "fstat", stale)
-    execution = runner(lambda: client.execute(REGISTER, descriptor, lambda _: None))
-    assert (execution.emulated, execution.trouble) == (False, "fstat: Stale file handle")
-    assert descriptor.fileno() == -1
+    devices = Devices(ScsiDevice(1), emulation.for_client(PEER, 1), always)
+    monkeypatch.setattr("prhelper.device.emulated.devices.unit_behind", fail)
+    with opened(Path("/dev/null")) as descriptor:
+        result = runner(lambda: devices.execute(REGISTER, Target.of(descriptor.fileno())))
+    assert result.outcome.status == Status.CHECK_CONDITION
+    assert not result.emulated
+    assert result.trouble is not None

@@ -1,0 +1,87 @@
+"""Who carries out a command: chosen by what the descriptor leads to.
+
+The descriptor has been identified once (`identity.Target`); from here on nothing asks again what it is.
+"""
+
+from typing import NamedTuple, Protocol
+
+from ..scsi import sense
+from ..scsi.outcome import check_condition, outcome_of_errno
+from ..scsi.reservation import Command
+from .execution import Executor, Result
+from .identity import CannotTellError, Target
+
+
+class StandIn(Executor, Protocol):
+    """An executor that answers for devices that have no persistent reservations."""
+
+    async def execute_if_missing(self, command: Command, target: Target, result: Result) -> Result:
+        """Carry out one command if `result`, the device's own answer, says that it has none; else return `result`."""
+
+
+class Refusal(NamedTuple):
+    """Answers as a device that does not know the command: the guest learns that it cannot be had here."""
+
+    reason: str
+
+    async def execute(self, command: Command, target: Target) -> Result:  # noqa: ARG002
+        """Say so, to the guest and to the administrator."""
+        return Result(check_condition(sense.INVALID_OPCODE), trouble=self.reason)
+
+
+class Unidentified(NamedTuple):
+    """Answers where the kernel could not say what the descriptor is."""
+
+    error: OSError
+
+    async def execute(self, command: Command, target: Target) -> Result:  # noqa: ARG002
+        """Pass the kernel's reason on."""
+        return Result(outcome_of_errno(self.error.errno), trouble=f"fstat: {self.error.strerror}")
+
+
+READ_ONLY = Refusal("the virtual machine opened it read-only: give the disk to it writable")
+
+MULTIPATH = Refusal(
+    "it is a device-mapper device, where the command would reach only one of the paths: "
+    "multipath is not supported yet, give the virtual machine one path"
+)
+
+NOTHING_TELLS = Refusal("cannot tell whether it is a device-mapper device: mount /sys or /proc where prhelper runs")
+
+
+class Devices:
+    """Every device, as one client's commands meet it.
+
+    scsi: for SCSI devices.
+    stand_in: for devices that have no reservations of their own, or None; with `always` it answers for all.
+    """
+
+    def __init__(self, scsi: Executor, stand_in: StandIn | None = None, always: bool = False) -> None:
+        self._scsi = scsi
+        self._stand_in = stand_in
+        self._always = always
+
+    async def execute(self, command: Command, target: Target) -> Result:
+        """Carry out one command, by whatever fits its device. See `Executor`."""
+        result = await self._choose(command, target).execute(command, target)
+        if self._stand_in is None or self._always:
+            return result
+        return await self._stand_in.execute_if_missing(command, target, result)
+
+    def _choose(self, command: Command, target: Target) -> Executor:
+        if target.error is not None:
+            return Unidentified(target.error)
+        if command.is_out and not target.is_writable():
+            return READ_ONLY
+        if self._stand_in is not None and self._always:
+            return self._stand_in
+        if command.is_out and (refusal := _device_mapper_refusal(target)) is not None:
+            return refusal
+        return self._scsi
+
+
+def _device_mapper_refusal(target: Target) -> Refusal | None:
+    try:
+        return MULTIPATH if target.is_device_mapper() else None
+    except CannotTellError:
+        return NOTHING_TELLS

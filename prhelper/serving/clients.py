@@ -1,0 +1,140 @@
+"""The clients: one record each, and how many there may be."""
+
+import collections
+import threading
+import time
+from collections.abc import Iterator
+from typing import TypeVar
+
+from ..channel import SocketChannel
+from ..device.identity import DeviceId
+from ..host.peer import Peer
+from ..scsi.reservation import Command
+
+T = TypeVar("T")
+
+
+class Full(Exception):  # noqa: N818 (it is a state, not an error)
+    """There is no room for another client; the text says which limit is reached and how to raise it."""
+
+
+class InFlight:
+    """A command that is being carried out; `device` is None until it is known. `since`: of `time.monotonic`."""
+
+    __slots__ = ("command", "device", "since")
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.since = time.monotonic()
+        self.device: DeviceId | None = None
+
+    def in_words(self) -> str:
+        """For people: which device, which command, for how long."""
+        device = "unknown device" if self.device is None else self.device.in_words()
+        return f"{device}: {self.command}, for {time.monotonic() - self.since:.0f} s"
+
+
+class Client:
+    """One connection: who it is, what it has in flight, what it has done.
+
+    Its session writes it, one thread at a time; any thread may read it.
+
+    number: tells connections of one process apart; never given out again.
+    commands: how many were carried out.
+    """
+
+    __slots__ = ("channel", "commands", "in_flight", "number", "peer")
+
+    def __init__(self, number: int, peer: Peer, channel: SocketChannel) -> None:
+        self.number = number
+        self.peer = peer
+        self.channel = channel
+        self.commands = 0
+        self.in_flight: InFlight | None = None
+
+    def begin(self, command: Command) -> InFlight:
+        """A request is whole, and is being carried out."""
+        self.in_flight = in_flight = InFlight(command)
+        return in_flight
+
+    def end(self) -> None:
+        """That command is over."""
+        self.in_flight = None
+        self.commands += 1
+
+    def unfinished(self) -> str:
+        """For people: what keeps its session from ending."""
+        in_flight = self.in_flight
+        return f"{self.peer}: {in_flight.in_words() if in_flight else 'half a request or reply'}"
+
+
+class Clients:
+    """Every client of a server, within its limits. Any thread may use it.
+
+    total: connections in all. One account (`Peer.account`) may have half of them, so that no virtual machine, and no
+        user, can use up the rest.
+    per_process: connections of one process. Not enforced for peers in another PID namespace (reported as PID 0), since
+        they may be different virtual machines.
+    """
+
+    def __init__(self, total: int, per_process: int) -> None:
+        self.total = total
+        self.per_account = (total + 1) // 2
+        self.per_process = per_process
+        self._lock = threading.Lock()
+        self._clients: dict[int, Client] = {}
+        self._places = 0
+        self._by_account: collections.Counter[str] = collections.Counter()
+        self._by_process: collections.Counter[int] = collections.Counter()
+        self._accepted = 0
+        self._commands_of_former = 0
+
+    def enter(self, peer: Peer, channel: SocketChannel) -> Client:
+        """Give a place to a new connection. Raises Full, and changes nothing, if that is one too many."""
+        with self._lock:
+            self._require_room(peer)
+            self._places += 1
+            self._by_account[peer.account] += 1
+            self._by_process[peer.pid] += 1
+            self._accepted += 1
+            client = self._clients[self._accepted] = Client(self._accepted, peer, channel)
+        return client
+
+    def give_up_place(self, client: Client) -> None:
+        """Let another client have its place. Call it once, before hanging up: who sees that may be back at once."""
+        with self._lock:
+            self._places -= 1
+            _take_one(self._by_account, client.peer.account)
+            _take_one(self._by_process, client.peer.pid)
+
+    def forget(self, client: Client) -> None:
+        """It is gone."""
+        with self._lock:
+            del self._clients[client.number]
+            self._commands_of_former += client.commands
+
+    def commands(self) -> int:
+        """How many commands were carried out, for those that are gone, too."""
+        with self._lock:
+            return self._commands_of_former + sum(client.commands for client in self._clients.values())
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def __iter__(self) -> Iterator[Client]:
+        with self._lock:
+            return iter(list(self._clients.values()))
+
+    def _require_room(self, peer: Peer) -> None:
+        if self._places >= self.total:
+            raise Full(f"there are {self.total} clients already (--max-clients)")
+        if peer.pid and self._by_process[peer.pid] >= self.per_process:
+            raise Full(f"it has {self.per_process} connections already (--max-clients-per-process)")
+        if self._by_account[peer.account] >= self.per_account:
+            raise Full(f"{peer.account} has {self.per_account} connections already, half of --max-clients")
+
+
+def _take_one(counter: "collections.Counter[T]", key: T) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
