@@ -1,7 +1,7 @@
-"""Records that wait to be written: bounded in bytes, and shared fairly.
+"""Records waiting to be written: bounded in bytes, and shared fairly.
 
-When there is no room, the account that holds the most loses its newest record. So a flood of one account costs only
-that account its lines, whatever the level of the log and however long the writer is stuck.
+When there is no room, the account with the most waiting loses its newest record. So one account's flood costs only its
+own lines, whatever the log level and however long the writer is stuck.
 """
 
 import collections
@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from .record import LazyMessage
 
 MAX_BYTES = 8 << 20
-"""Memory, near enough, that all waiting records may take."""
+"""Limit of the memory that all waiting records take, roughly."""
 
 _RECORD_BYTES = 1200
-"""What a record takes beside its text and its fields; so it bounds their number, too."""
+"""What a record takes besides its text and fields; this bounds their number, too."""
 
 
 class _Share:
-    """What one account has waiting: numbers of records, the oldest first, and their bytes."""
+    """What one account has waiting: the numbers of its records, oldest first, and their bytes."""
 
     __slots__ = ("numbers", "size")
 
@@ -30,7 +30,7 @@ class _Share:
 
 
 class Backlog:
-    """A queue of records for one reader; any thread may put. The oldest comes out first, whoever's it is."""
+    """A queue of records for one reader; any thread may put. First in, first out, across all accounts."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -43,7 +43,7 @@ class Backlog:
         self._closed = False
 
     def put(self, record: logging.LogRecord, account: str) -> None:
-        """Add a record, or count one as lost: this one, or the newest of the account that holds the most."""
+        """Add a record. When full, count as lost this one, or the newest of the account with the most waiting."""
         size = _size_of(record)
         with self._changed:
             if not self._make_room(size, account):
@@ -58,7 +58,7 @@ class Backlog:
             self._changed.notify()
 
     def get(self, timeout: float | None) -> logging.LogRecord | None:
-        """Take the oldest record; None if there is none, after so many seconds or when it is closed."""
+        """Take the oldest record; None if there is none within `timeout` seconds, or once closed and empty."""
         with self._changed:
             if not self._records and not self._closed:
                 self._changed.wait(timeout)
@@ -69,29 +69,29 @@ class Backlog:
             return self._remove(number)
 
     def close(self) -> None:
-        """Let the reader end once it has taken everything."""
+        """Let the reader finish once it has taken everything."""
         with self._changed:
             self._closed = True
             self._changed.notify()
 
     @property
     def over(self) -> bool:
-        """Whether it is closed, and nothing is left in it."""
+        """Whether it is closed and empty."""
         with self._changed:
             return self._closed and not self._records
 
     @property
     def empty(self) -> bool:
-        """Whether nothing waits."""
+        """Whether no record is waiting."""
         return not self._records
 
     def lose(self, count: int) -> None:
-        """Count records that were lost elsewhere."""
+        """Count records as lost that were lost elsewhere."""
         with self._changed:
             self._lost += count
 
     def take_lost(self) -> int:
-        """How many records were lost since this was last asked."""
+        """The number of records lost since the last call."""
         with self._changed:
             count, self._lost = self._lost, 0
             return count
@@ -99,7 +99,7 @@ class Backlog:
     def _make_room(self, size: int, account: str) -> bool:
         share = self._shares.get(account) or _Share()
         while self._size + size > self._max_bytes:
-            # Looking for the largest takes time: not for an account that has its part and more, as one that floods has.
+            # Finding the largest share takes time: not for an account that has an equal share already, as a flood has.
             if not self._shares or share.size * len(self._shares) > self._max_bytes:
                 return False
             largest = max(self._shares.values(), key=lambda other: other.size)

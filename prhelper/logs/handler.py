@@ -1,9 +1,9 @@
 """Logging that never stalls the daemon.
 
-Whoever logs only puts a record into a bounded backlog; one thread writes to the sink, which may be slow, stuck or gone.
-What there is no room for, and what the sink does not take, is counted, and the count is written when that can be done.
+Threads that log only put a record into a bounded backlog; one thread writes to the sink, which may be slow, stuck or
+gone. Records that find no room, or that the sink refuses, are counted, and the count is written as soon as possible.
 
-A record may carry a limit, an account and fields, and a message that this thread words (`record`).
+A record may carry a limit, an account and fields, and a message that the log's thread words (see `record`).
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from .record import LazyMessage, Limit
 from .sinks import FileSink, Sink, choose, fallback, is_gone
 
 BYTES = 5
-"""The level of -vv, below DEBUG: what went over the wire."""
+"""The level of -vv, below DEBUG: the bytes on the wire."""
 
 _LEVELS = {-1: logging.ERROR, 0: logging.INFO, 1: logging.DEBUG, 2: BYTES}
 
@@ -26,9 +26,9 @@ _formatter = logging.Formatter()
 
 
 class LogHandler(logging.Handler):
-    """Takes records from any thread. They wait until `start`, or in a process that never starts it, until `stop`.
+    """Takes records from any thread. They wait for `start`, or if that is never called, for `stop`.
 
-    own_choice: the sink was chosen here (--log=auto), so another may be chosen when it breaks.
+    own_choice: the sink was not asked for by name (--log=auto), so another replaces it when it breaks.
     """
 
     def __init__(self, sink: Sink, own_choice: bool) -> None:
@@ -37,13 +37,13 @@ class LogHandler(logging.Handler):
         self._own_choice = own_choice
         self._repeats = Repeats()
         self._backlog = Backlog()
-        self._confessed = time.monotonic()
+        self._losses_reported = time.monotonic()
         self._thread: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Queue a record, or count it. Never waits and never raises."""
         try:
-            _settle(record)
+            _render(record)
             account = getattr(record, "account", record.name)
             limit: Limit | None = getattr(record, "repeat", None)
             if limit is not None:
@@ -51,18 +51,18 @@ class LogHandler(logging.Handler):
                 if not self._repeats.admit((kind, account), count, record.msg, time.monotonic()):
                     return
             self._backlog.put(record, account)
-        except Exception:  # whatever is wrong with a record costs that record and no more
+        except Exception:  # a faulty record costs itself and no more
             self._backlog.lose(1)
 
     def start(self) -> None:
-        """Write in a thread of its own from now on. Raises RuntimeError if there can be no thread."""
+        """Start the thread that writes. Raises RuntimeError if no thread can be started."""
         thread = threading.Thread(target=self._run, name="prhelper-log", daemon=True)
         with every_signal_blocked():
             thread.start()
         self._thread = thread
 
     def stop(self, timeout: float = 1.0) -> None:
-        """Write what is queued, for `timeout` seconds at most; a stuck sink is left behind. Harmless when repeated."""
+        """Write what is queued, for `timeout` seconds at most; give up on a stuck sink. May be called again."""
         self._backlog.close()
         if self._thread is None:
             with contextlib.suppress(RuntimeError):
@@ -73,7 +73,7 @@ class LogHandler(logging.Handler):
 
     @property
     def stuck(self) -> bool:
-        """Whether the thread is still writing, after `stop`."""
+        """After `stop`: whether the thread is still writing."""
         return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
@@ -84,45 +84,45 @@ class LogHandler(logging.Handler):
                 self._write(record)
             if due is not None and due <= time.monotonic():
                 self._write_sums(everything=False)
-            if self._backlog.empty or time.monotonic() >= self._confessed + WINDOW:
-                self._confess()
+            if self._backlog.empty or time.monotonic() >= self._losses_reported + WINDOW:
+                self._report_losses()
         self._write_sums(everything=True)
-        self._confess()
+        self._report_losses()
 
     def _write_sums(self, everything: bool) -> None:
         for line in self._repeats.sum_up(time.monotonic(), everything):
             self._write(_record(logging.INFO, line))
 
-    def _confess(self) -> None:
+    def _report_losses(self) -> None:
         if count := self._backlog.take_lost():
             text = f"{count} lines were lost: the log could not be written, or not fast enough"
-            if self._put_out(_record(logging.WARNING, text)):
-                self._confessed = time.monotonic()
+            if self._write_to_sink(_record(logging.WARNING, text)):
+                self._losses_reported = time.monotonic()
             else:
                 self._backlog.lose(count)
 
     def _write(self, record: logging.LogRecord) -> None:
         try:
-            _word(record)
-        except Exception:  # whatever is wrong with a message costs that record and no more
+            _render_lazy(record)
+        except Exception:  # a faulty message costs its record and no more
             self._backlog.lose(1)
             return
-        if not self._put_out(record):
+        if not self._write_to_sink(record):
             self._backlog.lose(1)
 
-    def _put_out(self, record: logging.LogRecord) -> bool:
+    def _write_to_sink(self, record: logging.LogRecord) -> bool:
         try:
             self._sink.write(record)
-        except Exception as error:  # whatever is wrong with a sink costs that record and no more
+        except Exception as error:  # a sink that fails costs this record and no more
             if not (self._own_choice and isinstance(self._sink, FileSink) and is_gone(error)):
                 return False
             self._sink = fallback()
-            return self._put_out(record)
+            return self._write_to_sink(record)
         return True
 
 
-def _settle(record: logging.LogRecord) -> None:
-    """Make text of all that the record refers to, so that it keeps nothing alive; a lazy message waits for `_word`."""
+def _render(record: logging.LogRecord) -> None:
+    """Turn everything that the record refers to into text, so that it keeps nothing alive. A lazy message stays."""
     if not isinstance(record.msg, LazyMessage):
         record.msg = record.getMessage()
     record.args = None
@@ -131,21 +131,24 @@ def _settle(record: logging.LogRecord) -> None:
     record.exc_info = None
 
 
-def _word(record: logging.LogRecord) -> None:
+def _render_lazy(record: logging.LogRecord) -> None:
     if isinstance(record.msg, LazyMessage):
         record.msg, record.fields = record.msg.words()
 
 
 def set_up(name: str, in_background: bool, verbosity: int) -> LogHandler:
-    """Log to the sink called `name`, at the level of so many -v less -q. Raises OSError if that sink is not there."""
+    """Log to the sink called `name`. Raises OSError if it is not there.
+
+    verbosity: the number of -v less that of -q.
+    """
     logging.addLevelName(BYTES, "DEBUG")
-    logging.logThreads = False  # no sink shows it, and asking makes an object for each thread of `thread_pool`
+    logging.logThreads = False  # no sink shows them, and a look-up makes an object for each thread of `thread_pool`
     level = _LEVELS[max(-1, min(verbosity, 2))]
     return _attach("prhelper", level, LogHandler(choose(name, in_background), own_choice=name == "auto"))
 
 
 def set_up_traces(fd: int | None) -> LogHandler | None:
-    """Write traces to the file `fd`, which may be as slow as it likes; without one they go to the log."""
+    """Write traces to the file `fd`, which may be slow; without one they go to the log."""
     if fd is None:
         return None
     return _attach("prhelper.logs.trace", logging.INFO, LogHandler(FileSink(fd), own_choice=False))

@@ -1,7 +1,7 @@
-"""The journal, with fields, in its own protocol (systemd, "Native Journal Protocol").
+"""Writes to the journal, with fields, in its own protocol (systemd, "Native Journal Protocol").
 
-One datagram an entry: NAME=value lines, or for values with newlines the name, a newline, the length as a 64-bit
-little-endian number, the value. An entry that is too large for a datagram goes as a sealed memfd.
+An entry is one datagram of NAME=value lines; a value with newlines is sent as name, newline, length (64-bit
+little-endian), value. An entry too large for a datagram is sent as a sealed memfd.
 """
 
 import array
@@ -27,7 +27,7 @@ def stderr_is_journal() -> bool:
 
 
 class Journal:
-    """Where the journal listens. Not a connection: a journal that was restarted is found again by the next entry.
+    """A socket to send to the journal. It is not connected, so the next entry finds a journal that was restarted.
 
     Raises FileNotFoundError if there is none.
     """

@@ -1,4 +1,4 @@
-"""Lines that repeat are counted, not written, so that no guest can flood the log."""
+"""Counts lines that repeat instead of writing them, so that no guest can flood the log."""
 
 import threading
 from collections.abc import Hashable
@@ -6,11 +6,10 @@ from collections.abc import Hashable
 from .record import LazyMessage
 
 WINDOW = 60.0
-"""Seconds. Within each, a kind of line is written a limited number of times; the rest is summed up at its end."""
+"""Seconds. In each window a kind of line is written a limited number of times; the rest is summed up at its end."""
 
-_MOST_KINDS = 4096
-
-_MOST_CLOSED = 4096
+_MAX_OPEN = 4096
+_MAX_CLOSED = 4096
 
 
 class _Window:
@@ -24,19 +23,19 @@ class _Window:
 
 
 class Repeats:
-    """Decides which lines are written. Times are of `time.monotonic`; any thread may ask."""
+    """Decides which lines are written. Any thread may call; `now` is of `time.monotonic`."""
 
     def __init__(self) -> None:
-        self._open: dict[Hashable, _Window] = {}  # the oldest first
+        self._open: dict[Hashable, _Window] = {}  # oldest first
         self._closed: list[_Window] = []  # not summed up yet
-        self._unnamed = 0  # lines withheld in closed windows that there was no room for
+        self._unnamed = 0  # lines withheld in windows that _closed had no room for
         self._lock = threading.Lock()
 
     def admit(self, kind: Hashable, burst: int, message: str | LazyMessage, now: float) -> bool:
         """Whether to write `message`, one of at most `burst` of its kind in a window."""
         with self._lock:
             window = self._open.get(kind)
-            if window is not None and now >= window.began + WINDOW:  # whoever sums up may be behind
+            if window is not None and now >= window.began + WINDOW:  # the log's thread may be late with `sum_up`
                 self._close(kind)
                 window = None
             if window is None:
@@ -57,7 +56,7 @@ class Repeats:
             return next((window.began + WINDOW for window in self._open.values()), None)
 
     def sum_up(self, now: float, everything: bool = False) -> list[str]:
-        """Close the windows that are over: a line for each that withheld some. Words what is lazy, so it takes time."""
+        """Close the windows that are over: a line for each that withheld some. Slow: it words lazy messages."""
         with self._lock:
             for kind, window in list(self._open.items()):
                 if not everything and now < window.began + WINDOW:
@@ -69,18 +68,18 @@ class Repeats:
         for window in closed:
             try:
                 lines.append(f"{window.withheld} more like this: {window.example}")
-            except Exception:  # whatever is wrong with a lazy message costs its example and no more
+            except Exception:  # a faulty lazy message costs its example and no more
                 unnamed += window.withheld
         return [*lines, f"{unnamed} more of various kinds"] if unnamed else lines
 
     def _make_room(self) -> None:
-        # The oldest window goes, rather than the line of somebody who has not had a word yet.
-        if len(self._open) >= _MOST_KINDS:
+        # Rather end the oldest window early than withhold the first line of a new kind or account.
+        if len(self._open) >= _MAX_OPEN:
             self._close(next(iter(self._open)))
 
     def _close(self, kind: Hashable) -> None:
         window = self._open.pop(kind)
-        if window.withheld and len(self._closed) < _MOST_CLOSED:
+        if window.withheld and len(self._closed) < _MAX_CLOSED:
             self._closed.append(window)
         else:
             self._unnamed += window.withheld

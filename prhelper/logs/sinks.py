@@ -1,4 +1,4 @@
-"""Where log lines end up: stderr, the journal, or syslog. A sink may block, and raise OSError; only `logs` calls it."""
+"""Where log lines go: stderr, journal, or syslog. A sink may block and raise OSError; only `LogHandler` calls it."""
 
 import contextlib
 import errno
@@ -30,22 +30,22 @@ class Sink(Protocol):
 
 
 class FileSink:
-    """An open file, a line a record: standard error, or a file for traces. Borrows the descriptor.
+    """An open file, one line per record: standard error, or a file for traces. Borrows the descriptor.
 
-    Nothing is buffered: at the end of the process nobody waits for a reader that never reads. Another process that
-    shares the open file may make it non-blocking; here each write waits all the same.
+    Nothing is buffered, so at exit nothing waits for a reader that never reads. Another process that shares the open
+    file description may make it non-blocking; a write here waits for room all the same.
     """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._half_a_line = False
+        self._line_unfinished = False
 
     def write(self, record: logging.LogRecord) -> None:
-        """Write one line. Raises OSError when nobody reads any more."""
+        """Write one line. Raises OSError, EPIPE for instance once the reader is gone."""
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
         level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
         line = f"{when}.{record.msecs:03.0f} {IDENTIFIER}: {level}{_text(record)}\n".encode(errors="replace")
-        rest = b"\n" * self._half_a_line + line
+        rest = b"\n" * self._line_unfinished + line
         while rest:
             try:
                 written = os.write(self._fd, rest)
@@ -53,11 +53,11 @@ class FileSink:
                 _wait_for_room(self._fd)
             else:
                 rest = rest[written:]
-                self._half_a_line = bool(rest)
+                self._line_unfinished = bool(rest)
 
 
 class JournalSink:
-    """The journal. Fields come from the record's `fields`, if it has some."""
+    """The journal. The record's `fields`, if any, are sent as PRHELPER_NAME=value."""
 
     def __init__(self) -> None:
         self._journal = Journal()
@@ -83,12 +83,12 @@ class SyslogSink:
         syslog.openlog(IDENTIFIER, syslog.LOG_PID, syslog.LOG_DAEMON)
 
     def write(self, record: logging.LogRecord) -> None:
-        """Hand one line to the C library, which drops it if nobody listens."""
+        """Hand one line to the C library, which drops it if no syslog daemon is listening."""
         syslog.syslog(_priority(record.levelno), _text(record))
 
 
 def choose(name: str, in_background: bool) -> Sink:
-    """The sink for --log=NAME; "auto" finds the fitting one. Raises OSError if the one asked for is not there."""
+    """The sink for --log=NAME, or for "auto" the one that fits. Raises OSError if the one asked for is not there."""
     if name == "stderr" and in_background:
         raise OSError(errno.EINVAL, "a daemon has no standard error; use auto, journal or syslog")
     if name == "journal" or (name == "auto" and stderr_is_journal()):
@@ -101,14 +101,14 @@ def choose(name: str, in_background: bool) -> Sink:
 
 
 def fallback() -> Sink:
-    """Where to go when nobody reads standard error."""
+    """The sink to use when standard error has no reader."""
     with contextlib.suppress(OSError):
         return JournalSink()
     return SyslogSink()
 
 
 def is_gone(error: Exception) -> bool:
-    """Whether a write to a file failed because nobody reads it any more, and nobody will."""
+    """Whether a write failed because the reader is gone for good."""
     return isinstance(error, OSError) and error.errno in _GONE
 
 

@@ -1,7 +1,7 @@
-"""Trace events: what happens inside, by name, for whoever asks with -T.
+"""Trace events: what happens inside, by name, turned on with -T.
 
-The option's value is QEMU's: `[[enable=]PATTERN][,events=FILE][,file=FILE]`, PATTERN a shell pattern of event names, a
-leading "-" turning events off again; `events=` names a file with one pattern a line; `file=` says where traces go
+The option's value is QEMU's: `[[enable=]PATTERN][,events=FILE][,file=FILE]`. PATTERN is a shell pattern of event names;
+a leading "-" turns events off again. `events=` names a file with one pattern per line; `file=` is where traces go
 instead of the log.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
-_log.setLevel(logging.INFO)  # whoever asks for an event gets it, whatever the level of the rest
+_log.setLevel(logging.INFO)  # an event that is turned on is written at any -q or -v
 
 
 class TraceError(Exception):
@@ -20,7 +20,7 @@ class TraceError(Exception):
 
 
 class Event:
-    """One kind of event. Check `enabled` before computing arguments; call to trace."""
+    """One kind of event. Call it to trace; check `enabled` first where the arguments take time to compute."""
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
@@ -28,7 +28,7 @@ class Event:
         self.enabled = False
 
     def __call__(self, *arguments: object) -> None:
-        """Write the event; `arguments` fill the placeholders of its text."""
+        """Write the event, if it is turned on; `arguments` fill the placeholders of its text."""
         if self.enabled:
             _log.info("%s " + self.text, self.name, *arguments)
 
@@ -61,12 +61,12 @@ def enable(option: str) -> list[str]:
     for part in option.split(","):
         key, separator, value = part.partition("=")
         if separator and key == "events":
-            unknown += [pattern for pattern in _patterns(value) if not _switch(pattern)]
+            unknown += [pattern for pattern in _patterns(value) if not _turn(pattern)]
         elif separator and key == "file":
             output = _open(value)
         elif separator and key != "enable":
             raise TraceError(f"'{key}=' is none of enable=, events= and file=")
-        elif not _switch(pattern := value if separator else part):
+        elif not _turn(pattern := value if separator else part):
             unknown.append(pattern)
     return unknown
 
@@ -88,7 +88,7 @@ def _patterns(path: str) -> Iterator[str]:
             yield pattern
 
 
-def _switch(pattern: str) -> bool:
+def _turn(pattern: str) -> bool:
     name = pattern.removeprefix("-")
     matching = [event for event in EVENTS if fnmatch.fnmatchcase(event.name, name)]
     for event in matching:
