@@ -1,5 +1,5 @@
 /* Closed-loop load on a persistent reservation helper: each client is a thread with a connection of its own, and sends a
- * PERSISTENT RESERVE IN with a descriptor of the device, waits for the answer, checks it, and sends the next.
+ * PERSISTENT RESERVE IN, or OUT, with a descriptor of the device, waits for the answer, checks it, and sends the next.
  *
  *     gcc -O2 -pthread -o load load.c && ./load --socket PATH --clients 16 --seconds 1
  *
@@ -25,13 +25,14 @@
 #include "answer.h"
 
 #define ALLOCATION_LENGTH 32
+#define PARAMETER_LIST_LENGTH ANSWER_SIZE
 #define HEADER 104 /* status and size, four bytes each, 96 of sense */
 #define NO_ANSWER 3
 
 static const char *path, *device = "/dev/null";
 static long clients = 1, requests = 100000, warm_up = 20, pause_us, idle, give_up_ms = 20000;
 static double seconds = 3600;
-static int hold;
+static int hold, out;
 
 static pthread_barrier_t ready;
 static double began; /* when all were ready */
@@ -118,8 +119,9 @@ static unsigned number_at(const unsigned char *p)
 static void command(struct client *c)
 {
     unsigned n = c->sent++, who = c->number;
-    unsigned char cdb[16] = { 0x5e, 0, who >> 8, who, n >> 16, n >> 8, n, 0, ALLOCATION_LENGTH };
-    unsigned char reply[HEADER + ALLOCATION_LENGTH], expected[ANSWER_SIZE];
+    unsigned size = out ? PARAMETER_LIST_LENGTH : ALLOCATION_LENGTH, expected_size = out ? 0 : ANSWER_SIZE;
+    unsigned char cdb[16] = { out ? 0x5f : 0x5e, 0, who >> 8, who, n >> 16, n >> 8, n, 0, size };
+    unsigned char reply[HEADER + ALLOCATION_LENGTH], made[ANSWER_SIZE];
     char control[CMSG_SPACE(sizeof(int))];
     struct iovec iov = { cdb, sizeof cdb };
     struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
@@ -132,14 +134,17 @@ static void command(struct client *c)
     memcpy(CMSG_DATA(cmsg), &c->fd, sizeof(int));
     if (sendmsg(c->connection, &msg, MSG_NOSIGNAL) != sizeof cdb)
         fail(1, "client %d: sendmsg: %s", c->number, strerror(errno));
+    make_answer(made, cdb, c->minor);
+    if (out && send(c->connection, made, sizeof made, MSG_NOSIGNAL) != sizeof made)
+        fail(1, "client %d: send: %s", c->number, strerror(errno));
 
     receive(c, reply, HEADER);
-    unsigned status = number_at(reply), size = number_at(reply + 4);
-    if (status != 0 || size != ANSWER_SIZE)
+    unsigned status = number_at(reply);
+    size = number_at(reply + 4);
+    if (status != 0 || size != expected_size)
         fail(1, "client %d, request %u: status %#x with %u bytes", c->number, n, status, size);
     receive(c, reply + HEADER, size);
-    make_answer(expected, cdb, c->minor);
-    if (memcmp(reply + HEADER, expected, size))
+    if (memcmp(reply + HEADER, made, size))
         fail(1, "client %d, request %u: the data of another request", c->number, n);
 }
 
@@ -193,6 +198,7 @@ static void usage(void)
 {
     fprintf(stderr, "usage: load --socket PATH [OPTIONS]\n"
                     "  --device PATH   whose descriptor goes with each command (/dev/null)\n"
+                    "  --out           send PERSISTENT RESERVE OUT instead of IN\n"
                     "  --clients N     how many at once (1)\n"
                     "  --requests N    of each client at most (100000)\n"
                     "  --seconds S     how long at most (an hour)\n"
@@ -209,7 +215,7 @@ static void parse(int argc, char **argv)
     static const struct option options[] = {
         { "socket", 1, 0, 's' }, { "device", 1, 0, 'd' },   { "clients", 1, 0, 'c' },  { "requests", 1, 0, 'r' },
         { "seconds", 1, 0, 't' }, { "warm-up", 1, 0, 'w' }, { "pause-us", 1, 0, 'p' }, { "idle", 1, 0, 'i' },
-        { "hold", 0, 0, 'h' },   { "give-up-ms", 1, 0, 'g' }, { 0 },
+        { "hold", 0, 0, 'h' },   { "out", 0, 0, 'o' },      { "give-up-ms", 1, 0, 'g' }, { 0 },
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
@@ -222,6 +228,7 @@ static void parse(int argc, char **argv)
         case 'p': pause_us = atol(optarg); break;
         case 'i': idle = atol(optarg); break;
         case 'h': hold = 1; break;
+        case 'o': out = 1; break;
         case 'g': give_up_ms = atol(optarg); break;
         default: usage();
         }

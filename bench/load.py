@@ -30,7 +30,7 @@ class LoadResult:
 
 
 class LoadProgram:
-    """The load program, on one helper. Keyword arguments are its options, with underscores."""
+    """The load program, on one helper. Keyword arguments are its options, with underscores; True where one is alone."""
 
     def __init__(self, program: Path, socket: Path) -> None:
         self._command = (str(program), "--socket", str(socket))
@@ -50,7 +50,7 @@ class LoadProgram:
     @contextlib.contextmanager
     def behind(self, **options: str | float) -> Iterator["BackgroundLoad"]:
         """Let it run behind; on leaving what is still there is killed."""
-        words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+        words = [word for name, value in options.items() for word in _option(name, value)]
         with subprocess.Popen([*self._command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             try:
                 yield BackgroundLoad(process)
@@ -89,6 +89,13 @@ class BackgroundLoad:
         if self._process.returncode != 0:
             raise LoadError(complaint.decode().strip() or f"load ended with status {self._process.returncode}")
         return LoadResult(**json.loads(output))
+
+
+def _option(name: str, value: str | float | bool) -> list[str]:
+    option = f"--{name.replace('_', '-')}"
+    if isinstance(value, bool):
+        return [option] if value else []
+    return [option, str(value)]
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

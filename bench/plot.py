@@ -1,8 +1,8 @@
 """The picture for the README: throughput and p50 by clients for each latency, and what isolation looks like."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from .results import Cell, Comparison, Results, median
+from .results import Cell, Comparison, Operation, Results, median
 from .svg import FAINT, Chart, cross, decades, document, dot, line, linear, logarithmic, round_steps, text
 
 OURS, THEIRS, LIMIT = "#2563eb", "#d97706", "#9ca3af"
@@ -40,30 +40,44 @@ def _header() -> list[str]:
         elements += [line([(x - 5, 64), (x + 17, 64)], colour, 2.25), dot(x + 6, 64, colour)]
         elements.append(text(x + 26, 68, name, 13))
         x += 120
-    note = "The same load, and SG_IO answered by the same library; medians of rounds in turn"
+    note = "PERSISTENT RESERVE IN, and OUT dashed; SG_IO answered by the same library; medians of rounds in turn"
     elements.append(text(WIDTH - _RIGHT, 68, note, 12, "end", FAINT))
     return elements
 
 
 def _throughput(x: float, y: float, width: float, cells: Sequence[Cell], device: str) -> list[str]:
-    ours, theirs = _medians([cell.throughput for cell in cells])
-    ticks = round_steps(_most(ours, theirs))
-    chart = Chart(x, y, width, _CHART, [cell.clients for cell in cells], linear(ticks[-1]))
+    series = _by_operation(cells, lambda cell: cell.throughput)
+    ticks = round_steps(_most(*series))
+    chart = Chart(x, y, width, _CHART, sorted({cell.clients for cell in cells}), linear(ticks[-1]))
     chart.draw_axes(f"Requests/s, {device}", ticks, _thousands)
-    return _finish(chart, ours, theirs)
+    return _finish(chart, series)
 
 
 def _waiting(x: float, y: float, width: float, cells: Sequence[Cell], device: str) -> list[str]:
-    ours, theirs = _medians([cell.p50 for cell in cells])
-    ticks = decades(_least(ours, theirs), _most(ours, theirs))
-    chart = Chart(x, y, width, _CHART, [cell.clients for cell in cells], logarithmic(ticks[0], ticks[-1]))
+    series = _by_operation(cells, lambda cell: cell.p50)
+    ticks = decades(_least(*series), _most(*series))
+    columns = sorted({cell.clients for cell in cells})
+    chart = Chart(x, y, width, _CHART, columns, logarithmic(ticks[0], ticks[-1]))
     chart.draw_axes(f"p50 of a request, {device}", ticks, _time)
-    return _finish(chart, ours, theirs)
+    return _finish(chart, series)
 
 
-def _finish(chart: Chart, ours: Sequence[float | None], theirs: Sequence[float | None]) -> list[str]:
-    chart.draw_series(theirs, THEIRS)
-    chart.draw_series(ours, OURS)
+def _by_operation(cells: Sequence[Cell], what: Callable[[Cell], Comparison]) -> list[list[float | None]]:
+    """Ours and theirs of IN, ours and theirs of OUT."""
+    operations: tuple[Operation, ...] = ("IN", "OUT")
+    return [
+        series
+        for operation in operations
+        for series in _medians([what(cell) for cell in cells if cell.operation == operation])
+    ]
+
+
+def _finish(chart: Chart, series: Sequence[Sequence[float | None]]) -> list[str]:
+    ours_in, theirs_in, ours_out, theirs_out = series
+    chart.draw_series(theirs_in, THEIRS)
+    chart.draw_series(theirs_out, THEIRS, dashed=True)
+    chart.draw_series(ours_in, OURS)
+    chart.draw_series(ours_out, OURS, dashed=True)
     middle = chart.x + chart.width / 2
     return [*chart.elements, text(middle, chart.y + chart.height + 34, "clients", 11, "middle", FAINT)]
 

@@ -36,18 +36,18 @@ def show_made_on(made_on: dict[str, str]) -> None:
 
 
 CELL_COLUMNS = (
-    "device  clients     requests/s           p50, us      ratio  goal\n",
-    "              prhelper C helper  prhelper C helper",
+    "    device  clients    requests/s           p50, us      ratio  goal\n",
+    "                 prhelper C helper  prhelper C helper",
 )
 
 
 def show_cell(cell: Cell) -> None:
-    """The ratio is what the goal is about: p50 of one client, throughput of several."""
+    """The ratio is ours to the C helper's: p50 of one client, throughput of several."""
     requests = f"{_number(cell.throughput.ours):>8}{_number(cell.throughput.theirs):>9}"
     p50 = f"{_number(cell.p50.ours):>10}{_number(cell.p50.theirs):>9}"
     print(
-        f"{f'{cell.latency_us} us':>7}{cell.clients:>7}{requests}{p50}"
-        f"{_ratio(cell.judged):>7}{_verdict(cell.judged, cell.goal)}",
+        f"{cell.operation:<3}{f'{cell.latency_us} us':>8}{cell.clients:>6}{requests}{p50}"
+        f"{_ratio(cell.compared):>7}{_verdict(cell.judged, cell.goal)}",
         flush=True,
     )
 

@@ -1,10 +1,12 @@
-"""What was measured, and whether it is what was aimed at (issue 5)."""
+"""What was measured, and whether it is what was aimed at."""
 
 import operator
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
+
+Operation = Literal["IN", "OUT"]
 
 Rounds = list[float | None]
 """A figure of one helper, round by round; None where there was no answer."""
@@ -35,36 +37,47 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Goal:
-    """A bound on our own figure (its median), or on the ratio of ours to theirs."""
+    """A bound on our own figure (its median), or on a ratio: of ours to theirs, or of our OUT to our IN."""
 
-    of: Literal["ours", "ratio"]
+    of: Literal["ours", "ratio", "IN"]
     sign: Literal["<=", ">="]
     limit: float
 
     def is_reached(self, comparison: Comparison) -> bool:
         """Whether a figure is within the bound."""
-        value = comparison.ratio if self.of == "ratio" else median(comparison.ours)
+        value = median(comparison.ours) if self.of == "ours" else comparison.ratio
         return value is not None and bool(_SIGNS[self.sign](value, self.limit))
 
     def __str__(self) -> str:
-        return f"{self.sign} {self.limit:g}" + (" x" if self.of == "ratio" else "")
+        return f"{self.sign} {self.limit:g}" + {"ours": "", "ratio": " x", "IN": " IN"}[self.of]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """So many clients in a closed loop on a device that takes so long. Requests per second; times in us."""
+    """So many clients in a closed loop on a device that takes so long. Requests per second; times in us.
 
+    operation: IN or OUT, of PERSISTENT RESERVE.
+    beside_in: of OUT, our figure beside our own of IN; there the goal is about that.
+    """
+
+    operation: Operation
     latency_us: int
     clients: int
     throughput: Comparison
     p50: Comparison
     p99: Comparison
     goal: Goal | None
+    beside_in: Comparison | None = None
+
+    @property
+    def compared(self) -> Comparison:
+        """What tells: how long a single client waits, how much several get done."""
+        return self.p50 if self.clients == 1 else self.throughput
 
     @property
     def judged(self) -> Comparison:
-        """What the goal is about: how long a single client waits, how much several get done."""
-        return self.p50 if self.clients == 1 else self.throughput
+        """What the goal is about."""
+        return self.beside_in or self.compared
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@
 #include "../tests/support/preload_sg.h"
 #include "answer.h"
 
+#define RESERVATION_CONFLICT 0x18
 #define HANGING makedev(1, 5)         /* /dev/zero */
 #define SOMETIMES_SLOW makedev(1, 7) /* /dev/full */
 
@@ -88,12 +89,17 @@ static int is_slow_one(void)
     return every && __atomic_add_fetch(&commands, 1, __ATOMIC_RELAXED) % every == 0;
 }
 
+/* The load makes the parameter list of PERSISTENT RESERVE OUT as the device makes its answer to PERSISTENT RESERVE IN: a
+ * list that came with another CDB is a RESERVATION CONFLICT, which the load takes for a wrong answer.
+ */
 static void answer(struct sg_io_hdr *hdr, unsigned device)
 {
     unsigned char data[ANSWER_SIZE];
     unsigned size = hdr->dxfer_len < ANSWER_SIZE ? hdr->dxfer_len : ANSWER_SIZE;
     make_answer(data, hdr->cmdp, device);
     hdr->status = hdr->host_status = hdr->driver_status = hdr->sb_len_wr = 0;
+    if (hdr->dxfer_direction == SG_DXFER_TO_DEV && memcmp(hdr->dxferp, data, size))
+        hdr->status = RESERVATION_CONFLICT;
     hdr->resid = hdr->dxfer_len - size;
     if (hdr->dxfer_direction == SG_DXFER_FROM_DEV)
         memcpy(hdr->dxferp, data, size);
