@@ -146,6 +146,10 @@ class Channel(Operations, Transfer):
         """
         self._lifetime.close()
 
+    async def aclose(self) -> None:
+        """Close without blocking the thread, where `close` would: while a process ends, say."""
+        self.close()
+
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""

@@ -23,7 +23,7 @@ class CommandChannel(FdChannel):
     Closing ends the process: it reads the end of its input and is waited for; after `patience` seconds it gets SIGTERM,
     and as much later SIGKILL. Only the process itself is ended so, not what that has started.
 
-    pid: the number of the process.
+    pid: of the process.
     """
 
     def __init__(
@@ -62,24 +62,26 @@ class CommandChannel(FdChannel):
             ours.pop_all()
         return cls(process, reader, writer, patience)
 
+    @property
+    def returncode(self) -> int | None:
+        """The exit status of the process, negative for a signal, as in `subprocess`; None until closed."""
+        return self._process.returncode
+
     def close(self) -> None:
         """Close the pipes and end the process. Blocks until it is gone: in an event loop use `aclose`."""
         super().close()
         self._end()
 
-    async def aclose(self) -> int:
-        """Close the pipes, end the process, and return its exit status, that of a signal as the negative number.
-
-        Holds up nobody else in the same loop. A coroutine that is cancelled leaves no process behind either.
-        """
+    async def aclose(self) -> None:
+        """Close the pipes and end the process without blocking an event loop; cancelling kills the process at once."""
         super().close()
         try:
-            return await current_context().call((type(self), self.pid), self._end)
+            await current_context().call((type(self), self.pid), self._end)
         except BaseException:
             self._end(patience=0.0)
             raise
 
-    def _end(self, patience: float | None = None) -> int:
+    def _end(self, patience: float | None = None) -> None:
         for insistence in signal.SIGTERM, signal.SIGKILL:
             if (watch := self._process.watch()) is None:
                 break
@@ -87,4 +89,4 @@ class CommandChannel(FdChannel):
                 if not is_ready(watch.fileno(), Direction.READ, self._patience if patience is None else patience):
                     with contextlib.suppress(ProcessLookupError):  # ended and reaped by another thread
                         signal.pidfd_send_signal(watch.fileno(), insistence)
-        return self._process.wait()
+        self._process.wait()

@@ -25,12 +25,13 @@ class Process:
 
     streams: what becomes its descriptors 0 and 1, borrowed; where there is none, /dev/null. Standard error is shared,
     and nothing else is inherited.
-    pid: its number.
+    pid: its PID.
+    returncode: its exit status, negative for a signal, as in `subprocess`; None until `watch` or `wait` finds it ended.
     """
 
     def __init__(self, arguments: Sequence[str | Path], streams: Mapping[int, OwnedFd]) -> None:
         self._reaping = threading.Lock()
-        self._status: int | None = None
+        self.returncode: int | None = None
         with contextlib.ExitStack() as copies:
             actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = []
             for number in 0, 1:
@@ -52,27 +53,25 @@ class Process:
     def watch(self) -> OwnedFd | None:
         """A descriptor that is readable once the process has ended; None if it has."""
         with self._reaping:  # until it is reaped, nobody else can have its number
-            if self._reap(os.WNOHANG) is not None:
+            self._reap(os.WNOHANG)
+            if self.returncode is not None:
                 return None
             return OwnedFd(os.pidfd_open(self.pid))
 
-    def wait(self) -> int:
-        """Wait until it has ended: its exit status, that of a signal as the negative number."""
+    def wait(self) -> None:
+        """Wait until it has ended, which sets `returncode`."""
         with self._reaping:
-            status = self._reap(0)
-        assert status is not None
-        return status
+            self._reap(0)
 
-    def _reap(self, options: int) -> int | None:
-        if self._status is None:
+    def _reap(self, options: int) -> None:
+        if self.returncode is None:
             try:
                 pid, status = os.waitpid(self.pid, options)
             except ChildProcessError:  # where SIGCHLD is ignored the kernel keeps no status
-                self._status = 0
+                self.returncode = 0
             else:
                 if pid:
-                    self._status = os.waitstatus_to_exitcode(status)
-        return self._status
+                    self.returncode = os.waitstatus_to_exitcode(status)
 
 
 def _out_of_the_way(fd: OwnedFd) -> OwnedFd:

@@ -35,19 +35,23 @@ def gone(pid: int) -> bool:
 
 
 def test_an_echo_is_heard_and_ends_with_its_input(context: Context) -> None:
-    async def converse() -> tuple[bytes, int]:
+    async def converse() -> bytes:
         await channel.write_all([b"hello ", b"world"])
-        return await channel.read_exactly(11), await channel.aclose()
+        heard = await channel.read_exactly(11)
+        await channel.aclose()
+        return heard
 
     channel = CommandChannel.spawn(["cat"])
-    assert context.run(converse) == (b"hello world", 0)
+    assert channel.returncode is None
+    assert context.run(converse) == b"hello world"
+    assert channel.returncode == 0
     assert gone(channel.pid)
 
 
 def test_two_processes_talk_through_a_fifo(tmp_path: Path, context: Context, other: Context) -> None:
-    async def send() -> int:
+    async def send() -> None:
         await writer.write_all([data])
-        return await writer.aclose()
+        await writer.aclose()
 
     data = os.urandom(300_000)
     fifo = tmp_path / "fifo"
@@ -56,7 +60,8 @@ def test_two_processes_talk_through_a_fifo(tmp_path: Path, context: Context, oth
     with CommandChannel.spawn(["cat", fifo], Direction.READ) as reader:
         sending = other.start(send)
         assert context.run(lambda: reader.read_exactly(len(data))) == data
-        assert sending.result() == 0
+        sending.result()
+        assert writer.returncode == 0
         assert context.run(lambda: reader.read(1)) == b""
 
 
@@ -110,10 +115,12 @@ def test_closing_waits_then_terminates_then_kills(arguments: list[str], status: 
     channel = CommandChannel.spawn(arguments, patience=patience)
     assert context.run(lambda: channel.read_exactly(5)) == b"deaf\n"
     before = time.monotonic()
-    assert context.run(channel.aclose) == status
+    context.run(channel.aclose)
+    assert channel.returncode == status
     assert time.monotonic() - before >= {3: 0, -signal.SIGTERM: PROMPT, -signal.SIGKILL: 2 * PROMPT}[status]
     assert gone(channel.pid)
-    assert context.run(channel.aclose) == status
+    context.run(channel.aclose)
+    assert channel.returncode == status
 
 
 def test_no_signal_is_blocked_or_ignored_in_it_that_is_so_here() -> None:
@@ -140,7 +147,8 @@ def test_close_blocks_until_it_is_gone_whoever_closes() -> None:
         for closing in [pool.submit(channel.close) for _ in range(4)]:
             closing.result()
     assert gone(channel.pid)
-    assert run(channel.aclose()) == -signal.SIGTERM
+    run(channel.aclose())
+    assert channel.returncode == -signal.SIGTERM
 
 
 def test_a_process_reaped_while_another_closes_it_is_signalled_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +161,8 @@ def test_a_process_reaped_while_another_closes_it_is_signalled_no_more(monkeypat
         return False
 
     monkeypatch.setattr(command, "is_ready", meanwhile)
-    assert run(channel.aclose()) == -signal.SIGKILL
+    run(channel.aclose())
+    assert channel.returncode == -signal.SIGKILL
 
 
 def test_ending_a_process_holds_up_nobody_else_in_the_loop(loop: Context) -> None:
@@ -190,7 +199,8 @@ def test_closing_wakes_who_reads(context: Context, other: Context, waits: Waits)
     channel = CommandChannel.spawn(["cat"])
     reading = context.start(lambda: channel.read(1))
     waits.next()
-    assert other.run(channel.aclose) == 0
+    other.run(channel.aclose)
+    assert channel.returncode == 0
     assert isinstance(reading.fault(), ClosedResourceError)
 
 
