@@ -7,6 +7,7 @@ moment. This package knows nothing of the rest of prhelper and can be used on it
 from .base import Channel
 from .block import BlockChannel
 from .buffer import BufferChannel
+from .byte_stream import ChannelStream
 from .command import CommandChannel
 from .context import BareCoroutine, Call, Context, current_context, run, stepping
 from .descriptors import OwnedFd
@@ -42,6 +43,7 @@ __all__ = [
     "BusyResourceError",
     "Call",
     "Channel",
+    "ChannelStream",
     "ClosedResourceError",
     "CommandChannel",
     "Context",
