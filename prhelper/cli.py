@@ -1,4 +1,4 @@
-"""The command line, option for option qemu-pr-helper's, with a few of our own beside them."""
+"""The command line: every option of qemu-pr-helper, and a few of our own."""
 
 import argparse
 import contextlib
@@ -15,13 +15,13 @@ _EPILOG = """\
 Each machine's QEMU connects with -object pr-manager-helper,path=SOCKET. See prhelper(8).
 """
 
-_LONGEST_SOCKET_PATH = 107  # struct sockaddr_un, unix(7)
-_LONGEST_TIMEOUT = 86_400
-_MOST_DIGITS = 6  # of a number of clients
+_MAX_SOCKET_PATH = 107  # struct sockaddr_un, unix(7)
+_MAX_SECONDS = 86_400
+_MAX_DIGITS = 6  # of a number of clients
 
 
 class _Parser(argparse.ArgumentParser):
-    """Refuses bad options as qemu-pr-helper does: with exit status 1."""
+    """Refuses bad options with exit status 1, as qemu-pr-helper does."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(1, f"{self.prog}: {message}\nTry '{self.prog} --help' for more information.\n")
@@ -32,21 +32,21 @@ class _Parser(argparse.ArgumentParser):
             if sys.stdout is not None:
                 sys.stdout.flush()
         except OSError as error:
-            with contextlib.suppress(OSError):  # or the interpreter tries once more at its end
+            with contextlib.suppress(OSError):  # or the interpreter tries to flush again at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             status, message = 1, f"{self.prog}: standard output: {error.strerror}\n"
         super().exit(status, message)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the helper until it is told to stop: its exit status."""
+    """Run the helper until it is told to stop. Returns the exit status."""
     parser = _build_parser()
     options = _parse(parser, sys.argv[1:] if arguments is None else arguments)
     if "help" in options.trace:
         print("\n".join(event.name for event in trace.EVENTS))
         parser.exit()
     try:
-        from .daemon import StartError, run  # late: --help and a bad option need none of it
+        from .daemon import StartError, run  # late: --help and bad options need none of it
     except (OSError, ImportError) as error:
         parser.exit(1, f"{parser.prog}: cannot load the program: {error}\n")
 
@@ -79,7 +79,7 @@ def _build_parser() -> _Parser:
         "--pidfile",
         metavar="PATH",
         type=_absolute,
-        help=f"write the process number to PATH (with -d: '{DEFAULT_PIDFILE}' by default)",
+        help=f"write the PID to PATH (with -d: '{DEFAULT_PIDFILE}' by default)",
     )
     add("-k", "--socket", metavar="PATH", type=_socket_path, help=f"listen on PATH (default '{DEFAULT_SOCKET}')")
     add(
@@ -162,14 +162,14 @@ def _socket_path(text: str) -> Path:
     path = Path(text)
     if not path.is_absolute():
         raise argparse.ArgumentTypeError(f"socket path must be absolute, '{text}' is not")
-    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
-        raise argparse.ArgumentTypeError(f"'{text}' is longer than the {_LONGEST_SOCKET_PATH} bytes a socket may have")
+    if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
+        raise argparse.ArgumentTypeError(f"'{text}' is longer than the {_MAX_SOCKET_PATH} bytes a socket may have")
     return path
 
 
 def _absolute(text: str) -> Path:
     try:
-        return Path(text).absolute()  # a daemon leaves the directory that it was started in
+        return Path(text).absolute()  # a daemon changes its directory
     except OSError as error:
         message = f"'{text}' is relative to a directory that is gone; give an absolute path"
         raise argparse.ArgumentTypeError(message) from error
@@ -180,15 +180,15 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0.001 <= seconds <= _LONGEST_TIMEOUT:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds from 0.001 to {_LONGEST_TIMEOUT}")
+    if not 0.001 <= seconds <= _MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds from 0.001 to {_MAX_SECONDS}")
     return seconds
 
 
 def _count(text: str) -> int:
     digits = text.lstrip("0")
-    if not (text.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0 of {_MOST_DIGITS} digits at most")
+    if not (text.isascii() and digits.isdecimal() and len(digits) <= _MAX_DIGITS):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0 of {_MAX_DIGITS} digits at most")
     return int(digits)
 
 

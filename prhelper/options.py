@@ -1,4 +1,4 @@
-"""What the command line asks for, as values that are known to be usable."""
+"""What the command line asks for, as checked values."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ DEFAULT_STATE_DIRECTORY = Path("/var/lib/prhelper")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Every option. Times in seconds; None where the option was not given."""
+    """Every option. Times are in seconds; None means that the option was not given."""
 
     socket: Path | None = None
     pidfile: Path | None = None

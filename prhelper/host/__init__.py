@@ -1,1 +1,1 @@
-"""The machine's side of a daemon: systemd, privileges, the pidfile, the background, who connects."""
+"""What a daemon needs of its host: systemd, privileges, pidfile, background, signals, the peer of a connection."""

@@ -5,7 +5,7 @@ import pwd
 
 from .privileges import Identity
 
-_MOST_DIGITS = 10  # of 32 bits
+_MAX_DIGITS = 10  # of a 32-bit number
 
 
 class UnknownAccountError(Exception):
@@ -13,7 +13,7 @@ class UnknownAccountError(Exception):
 
 
 def look_up(user: str | None, group: str | None) -> Identity:
-    """The identity that -u USER and -g GROUP ask for. A user alone brings its own group along.
+    """The identity that -u USER and -g GROUP ask for; without GROUP, the group is the user's.
 
     Raises UnknownAccountError.
     """
@@ -47,7 +47,7 @@ def _look_up_group(group: str) -> int:
 
 
 def _number(name: str) -> int | None:
-    """A uid or gid; -1 is none, for the kernel reads it as "leave as it is"."""
-    if not (name.isascii() and name.isdecimal() and len(name) <= _MOST_DIGITS):
+    """A uid or gid. Not 2**32 - 1: to the kernel that is -1, "leave it as it is"."""
+    if not (name.isascii() and name.isdecimal() and len(name) <= _MAX_DIGITS):
         return None
     return int(name) if int(name) < 2**32 - 1 else None

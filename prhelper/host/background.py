@@ -9,35 +9,35 @@ _LAST_STANDARD_FD = 2
 
 
 def open_standard_descriptors() -> None:
-    """Give 0, 1 and 2 to /dev/null where they are closed: else the first files opened would get these numbers."""
+    """Open /dev/null as 0, 1 and 2 where they are closed, or the first files opened would get these numbers."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= _LAST_STANDARD_FD:
         os.set_inheritable(fd, True)
     os.close(fd)
 
 
 class Background:
-    """The daemon's end of the line to the waiting parent."""
+    """The daemon's end of the pipe to the waiting parent."""
 
     def __init__(self, report: int) -> None:
         self._report = report
 
     def tell_ready(self) -> None:
-        """Let the parent exit with status 0, and cut the ties to its terminal."""
+        """Let the parent exit with status 0, and detach from its terminal."""
         null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(null, standard)
         os.close(null)
-        with contextlib.suppress(BrokenPipeError):  # the parent was ended meanwhile; that is no reason for us
+        with contextlib.suppress(BrokenPipeError):  # the parent was killed; the daemon goes on
             os.write(self._report, b"\0")
         os.close(self._report)
 
 
 def go_into_background() -> Background:
-    """Fork. Returns in the child, a session leader of its own; the parent never returns.
+    """Fork. Returns in the child, the leader of a new session; the parent never returns.
 
     The parent waits for `tell_ready` and exits with 0. If the child dies first, the parent exits with 1; the child has
-    said why on the standard error that both share. A signal ends the parent only, as it would any program.
-    Raises OSError if there can be no other process.
+    said why on the standard error that both share. A signal kills the parent only, as it would any program.
+    Raises OSError if the process cannot fork.
     """
     reading, report = os.pipe()
     if os.fork():
@@ -49,7 +49,7 @@ def go_into_background() -> Background:
 
 
 def _wait_and_exit(reading: int, report: int) -> NoReturn:
-    """The parent's last act. What it made is the child's now, so whatever happens here, nothing is cleaned up."""
+    """Exit the parent. All it made belongs to the child now, so nothing is cleaned up, whatever happens here."""
     status = 1
     try:
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:

@@ -1,7 +1,7 @@
 """Which unit a process belongs to, by its cgroup: a virtual machine's scope, a pod, a service, a user's login.
 
-A process can start children and make cgroups below its own, but it cannot leave its unit. So a unit is what limits are
-counted by. Paths are those of /proc/PID/cgroup (cgroups(7)), of version 2 or of systemd's hierarchy of version 1.
+A process can start children and make cgroups below its own, but it cannot leave its unit. So limits count by unit.
+Paths are those of /proc/PID/cgroup (cgroups(7)), of version 2 or of systemd's hierarchy of version 1.
 """
 
 import re
@@ -23,8 +23,8 @@ def unit_of_process(pid: int) -> str | None:
 
 
 def unit_of_path(path: str) -> str | None:
-    """The outermost unit of a cgroup path: everything below it may be of its own making. None if there is none."""
-    # From inside a cgroup namespace, what lies outside of it begins with "/..".
+    """The outermost unit of a cgroup path; anything below it may be its own making. None if it names no unit."""
+    # Seen from inside a cgroup namespace, a path outside of it begins with "/..".
     parts = [part for part in path.split("/") if part not in ("", "..")]
     for depth, part in enumerate(parts, start=1):
         if _POD.search(part) or _LOGIN.match(part) or part.endswith((".scope", ".service")):

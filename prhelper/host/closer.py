@@ -1,15 +1,15 @@
-"""Closes connections whose last close may block, so that no other thread has to.
+"""Closes connections whose last close may block, so that no other thread blocks.
 
-Closing a connection with unread input also closes the descriptors in that input, and the last close of a descriptor
-can block for as long as its sender likes: a TCP socket with SO_LINGER and unsent data waits for an hour. The kernel
-makes an exception for tasks that exit: they do not linger (PF_EXITING in inet_release, net/ipv4/af_inet.c).
+Closing a connection with unread input also closes the descriptors in that input, and the last close of an open file
+description can block for as long as its sender likes: a TCP socket with SO_LINGER and unsent data, for an hour. The
+kernel makes an exception for tasks that exit: they do not linger (PF_EXITING in inet_release, net/ipv4/af_inet.c).
 
 So the closer is a thread with a descriptor table of its own (CLONE_FILES, unshare(2)). It receives connections by
-SCM_RIGHTS; the sender then closes its own descriptor, which is not the last, and says so. Once all that it holds are
-its alone, the closer starts its successor and exits, and the kernel closes what its table holds.
+SCM_RIGHTS; the sender then closes its own descriptor, which is not the last, and says so. Once the closer holds the
+last descriptor of each, it starts its successor and exits, and the kernel closes what is in its table.
 
-A successor begins in its predecessor's table, makes a copy and closes what it copied. The predecessor waits for that,
-so none of these closes is the last one either.
+A successor starts in its predecessor's table, copies it and closes what it copied. The predecessor waits for that, so
+none of these closes is the last one either.
 """
 
 import _thread
@@ -23,10 +23,10 @@ from collections.abc import Callable
 from . import libc
 
 _BATCH = 64
-"""How many connections share the exit of one thread."""
+"""Connections that share the exit of one thread."""
 
 _RETRY_PAUSE = 0.1
-"""Seconds until the next try, if no successor can be started."""
+"""Seconds until the next attempt, if no successor can be started."""
 
 _MAX_FD = 2**31 - 1
 _CONNECTION, _CLOSED, _NOTHING = b"+", b"-", b"."
@@ -37,7 +37,7 @@ class Closer:
 
     def __init__(self) -> None:
         inbox, self._outbox = socket.socketpair()
-        self._inbox = inbox.detach()  # a number: it means something else in each table
+        self._inbox = inbox.detach()  # a number, which names another file in each table
         self._works = False
 
     def start(self) -> None:
@@ -46,7 +46,7 @@ class Closer:
         os.close(self._inbox)
 
     def close_at_once(self, fd: int, close: Callable[[], None]) -> bool:
-        """Have `fd` closed for good by the thread, and call `close`, which closes it here. False: nothing was done."""
+        """Let the thread do the last close of `fd`; call `close`, which closes it here. False: nothing was done."""
         if not self._works:
             return False
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))
@@ -59,7 +59,7 @@ class Closer:
         return True
 
     def stop(self) -> None:
-        """Let the thread end, without waiting for it."""
+        """Let the thread end; does not wait for it."""
         self._outbox.close()
 
     def _start_thread(self) -> bool:
@@ -80,10 +80,10 @@ class Closer:
         try:
             self._collect(inbox)
         finally:
-            inbox.detach()  # closed with the table; elsewhere its number belongs to another file
+            inbox.detach()  # the table closes it; anywhere else its number is another file's
 
     def _collect(self, inbox: socket.socket) -> None:
-        """Hold connections until no one else does, and another thread can go on."""
+        """Hold connections until they have no other descriptor and a successor runs."""
         held = closed = 0
         timeout = None
         while message := _receive(inbox, timeout):
@@ -103,7 +103,7 @@ class Closer:
 
 
 def _receive(inbox: socket.socket, timeout: float | None) -> bytes:
-    """The next message, its connection staying open in this thread's table; _NOTHING in time, b"" at the end."""
+    """The next message; its connection stays open in this thread's table. _NOTHING on timeout, b"" at the end."""
     inbox.settimeout(timeout)
     try:
         message, _, _, _ = inbox.recvmsg(1, socket.CMSG_SPACE(4))

@@ -1,4 +1,4 @@
-"""systemd's socket activation, for where systemd-python is not installed: the same function."""
+"""systemd's socket activation where systemd-python is not installed: the same function."""
 
 import os
 
@@ -6,7 +6,7 @@ _FIRST_FD = 3
 
 
 def listen_fds(unset_environment: bool = True) -> list[int]:
-    """The numbers of the descriptors that were passed to this process (sd_listen_fds(3)); empty if none were."""
+    """The descriptors passed to this process (sd_listen_fds(3)); empty if there are none."""
     try:
         pid, count = int(os.environ["LISTEN_PID"]), int(os.environ["LISTEN_FDS"])
     except (KeyError, ValueError):

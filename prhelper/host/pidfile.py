@@ -1,4 +1,4 @@
-"""The pidfile: the daemon's number, locked while it lives, so that a second start on it is refused."""
+"""The pidfile: the daemon's PID, locked while it lives, so that a second start with it is refused."""
 
 import contextlib
 import errno
@@ -8,12 +8,12 @@ import stat
 import struct
 from pathlib import Path
 
-# struct flock: type, whence, start, length (0: to the end), pid (must be 0). A lock of the open file, not of the
-# process: that one is lost when the process closes any descriptor of the file, one that a client passed for instance.
+# struct flock: type, whence, start, length (0: to the end), pid (must be 0). The lock belongs to the open file
+# description: one of the process is lost when it closes any descriptor of the file, say one that a client passed.
 _WRITE_LOCK = struct.pack("@hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 _MODE = 0o600
-"""Who can open the file to read can lock it to read, and that alone keeps a start away."""
+"""A process that can open the file for reading can take a read lock, which is enough to block a start."""
 
 
 class PidfileError(Exception):
@@ -21,7 +21,10 @@ class PidfileError(Exception):
 
 
 class Pidfile:
-    """A locked pidfile of this process. Make it after the last fork: it names the process that made it."""
+    """A locked pidfile of this process. Make it after the last fork: it holds the PID of its maker.
+
+    Raises PidfileError.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -39,7 +42,7 @@ class Pidfile:
             raise PidfileError(f"--pidfile {path}: {error.strerror}") from error
 
     def remove(self) -> None:
-        """Remove the file, or where that is not allowed empty it, and let go of the lock."""
+        """Remove the file, or empty it where that is not allowed, and release the lock."""
         try:
             if _same_file(self._fd, self.path):
                 self.path.unlink()
@@ -53,12 +56,12 @@ def _open_locked(path: Path) -> int:
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, _MODE)
         try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):  # a device or a FIFO, which removing would destroy
+            if not stat.S_ISREG(os.fstat(fd).st_mode):  # removing would destroy a device or a FIFO
                 raise OSError(errno.EINVAL, "is not a regular file; choose another path")
-            with contextlib.suppress(PermissionError):  # another user's, who can keep us away in any case
+            with contextlib.suppress(PermissionError):  # another user's file; its owner can block a start anyway
                 os.fchmod(fd, _MODE)
             fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _WRITE_LOCK)
-            # The former owner may have removed the file between the open and the lock: then the lock is on nothing.
+            # The previous owner may have removed the file between open and lock: then the lock protects nothing.
             if _same_file(fd, path):
                 return fd
         except BaseException:

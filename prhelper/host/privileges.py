@@ -1,4 +1,4 @@
-"""Gives up every privilege but one: CAP_SYS_RAWIO, which SG_IO needs (capabilities(7), prctl(2)).
+"""Drops every privilege but one: CAP_SYS_RAWIO, which SG_IO needs (capabilities(7), prctl(2)).
 
 Capabilities belong to threads, and a new thread inherits its creator's: drop them while there is only one thread.
 """
@@ -28,22 +28,22 @@ CAP_SYS_RAWIO = 17
 
 
 class PrivilegeError(Exception):
-    """Privileges could not be given up as asked; the text says what is missing."""
+    """Privileges could not be dropped as asked; the text says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The user and group to become; None to stay."""
+    """The user and group to switch to; None to keep the present one."""
 
     uid: int | None
     gid: int | None
 
 
 def drop_privileges(identity: Identity) -> None:
-    """Become `identity` and keep CAP_SYS_RAWIO, if it is there, and nothing else.
+    """Switch to `identity` and keep CAP_SYS_RAWIO, if this process has it, and nothing else.
 
-    Supplementary groups, the bounding and the ambient set are emptied as far as this process may, and no program that
-    it starts can gain privileges. What is already as it should be is left alone: a sandbox may forbid to ask for it.
+    Supplementary groups, the bounding set and the ambient set are emptied as far as permitted, and no program started
+    later can gain privileges. System calls that would change nothing are left out: a sandbox may forbid them.
     Raises PrivilegeError.
     """
     change_user = identity.uid not in (None, os.geteuid()) or identity.gid not in (None, os.getegid())
@@ -65,12 +65,12 @@ def drop_privileges(identity: Identity) -> None:
 
 
 def has_capability(capability: int) -> bool:
-    """Whether this thread may use a capability, or take it up again."""
+    """Whether a capability is in this thread's permitted set, so that it can use it."""
     return bool(_capget().permitted & 1 << capability)
 
 
 def in_initial_user_namespace() -> bool:
-    """Whether capabilities here count for the kernel's devices (user_namespaces(7)); assumed if /proc does not tell."""
+    """Whether capabilities here count for devices (user_namespaces(7)); assumed where /proc cannot be read."""
     try:
         return Path("/proc/self/uid_map").read_text().split() == ["0", "0", "4294967295"]
     except OSError:
@@ -104,7 +104,7 @@ def _drop_groups() -> None:
     try:
         os.setgroups([])
     except PermissionError as error:
-        # In a user namespace made without privileges nobody may (user_namespaces(7)); the warning is elsewhere.
+        # Forbidden in a user namespace made without privileges (user_namespaces(7)). The daemon warns of those.
         if in_initial_user_namespace():
             raise PrivilegeError(f"cannot drop supplementary groups: {error.strerror}") from error
 

@@ -1,4 +1,4 @@
-"""Signals reach the main thread only."""
+"""Keeps signals away from every thread but the main one."""
 
 import contextlib
 import signal
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def every_signal_blocked() -> Iterator[None]:
-    """Block all signals in this thread for a while; a thread that is started meanwhile keeps them blocked."""
+    """Block all signals in this thread inside the context; a thread started there keeps them blocked."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         yield

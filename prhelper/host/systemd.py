@@ -1,8 +1,8 @@
-"""What systemd and its services tell one another: passed sockets, readiness, status, watchdog.
+"""What systemd and a service tell each other: passed sockets, readiness, status, watchdog.
 
 Socket activation is systemd-python's where that is installed, else our own after the same page, sd_listen_fds(3).
-Notification is our own: the library's waits when the service manager does not read, and nothing here may wait.
-What the environment says is believed: `handed` has removed from it what is meant for others.
+Notification is our own: the library blocks while the service manager does not read, and nothing here may block.
+The environment is trusted: `handed` has removed the variables meant for other processes.
 """
 
 import errno
@@ -18,20 +18,20 @@ except ImportError:
 
 _NO_ROOM = (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _PAUSE = 0.05
-"""Seconds between two attempts to notify."""
+"""Seconds between attempts to notify."""
 
-_LONGEST_NUMBER = 20
-"""Digits of the largest number in 64 bits."""
+_MAX_DIGITS = 20
+"""Of a 64-bit number."""
 
 
 class ActivationError(Exception):
-    """What systemd passed is not what a persistent reservation helper can use."""
+    """systemd passed something other than one listening Unix stream socket; the text gives the remedy."""
 
 
 def adopt_listening_socket() -> socket.socket | None:
-    """The listening Unix socket that systemd passed, close-on-exec; None if this is no socket activation.
+    """The listening Unix socket that systemd passed, close-on-exec; None without socket activation.
 
-    The environment forgets that it was passed. Raises ActivationError if it is not one listening Unix stream socket.
+    The caller owns it. Removes LISTEN_FDS and LISTEN_PID from the environment. Raises ActivationError.
     """
     count = os.environ.get("LISTEN_FDS", "0")
     if os.environ.get("LISTEN_PID") == str(os.getpid()) and count not in ("0", "1"):
@@ -56,9 +56,9 @@ def adopt_listening_socket() -> socket.socket | None:
 
 
 def notify(*assignments: str) -> bool:
-    """Tell the service manager (sd_notify(3)), without waiting: False if it has no room at the moment.
+    """Notify the service manager (sd_notify(3)), without blocking: False if it has no room now, so try again later.
 
-    Its absence is no reason to fail, or to try again.
+    True, too, where there is no service manager, or it cannot be reached.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address.startswith("@"):
@@ -72,20 +72,20 @@ def notify(*assignments: str) -> bool:
 
 
 async def notify_until_taken(*assignments: str) -> None:
-    """Tell the service manager, again and again while it has no room."""
+    """Notify the service manager; retry while it has no room."""
     while not notify(*assignments):
         await anyio.sleep(_PAUSE)
 
 
 def manager_is_there() -> bool:
-    """Whether a service manager listens to `notify`."""
+    """Whether there is a service manager to `notify`."""
     return bool(os.environ.get("NOTIFY_SOCKET"))
 
 
 def watchdog_interval() -> float | None:
-    """Seconds within which the service manager wants a sign of life; None if it does not."""
+    """Seconds within which the service manager expects WATCHDOG=1; None if it has no watchdog."""
     text = os.environ.get("WATCHDOG_USEC", "")
-    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER):
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
         return None
     return int(text) / 1_000_000 or None
 
