@@ -12,6 +12,7 @@ import threading
 import time
 
 from ..host.signals import every_signal_blocked
+from . import rate_limit
 from .backlog import Backlog
 from .rate_limit import WINDOW, Repeats
 from .record import LazyMessage, Limit
@@ -29,13 +30,14 @@ class LogHandler(logging.Handler):
     """Takes records from any thread. They wait for `start`, or if that is never called, for `stop`.
 
     own_choice: the sink was not asked for by name (--log=auto), so another replaces it when it breaks.
+    repeats: the limits, if others ask them too.
     """
 
-    def __init__(self, sink: Sink, own_choice: bool) -> None:
+    def __init__(self, sink: Sink, own_choice: bool, repeats: Repeats | None = None) -> None:
         super().__init__()
         self._sink = sink
         self._own_choice = own_choice
-        self._repeats = Repeats()
+        self._repeats = repeats or Repeats()
         self._backlog = Backlog()
         self._losses_reported = time.monotonic()
         self._thread: threading.Thread | None = None
@@ -142,9 +144,10 @@ def set_up(name: str, in_background: bool, verbosity: int) -> LogHandler:
     verbosity: the number of -v less that of -q.
     """
     logging.addLevelName(BYTES, "DEBUG")
-    logging.logThreads = False  # no sink shows them, and a look-up makes an object for each thread of `thread_pool`
+    # No sink shows these, and asking takes longer than a fast device does, or makes an object for each bare thread.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     level = _LEVELS[max(-1, min(verbosity, 2))]
-    return _attach("prhelper", level, LogHandler(choose(name, in_background), own_choice=name == "auto"))
+    return _attach("prhelper", level, LogHandler(choose(name, in_background), name == "auto", rate_limit.lines))
 
 
 def set_up_traces(fd: int | None) -> LogHandler | None:

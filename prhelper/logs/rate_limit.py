@@ -83,3 +83,7 @@ class Repeats:
             self._closed.append(window)
         else:
             self._unnamed += window.withheld
+
+
+lines = Repeats()
+"""The limits of this process's log. Ask it before making a record where making one would cost too much."""

@@ -6,13 +6,14 @@ log's thread (`CommandLine`): looking names up and formatting would take longer 
 
 import errno
 import logging
+import time
 from typing import NamedTuple
 
 from ..channel import BrokenResourceError, DescriptorsTruncatedError, IncompleteRead
 from ..device.execution import Result
 from ..device.identity import DeviceId
 from ..host.peer import Peer
-from ..logs import trace
+from ..logs import rate_limit, trace
 from ..logs.handler import BYTES
 from ..logs.record import LazyMessage, at_most, unlimited
 from ..protocol import ProtocolError
@@ -66,7 +67,9 @@ def done(client: Client, command: Command, device: DeviceId | None, result: Resu
     if command.is_out:
         if _log.isEnabledFor(logging.INFO):
             line = CommandLine(client.peer, command, device, result)
-            _log.info(line, extra=at_most(MAX_OUT_LINES, "out", account))
+            # The limit is asked first: at the rates where it holds a line back, making a record takes long.
+            if rate_limit.lines.admit(("out", account), MAX_OUT_LINES, line, time.monotonic()):
+                _log.info(line, extra=unlimited(account))
     elif _log.isEnabledFor(logging.DEBUG):
         _log.debug(CommandLine(client.peer, command, device, result), extra=unlimited(account))
     if _log.isEnabledFor(BYTES):

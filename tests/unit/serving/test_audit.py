@@ -5,6 +5,8 @@ import os
 import socket
 import stat
 import threading
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +14,7 @@ from prhelper.channel import SocketChannel
 from prhelper.device.execution import Result
 from prhelper.device.identity import DeviceId
 from prhelper.host.peer import Peer
+from prhelper.logs import rate_limit
 from prhelper.logs.handler import BYTES
 from prhelper.logs.record import Limit
 from prhelper.scsi import sense
@@ -57,6 +60,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
     logger = logging.Logger("audit")
     logger.addHandler(lines)
     monkeypatch.setattr(audit, "_log", logger)
+    monkeypatch.setattr(rate_limit, "lines", rate_limit.Repeats())
     return lines
 
 
@@ -107,8 +111,8 @@ def test_bytes_are_written_at_the_lowest_level(client: Client, lines: Lines) -> 
 @pytest.mark.parametrize(
     ("command", "result", "limits"),
     [
-        (RESERVE, CONFLICT, [Limit("out", 200)]),
-        (RESERVE, REFUSED, [Limit("refused", 3), Limit("out", 200)]),
+        (RESERVE, CONFLICT, []),
+        (RESERVE, REFUSED, [Limit("refused", 3)]),
         (READ_KEYS, GOOD._replace(trouble="SG_IO: errno 1", error=1), [Limit("failed", 3)]),
         (READ_KEYS, GOOD._replace(trouble="SG_IO: errno 2", error=2), [Limit("failed", 3)]),
     ],
@@ -120,6 +124,16 @@ def test_lines_are_counted_by_account_and_in_kinds_that_no_client_makes(
     audit.done(client, command, FILE, result)
     assert {vars(record)["account"] for record in lines.records} == {"machine.scope"}
     assert [limit for record in lines.records if (limit := vars(record).get("repeat"))] == limits
+
+
+def test_200_reservations_a_minute_are_written_for_each_account(client: Client, lines: Lines) -> None:
+    other = Client(2, replace(client.peer, account="other.scope"), client.channel)
+    audit._log.setLevel(logging.INFO)
+    for _ in range(201):
+        audit.done(client, RESERVE, FILE, CONFLICT)
+    audit.done(other, RESERVE, FILE, CONFLICT)
+    assert [vars(record)["account"] for record in lines.records] == ["machine.scope"] * 200 + ["other.scope"]
+    assert rate_limit.lines.sum_up(time.monotonic(), everything=True)[0].startswith("1 more like this: " + RESERVED)
 
 
 SDA = DeviceId(stat.S_IFBLK, os.makedev(8, 0))
