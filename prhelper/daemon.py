@@ -194,7 +194,7 @@ def _devices_for(options: Options) -> DevicesFor:
     try:
         units = Units(Storage(directory))
     except StorageError as error:
-        raise StartError(f"--state-directory {error}; it must be a directory that prhelper's user may write") from error
+        raise StartError(f"--state-directory {error}") from error
     _log.warning(
         "--emulate: reservations of %s are emulated here and FENCE NO DATA: "
         "the disks know nothing of them, and any initiator can still write. Never use it in production",

@@ -40,9 +40,11 @@ _TABLES = "CREATE TABLE unit (name TEXT PRIMARY KEY, state TEXT NOT NULL, digest
 _KEEP = "INSERT OR REPLACE INTO unit (name, state, digest) VALUES (:name, :state, :digest)"
 _FORGET = "DELETE FROM unit WHERE name = :name"
 
-_OUR_SURROUNDINGS = frozenset(
+_MUST_BE_WRITABLE = "it must be a directory that prhelper's user may write"
+_STOP_OR_MOVE = "stop it, or choose another directory"
+
+_ENVIRONMENT_ERRORS = frozenset(
     {
-        sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_IOERR,
@@ -51,14 +53,14 @@ _OUR_SURROUNDINGS = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
-"""What SQLite may complain of that is no fault of the database. Whatever else it says of an old one is damage."""
+"""Errors caused by the environment. Any other SQLite error on an existing database means corruption."""
 
 _PRIMARY = 0xFF
 """The part of a result code of SQLite that says what happened; the rest says where."""
 
 
 class StorageError(Exception):
-    """The directory or the database cannot be used; the text names it and says why."""
+    """The directory or the database cannot be used; the text names it, and says why and, at a start, what to do."""
 
 
 class _DamagedError(Exception):
@@ -78,9 +80,9 @@ class Storage:
         try:
             self._directory = _lock_directory(directory)
         except BlockingIOError:
-            raise StorageError(f"{directory}: another prhelper keeps its state there") from None
+            raise StorageError(f"{directory}: another prhelper keeps its state there; {_STOP_OR_MOVE}") from None
         except OSError as error:
-            raise StorageError(f"{directory}: {error.strerror}") from error
+            raise StorageError(f"{directory}: {error.strerror}; {_MUST_BE_WRITABLE}") from error
         try:
             self._connection, self._states = self._open()
         except BaseException:
@@ -139,7 +141,7 @@ def _open(path: Path) -> tuple[sqlite3.Connection, dict[str, State]]:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     except OSError as error:
-        raise StorageError(f"{path}: {error.strerror}") from error
+        raise StorageError(f"{path}: {error.strerror}; {_MUST_BE_WRITABLE}") from error
     # Without isolation level each statement is a transaction, unless one is begun.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
@@ -148,8 +150,11 @@ def _open(path: Path) -> tuple[sqlite3.Connection, dict[str, State]]:
         connection.close()
         if not isinstance(error, sqlite3.Error | ValueError):  # ValueError: what is no UTF-8 where it should be
             raise
-        if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _OUR_SURROUNDINGS:
-            raise StorageError(f"{path}: {error}") from error
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+        if code == sqlite3.SQLITE_BUSY:
+            raise StorageError(f"{path}: another process has locked it; {_STOP_OR_MOVE}") from error
+        if code in _ENVIRONMENT_ERRORS:
+            raise StorageError(f"{path}: {error}; {_MUST_BE_WRITABLE}") from error
         raise _DamagedError(str(error)) from error
 
 
@@ -162,7 +167,10 @@ def _read(connection: sqlite3.Connection) -> dict[str, State]:
             raise _DamagedError(complaint)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > _VERSION:
-        raise StorageError(f"the state was written by a newer prhelper (version {version}, known is {_VERSION})")
+        raise StorageError(
+            f"the state was written by a newer prhelper (version {version}, known is {_VERSION}); "
+            "start that one, or choose another directory"
+        )
     if version == 0:
         connection.execute(_TABLES)
     connection.execute(f"PRAGMA user_version = {_VERSION}")  # each time: fails where nothing can be written
@@ -210,5 +218,7 @@ def _set_aside(path: Path) -> Path:
             Path(f"{path}-journal").rename(f"{kept}-journal")
         path.rename(kept)
     except OSError as error:
-        raise StorageError(f"{path} is damaged and cannot be set aside: {error.strerror}") from error
+        raise StorageError(
+            f"{path} is damaged and cannot be set aside: {error.strerror}; {_MUST_BE_WRITABLE}"
+        ) from error
     return kept

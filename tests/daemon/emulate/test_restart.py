@@ -101,7 +101,7 @@ def test_directory_of_another_helper_is_refused(start: Start, state_directory: P
     start()
     done = run_to_end("-k", tmp_path / "second.sock", "--emulate", f"--state-directory={state_directory}")
     assert done.returncode == 1
-    assert f"--state-directory {state_directory}: another prhelper keeps its state there" in done.stderr
+    assert f"--state-directory {state_directory}: another prhelper keeps its state there; stop it, or" in done.stderr
     assert not (tmp_path / "second.sock").exists()
 
 

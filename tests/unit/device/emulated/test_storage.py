@@ -1,5 +1,6 @@
 """What is stored of emulated units, where, and what happens to a database that cannot be used."""
 
+import functools
 import os
 import random
 import re
@@ -152,6 +153,18 @@ def read_or_refused(directory: Path) -> dict[str, State] | str:
         return stored(directory)
     except StorageError as error:
         return str(error)
+
+
+def test_database_that_another_process_has_locked_is_refused_with_the_remedy(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stored(directory) == {}
+    connect = sqlite3.connect
+    with closing(connect(directory / DATABASE)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        monkeypatch.setattr(sqlite3, "connect", functools.partial(connect, timeout=0.0))
+        with pytest.raises(StorageError, match="another process has locked it; stop it, or choose another directory"):
+            Storage(directory)
 
 
 def test_database_of_a_newer_version_is_refused_and_left_alone(directory: Path) -> None:
