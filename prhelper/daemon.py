@@ -22,7 +22,7 @@ from .device.dispatch import Devices
 from .device.scsi_device import ScsiDevice
 from .host.accounts import UnknownAccountError, look_up
 from .host.background import go_into_background, open_standard_descriptors
-from .host.handed import forget_what_is_for_others
+from .host.environment import remove_variables_of_other_processes
 from .host.limits import raise_file_limit
 from .host.pidfile import Pidfile, PidfileError
 from .host.privileges import CAP_SYS_RAWIO, PrivilegeError, drop_privileges, has_capability, in_initial_user_namespace
@@ -92,7 +92,7 @@ def _run(options: Options, ready: threading.Event) -> int:
     with contextlib.ExitStack() as made:
         # First, what can be wrong with the options, while there is a terminal to say it on.
         open_standard_descriptors()
-        forget_what_is_for_others()
+        remove_variables_of_other_processes()
         unknown = [pattern for value in options.trace for pattern in trace.enable(value)]
         open_files = _raise_file_limit()
         identity = look_up(options.user, options.group)

@@ -2,7 +2,7 @@
 
 Socket activation is systemd-python's where that is installed, else our own after the same page, sd_listen_fds(3).
 Notification is our own: the library blocks while the service manager does not read, and nothing here may block.
-The environment is trusted: `handed` has removed the variables meant for other processes.
+The environment is trusted: `environment` has removed the variables meant for other processes.
 """
 
 import errno
