@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import __version__
+from .host.errors import StartError
 from .logs import trace
 from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, DEFAULT_STATE_DIRECTORY, Options
 
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n".join(event.name for event in trace.EVENTS))
         parser.exit()
     try:
-        from .daemon import StartError, run  # late: --help and bad options need none of it
+        from .daemon import run  # late: --help and bad options need none of it
     except (OSError, ImportError) as error:
         parser.exit(1, f"{parser.prog}: cannot load the program: {error}\n")
 

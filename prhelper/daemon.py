@@ -20,13 +20,14 @@ from .channel import SocketListener, UnixListener
 from .channel import run as run_in_thread
 from .device.dispatch import Devices
 from .device.scsi_device import ScsiDevice
-from .host.accounts import UnknownAccountError, look_up
+from .host.accounts import look_up
 from .host.background import go_into_background, open_standard_descriptors
 from .host.environment import remove_variables_of_other_processes
+from .host.errors import StartError
 from .host.limits import raise_file_limit
-from .host.pidfile import Pidfile, PidfileError
-from .host.privileges import CAP_SYS_RAWIO, PrivilegeError, drop_privileges, has_capability, in_initial_user_namespace
-from .host.systemd import ActivationError, adopt_listening_socket
+from .host.pidfile import Pidfile
+from .host.privileges import CAP_SYS_RAWIO, drop_privileges, has_capability, in_initial_user_namespace
+from .host.systemd import adopt_listening_socket
 from .logs import trace
 from .logs.handler import LogHandler, set_up, set_up_traces
 from .main_loop import STOP_SIGNALS, control, remove_socket_file
@@ -53,19 +54,11 @@ _REMEDIES = {
 }
 
 
-class StartError(Exception):
-    """The helper cannot start; the text names the option, the value and the remedy."""
-
-
 def run(options: Options) -> int:
-    """Serve until told to stop: the exit status. Raises StartError."""
+    """Serve until told to stop. Returns the exit status. Raises StartError."""
     ready = threading.Event()
     try:
         return _run_or_clean_up(options, ready)
-    except (UnknownAccountError, ActivationError, PidfileError, PrivilegeError) as error:
-        raise StartError(str(error)) from error
-    except trace.TraceError as error:
-        raise StartError(f"--trace: {error}") from error
     except (OSError, ImportError, MemoryError) as error:
         if ready.is_set():
             raise
@@ -93,7 +86,7 @@ def _run(options: Options, ready: threading.Event) -> int:
         # First, what can be wrong with the options, while there is a terminal to say it on.
         open_standard_descriptors()
         remove_variables_of_other_processes()
-        unknown = [pattern for value in options.trace for pattern in trace.enable(value)]
+        traces = trace.enable(options.trace)
         open_files = _raise_file_limit()
         identity = look_up(options.user, options.group)
 
@@ -104,7 +97,7 @@ def _run(options: Options, ready: threading.Event) -> int:
 
         # Next, the background; the parent stays until we are ready or dead.
         background = go_into_background() if options.daemon else None
-        logs = _open_logs(options)
+        logs = _open_logs(options, traces.output)
         for log in logs:
             made.callback(log.stop)  # writes what was said until then, even if no thread was started
         if options.daemon or options.pidfile is not None:
@@ -114,7 +107,7 @@ def _run(options: Options, ready: threading.Event) -> int:
         # Now there is nothing left that needs more than one privilege.
         _import_the_rest(options)
         drop_privileges(identity)
-        _warn_about_what_is_missing(options, open_files, unknown)
+        _warn_about_what_is_missing(options, open_files, traces.unknown)
         devices_for = _devices_for(options)
 
         # Only now, threads.
@@ -129,7 +122,7 @@ def _run(options: Options, ready: threading.Event) -> int:
 
         # Finally, leave nothing behind that we made.
         for one in stuck:
-            _log.error("abandoned, for it did not end within --stop-timeout: %s", one)
+            _log.error("abandoned, still in flight after --stop-timeout: %s", one)
         ended = threads.stop(_LAST_WAIT)
         made.close()
         if stuck or not ended or any(log.stuck for log in logs):
@@ -171,12 +164,12 @@ def _listen(options: Options) -> SocketListener:
         raise StartError(f"--socket {path}: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}") from error
 
 
-def _open_logs(options: Options) -> list[LogHandler]:
+def _open_logs(options: Options, trace_output: int | None) -> list[LogHandler]:
     try:
         log = set_up(options.log, options.daemon, options.verbosity)
     except OSError as error:
         raise StartError(f"--log={options.log}: {error.strerror}") from error
-    traces = set_up_traces(trace.output)
+    traces = set_up_traces(trace_output)
     return [log] if traces is None else [log, traces]
 
 

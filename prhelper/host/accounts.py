@@ -3,12 +3,13 @@
 import grp
 import pwd
 
+from .errors import StartError
 from .privileges import Identity
 
 _MAX_DIGITS = 10  # of a 32-bit number
 
 
-class UnknownAccountError(Exception):
+class UnknownAccountError(StartError):
     """There is no such user or group; the text names the option and the value."""
 
 

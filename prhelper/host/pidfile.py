@@ -8,6 +8,8 @@ import stat
 import struct
 from pathlib import Path
 
+from .errors import StartError
+
 # struct flock: type, whence, start, length (0: to the end), pid (must be 0). The lock belongs to the open file
 # description: one of the process is lost when it closes any descriptor of the file, say one that a client passed.
 _WRITE_LOCK = struct.pack("@hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
@@ -16,7 +18,7 @@ _MODE = 0o600
 """A process that can open the file for reading can take a read lock, which is enough to block a start."""
 
 
-class PidfileError(Exception):
+class PidfileError(StartError):
     """The pidfile cannot be written, or another process holds it; the text says which."""
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import libc
+from .errors import StartError
 from .libc import (
     PR_CAP_AMBIENT,
     PR_CAP_AMBIENT_CLEAR_ALL,
@@ -27,7 +28,7 @@ CAP_SETPCAP = 8
 CAP_SYS_RAWIO = 17
 
 
-class PrivilegeError(Exception):
+class PrivilegeError(StartError):
     """Privileges could not be dropped as asked; the text says what is missing."""
 
 

@@ -11,6 +11,8 @@ import socket
 
 import anyio
 
+from .errors import StartError
+
 try:
     from systemd.daemon import listen_fds as _listen_fds
 except ImportError:
@@ -24,7 +26,7 @@ _MAX_DIGITS = 20
 """Of a 64-bit number."""
 
 
-class ActivationError(Exception):
+class ActivationError(StartError):
     """systemd passed something other than one listening Unix stream socket; the text gives the remedy."""
 
 

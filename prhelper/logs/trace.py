@@ -8,15 +8,18 @@ instead of the log.
 import fnmatch
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+from ..host.errors import StartError
 
 _log = logging.getLogger(__name__)
 _log.setLevel(logging.INFO)  # an event that is turned on is written at any -q or -v
 
 
-class TraceError(Exception):
-    """The option's value cannot be used; the text says why."""
+class TraceError(StartError):
+    """The value of --trace cannot be used; the text says why."""
 
 
 class Event:
@@ -47,42 +50,49 @@ channel_rest = Event("prh_channel_rest", "fd %d for %s")
 EVENTS = tuple(event for event in list(globals().values()) if isinstance(event, Event))
 
 
-output: int | None = None
-"""The descriptor of the file that traces go to; None for the log. `logs.handler` writes, in a thread that may wait."""
+class Enabled(NamedTuple):
+    """What the options -T ask for beyond the events.
 
-
-def enable(option: str) -> list[str]:
-    """Do what one -T says: the patterns that match no event. Raises TraceError if a file cannot be opened.
-
-    Descriptors 0 to 2 must be taken by then, or the file would become one of them.
+    output: the descriptor of the file that traces go to, which the caller owns; None for the log.
+    unknown: the patterns that match no event.
     """
-    global output
+
+    output: int | None
+    unknown: list[str]
+
+
+def enable(options: Iterable[str]) -> Enabled:
+    """Turn events on and off as the options say. Raises TraceError.
+
+    Descriptors 0 to 2 must be open by then, or the file would become one of them.
+    """
+    output = None
     unknown = []
-    for part in option.split(","):
+    for part in (part for option in options for part in option.split(",")):
         key, separator, value = part.partition("=")
         if separator and key == "events":
             unknown += [pattern for pattern in _patterns(value) if not _turn(pattern)]
         elif separator and key == "file":
             output = _open(value)
         elif separator and key != "enable":
-            raise TraceError(f"'{key}=' is none of enable=, events= and file=")
+            raise TraceError(f"--trace: '{key}=' is none of enable=, events= and file=")
         elif not _turn(pattern := value if separator else part):
             unknown.append(pattern)
-    return unknown
+    return Enabled(output, unknown)
 
 
 def _open(path: str) -> int:
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise TraceError(f"file={path}: {error.strerror}") from error
+        raise TraceError(f"--trace: file={path}: {error.strerror}") from error
 
 
 def _patterns(path: str) -> Iterator[str]:
     try:
         lines = Path(path).read_text().splitlines()
     except OSError as error:
-        raise TraceError(f"events={path}: {error.strerror}") from error
+        raise TraceError(f"--trace: events={path}: {error.strerror}") from error
     for line in lines:
         if (pattern := line.strip()) and not pattern.startswith("#"):
             yield pattern

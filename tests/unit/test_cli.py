@@ -86,6 +86,14 @@ def test_bad_options_are_refused_with_status_1_and_say_why(
     assert "--help" in message
 
 
+def test_options_are_parsed_without_a_side_effect(tmp_path: Path) -> None:
+    events = [event for event in trace.EVENTS if event.enabled]
+    named = [f"--{name}={tmp_path}/{name}" for name in ("socket", "pidfile", "state-directory")]
+    _parse(_build_parser(), [*named, f"--trace=prh_*,file={tmp_path}/trace"])
+    assert list(tmp_path.iterdir()) == []
+    assert [event for event in trace.EVENTS if event.enabled] == events
+
+
 @pytest.mark.parametrize("option", ["-h", "--help", "-V", "--version"])
 def test_help_and_version_are_printed(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:

@@ -27,36 +27,35 @@ def enabled() -> set[str]:
 
 @pytest.mark.parametrize("option", ["prh_sg_io*", "enable=prh_sg_io*", "*,-prh_c*,-prh_r*,-prh_l*,-prh_b*"])
 def test_patterns_turn_events_on_and_off(option: str) -> None:
-    assert enable(option) == []
+    assert enable([option]) == (None, [])
     assert enabled() == {"prh_sg_io", "prh_sg_io_error"}
 
 
 def test_file_of_patterns_is_read_without_its_comments(tmp_path: Path) -> None:
     (tmp_path / "events").write_text("# which\nprh_sg_io\n\n  nonsense\n")
-    assert enable(f"events={tmp_path}/events") == ["nonsense"]
+    assert enable([f"events={tmp_path}/events"]).unknown == ["nonsense"]
     assert enabled() == {"prh_sg_io"}
 
 
 @pytest.mark.parametrize("option", ["events=/no/such/file", "file=/no/such/directory/file", "colour=red"])
 def test_option_that_cannot_be_used_is_an_error_that_names_it(option: str) -> None:
     with pytest.raises(TraceError, match=option.split("=")[0]):
-        enable(option)
+        enable([option])
 
 
-def test_events_go_to_the_file_that_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trace, "output", None)
+def test_events_go_to_the_file_that_was_named(tmp_path: Path) -> None:
     logger = logging.getLogger("prhelper.logs.trace")
     before = logger.handlers[:], logger.level, logger.propagate
-    enable(f"prh_client_connect,prh_sg_io_error,file={tmp_path}/trace")
-    handler = set_up_traces(trace.output)
+    output, _ = enable(["prh_client_connect,prh_sg_io_error", f"file={tmp_path}/trace"])
+    handler = set_up_traces(output)
     assert handler is not None
+    assert output is not None
     trace.client_connect(7, "pid 1")
     trace.sg_io_error(DeviceId(stat.S_IFREG, 0), "no ioctl", 0.5)
     trace.client_end(7, "not enabled")
     logger.handlers[:], logger.level, logger.propagate = before
     handler.stop(20.0)
-    assert trace.output is not None
-    os.close(trace.output)
+    os.close(output)
     assert [line.partition(" prhelper: ")[2] for line in (tmp_path / "trace").read_text().splitlines()] == [
         "prh_client_connect client 7 pid 1",
         "prh_sg_io_error no device but a regular file no ioctl in 0.500000 s",

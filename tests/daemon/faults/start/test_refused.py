@@ -143,7 +143,7 @@ from prhelper.options import Options
 
 def tell(*_):
     print(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])))
-    return []
+    return trace.Enabled(None, [])
 
 trace.enable = tell
 try:
