@@ -1,16 +1,22 @@
-# The commands that always work. `make demo` and `make test` set up what they need.
+# The commands that always work: each sets up what it needs. `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := $(wildcard /var/lib/dpkg/status)
 
-.PHONY: venv demo test test-fast coverage mutants check bench bench-quick clean system-packages
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-fast check coverage mutants bench bench-quick build clean system-packages
 
-venv: $(VENV)/installed $(VENV)/systemd
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+venv: $(VENV)/installed $(VENV)/systemd  ## set up .venv, with prhelper and all that tests and linters need
+
+# Dependency groups need pip 25.1, which is newer than the one that Debian 12 or 13 puts into a venv.
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[test,check]'
+	$(BIN)/pip install --quiet 'pip>=25.1'
+	$(BIN)/pip install --quiet --editable . --group dev
 	@touch $@
 
 # Optional, so a failure is only said; tried again when the system's packages have changed.
@@ -22,40 +28,38 @@ $(VENV)/systemd: $(VENV)/installed $(PACKAGES)
 	 fi
 	@touch $@
 
-demo: venv
-	@$(BIN)/python -m demo
-
-system-packages:
+system-packages:  ## install the Debian packages that the tests need, or say which
 	@tools/system-packages.sh
 
-test: system-packages
+demo: venv  ## a cluster of two nodes fails over, on an emulated disk
+	@$(BIN)/python -m demo
+
+test: system-packages  ## every test, those in emulated machines too: minutes
 	@$(MAKE) --no-print-directory venv
 	$(BIN)/python -m pytest
 
-# Everything but the emulated machines: seconds instead of minutes.
-test-fast: venv
+test-fast: venv  ## every test but those in emulated machines
 	$(BIN)/python -m pytest --ignore tests/kernel
 
-# How much of the channel layer its tests run: at least 95 % of the lines, and of the branches.
-coverage: venv
-	@$(BIN)/python -m tools.coverage
-
-# Each condition of the channel layer wrong in turn: do its tests notice? Ten minutes and more.
-mutants: venv
-	@$(BIN)/python -m tools.mutants
-
-check: venv
+check: venv  ## linters and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# prhelper beside the C helper: tables, and .cache/bench/results.{json,svg}. Needs gcc and qemu-system-common.
-bench: venv
+coverage: venv  ## how much of the core its unit tests run: at least 95 % of lines and branches
+	@$(BIN)/python -m tools.coverage
+
+mutants: venv  ## do the tests notice when a condition of the core is wrong? a long while
+	@$(BIN)/python -m tools.mutants
+
+bench: venv  ## prhelper beside the C helper; needs gcc and qemu-system-common
 	@$(BIN)/python -m bench
 
-# Only proves that the benchmark runs; its figures mean nothing.
-bench-quick: venv
+bench-quick: venv  ## only proves that the benchmark runs; its figures mean nothing
 	@$(BIN)/python -m bench --quick
 
-clean:
+build: venv  ## wheel and source distribution, in dist/
+	@$(BIN)/python -m hatchling build
+
+clean:  ## remove everything that was made
 	rm -rf $(VENV) .cache build dist .mypy_cache .pytest_cache .ruff_cache
