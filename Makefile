@@ -41,10 +41,14 @@ test: system-packages  ## every test, those in emulated machines too: minutes
 test-fast: venv  ## every test but those in emulated machines
 	$(BIN)/python -m pytest --ignore tests/kernel
 
-check: venv  ## linters and types
+check: venv  ## linters, types, spelling, the direction of imports, the manual's markup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/lint-imports --no-logo --cache-dir .cache/imports
+	@if command -v mandoc >/dev/null; then mandoc -T lint -W warning man/prhelper.8; \
+	 else echo 'the manual is not checked (needs mandoc)'; fi
 
 coverage: venv  ## how much of the core its unit tests run: at least 95 % of lines and branches
 	@$(BIN)/python -m tools.coverage
