@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := $(wildcard /var/lib/dpkg/status)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast check coverage mutants bench bench-quick build clean system-packages
+.PHONY: help venv demo test test-fast test-unit check coverage mutants bench bench-quick build clean system-packages
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +39,10 @@ test: system-packages  ## every test, those in emulated machines too: minutes
 	$(BIN)/python -m pytest
 
 test-fast: venv  ## every test but those in emulated machines
-	$(BIN)/python -m pytest --ignore tests/kernel
+	$(BIN)/python -m pytest -m 'not kernel'
+
+test-unit: venv  ## the quick tests of single modules: seconds
+	$(BIN)/python -m pytest -m 'unit and not slow' --hypothesis-profile quick --numprocesses 2 tests/unit
 
 check: venv  ## linters, types, spelling, the direction of imports, the manual's markup
 	$(BIN)/ruff check .

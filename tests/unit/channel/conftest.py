@@ -4,7 +4,7 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,26 @@ from .watching import Waits
 
 Home = tuple[HomeLoop, BlockingPortal]
 """A home loop, and a portal to the thread that it runs in."""
+
+Axis = Kind | Context
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow, being many, the tests that vary more than one of kind, context, second context and home loop.
+
+    So `make test-unit` tests each kind in one pair of contexts, and each context with one kind.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and departures(item.callspec.params) > 1:
+            item.add_marker("slow")
+
+
+def departures(params: Mapping[str, object]) -> int:
+    """How many parameters are not the first of their kind; for a second context that is the one after the context."""
+    context = params.get("context")
+    second = CONTEXTS[(CONTEXTS.index(context) + 1) % len(CONTEXTS)] if isinstance(context, Context) else CONTEXTS[0]
+    usual = {"each_pair": KINDS[0], "kind": KINDS[0], "context": CONTEXTS[0], "other": second, "home": LOOPS[0]}
+    return sum(params[name] is not value for name, value in usual.items() if isinstance(params.get(name), Axis))
 
 
 @pytest.fixture(autouse=True)

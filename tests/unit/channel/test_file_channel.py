@@ -177,6 +177,7 @@ def test_channels_on_one_open_file_leave_its_mode_alone_and_never_block(
     os.close(mine)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("ends", WAITABLE)
 def test_much_is_written_to_what_blocks_without_blocking(

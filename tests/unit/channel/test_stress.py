@@ -173,6 +173,7 @@ STREAMS: dict[str, Callable[[], list[Pair]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", STREAMS)
 def test_megabytes_survive_ends_that_never_stay(places: list[Place], kind: str) -> None:
     seed = int(os.environ.get("STRESS_SEED") or random.randrange(1 << 32))

@@ -27,6 +27,7 @@ def test_both_ends_agree_in_any_two_contexts(inner: Pair, context: Context, othe
         assert other.run(lambda: server.read_exactly(5)) == b"hello"
 
 
+@pytest.mark.slow
 def test_both_ends_agree_byte_by_byte(inner: Pair, context: Context, other: Context) -> None:
     client, server = ends(Trickle(inner.reader), Trickle(inner.writer))
     with client, server:

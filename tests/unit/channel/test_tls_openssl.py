@@ -12,6 +12,8 @@ from .tls_ends import HOST, client_context, server_context
 
 VERSIONS = ("-tls1_2", "-tls1_3")
 
+pytestmark = pytest.mark.slow
+
 
 async def connected_to(port: int) -> TlsChannel:
     channel = TlsChannel.client(await connect_tcp("127.0.0.1", port), client_context(), HOST)

@@ -48,7 +48,9 @@ def tls_over(inner: Pair) -> Pair:
     return Pair(*connected(inner.reader, inner.writer))
 
 
-@pytest.mark.parametrize("kind", INNER)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * kind.startswith("seven bytes")) for kind in INNER]
+)
 def test_both_ends_talk_at_once_each_with_its_two_coroutines_elsewhere(
     kind: str, context: Context, other: Context
 ) -> None:

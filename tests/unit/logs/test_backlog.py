@@ -3,6 +3,8 @@
 import logging
 import tracemalloc
 
+import pytest
+
 from prhelper.logs.backlog import MAX_BYTES, Backlog
 from prhelper.logs.record import LazyMessage
 
@@ -44,6 +46,7 @@ def test_records_come_out_in_the_order_they_went_in_whoever_put_them() -> None:
     assert backlog.take_lost() == 0
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_whatever_the_size_of_a_line() -> None:
     for size in (1, 1000, 24_000):
         tracemalloc.start()
@@ -56,6 +59,7 @@ def test_memory_is_bounded_whatever_the_size_of_a_line() -> None:
         assert len(taken(backlog)) + backlog.take_lost() == number + 1
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_though_messages_are_worded_later() -> None:
     for size in (1, 1000, 24_000):
         tracemalloc.start()

@@ -95,6 +95,7 @@ def test_stuck_calls_hold_up_nobody_and_are_answered_when_they_end(threads: IOTh
     assert [session.end() for session in [healthy, *stuck]] == [None] * 65
 
 
+@pytest.mark.slow
 def test_threads_of_stuck_calls_go_when_they_are_no_longer_needed(threads: IOThreads) -> None:
     before = len(running())
     release = threading.Event()
@@ -159,6 +160,7 @@ def test_leader_and_guard_show_signs_of_life(threads: IOThreads) -> None:
     wait_until(threads.heartbeat, what="another one")
 
 
+@pytest.mark.slow
 def test_every_request_is_answered_once_and_in_order_whatever_stalls(threads: IOThreads) -> None:
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")

@@ -68,6 +68,7 @@ def register_crowd(state: State, number: int) -> tuple[State, str]:
     return state, answer(outcome)
 
 
+@pytest.mark.slow
 def test_registrations_beyond_what_there_is_room_for_are_refused_and_change_nothing() -> None:
     state = State()
     for number in range(3):
@@ -84,6 +85,7 @@ def test_registrations_beyond_what_there_is_room_for_are_refused_and_change_noth
     assert answer(execute(state, B, out(OutAction.REGISTER, 0, KB))[1]) == INSUFFICIENT_REGISTRATION_RESOURCES
 
 
+@pytest.mark.slow
 def test_at_the_limit_keys_can_still_be_changed_and_taken_back() -> None:
     state = State()
     for number in range(MOST_REGISTRATIONS):
@@ -96,6 +98,7 @@ def test_at_the_limit_keys_can_still_be_changed_and_taken_back() -> None:
     assert (answer(outcome), left.key_of(first)) == (GOOD, None)
 
 
+@pytest.mark.slow
 def test_attentions_of_those_who_never_come_do_not_pile_up() -> None:
     state = State()
     for number in range(2 * MOST_ATTENTIONS // AT_ONCE):

@@ -1,0 +1,5 @@
+"""What the unit tests share."""
+
+from hypothesis import settings
+
+settings.register_profile("quick", max_examples=10)  # for `make test-unit`
