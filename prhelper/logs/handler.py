@@ -30,7 +30,7 @@ class LogHandler(logging.Handler):
     """Takes records from any thread. They wait for `start`, or if that is never called, for `stop`.
 
     own_choice: the sink was not asked for by name (--log=auto), so another replaces it when it breaks.
-    repeats: the limits, if others ask them too.
+    repeats: the limits, if other code asks them too.
     """
 
     def __init__(self, sink: Sink, own_choice: bool, repeats: Repeats | None = None) -> None:
@@ -47,12 +47,9 @@ class LogHandler(logging.Handler):
         try:
             _render(record)
             account = getattr(record, "account", record.name)
-            limit: Limit | None = getattr(record, "repeat", None)
-            if limit is not None:
-                kind, count = limit
-                if not self._repeats.admit((kind, account), count, record.msg, time.monotonic()):
-                    return
-            self._backlog.put(record, account)
+            limit: Limit | None = getattr(record, "limit", None)
+            if limit is None or self._repeats.admit((limit.kind, account), limit.burst, record.msg, time.monotonic()):
+                self._backlog.put(record, account)
         except Exception:  # a faulty record costs itself and no more
             self._backlog.lose(1)
 

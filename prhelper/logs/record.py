@@ -42,7 +42,7 @@ def at_most(
 
     Without an account, the module that logs is the account.
     """
-    extra: dict[str, object] = {"repeat": Limit(kind, count)}
+    extra: dict[str, object] = {"limit": Limit(kind, count)}
     if account is not None:
         extra["account"] = account
     if fields is not None:

@@ -123,7 +123,7 @@ def test_lines_are_counted_by_account_and_in_kinds_that_no_client_makes(
     audit._log.setLevel(BYTES)
     audit.done(client, command, FILE, result)
     assert {vars(record)["account"] for record in lines.records} == {"machine.scope"}
-    assert [limit for record in lines.records if (limit := vars(record).get("repeat"))] == limits
+    assert [limit for record in lines.records if (limit := vars(record).get("limit"))] == limits
 
 
 def test_200_reservations_a_minute_are_written_for_each_account(client: Client, lines: Lines) -> None:
