@@ -15,10 +15,11 @@ bursts' processor alone.
 """
 
 import contextlib
-import ctypes
 import os
 import time
 from types import TracebackType
+
+from ..host.libc import sched_getcpu
 
 SETTLED = 1.0
 """Seconds for which a processor is kept. Moving threads costs some ten microseconds each."""
@@ -27,8 +28,6 @@ FEW = 4
 """So many bursts at once are left where they are: they seldom meet at the GIL, and when a processor has to wake one, it
 matters more that it is idle. Measured on devices of 300 us, apart and together: 4 clients 10 000 and 9 700 commands a
 second, 6 clients 11 000 and 13 700, 16 clients 12 000 and 22 000."""
-
-_sched_getcpu = ctypes.CDLL(None).sched_getcpu
 
 
 class SharedCpu:
@@ -44,7 +43,7 @@ class SharedCpu:
         now = time.monotonic()
         if now >= self._choose_at:
             self._choose_at = now + SETTLED
-            self.cpu = _sched_getcpu()
+            self.cpu = sched_getcpu()
 
 
 class PinnedBurst:
