@@ -43,7 +43,8 @@ class SharedCpu:
         now = time.monotonic()
         if now >= self._choose_at:
             self._choose_at = now + SETTLED
-            self.cpu = sched_getcpu()
+            with contextlib.suppress(OSError):  # where a sandbox forbids it: slower, and no more than that
+                self.cpu = sched_getcpu()
 
 
 class PinnedBurst:

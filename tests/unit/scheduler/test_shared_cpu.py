@@ -170,6 +170,21 @@ def test_a_kernel_that_refuses_changes_nothing(
     assert os.sched_getaffinity(0) == allowed
 
 
+def test_a_kernel_that_does_not_name_the_processor_moves_no_thread(
+    allowed: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden() -> int:
+        raise PermissionError
+
+    monkeypatch.setattr("prhelper.scheduler.shared_cpu.sched_getcpu", forbidden)
+    shared = SharedCpu()
+    shared.choose()
+    with ExitStack() as bursts:
+        for _ in range(FEW + 1):
+            bursts.enter_context(PinnedBurst(shared))
+        assert os.sched_getaffinity(0) == allowed
+
+
 def test_leaving_by_an_error_leaves_too(shared: SharedCpu, allowed: set[int]) -> None:
     def fail() -> None:
         with PinnedBurst(shared), PinnedBurst(shared) as burst:
