@@ -1,5 +1,7 @@
 """The command line: what is understood, and how it is refused."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,17 @@ import pytest
 from prhelper import cli
 from prhelper.cli import _build_parser, _parse, main
 from prhelper.device.emulated.initiators import RULES
+from prhelper.device.execution import Result
+from prhelper.device.identity import DeviceId
+from prhelper.host.peer import Peer
 from prhelper.logs import trace
 from prhelper.options import Options
+from prhelper.scsi.outcome import Outcome
+from prhelper.scsi.reservation import Command
+from prhelper.scsi.status import Status
+from prhelper.serving.audit import CommandLine
+
+from ..support.client import keys, reserve_out
 
 QEMU_STYLE = {
     "libvirt": (["-k", "/run/vm/pr-helper0.sock"], {"socket": Path("/run/vm/pr-helper0.sock")}),
@@ -123,8 +134,18 @@ def test_trace_help_lists_every_event(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out.split() == [event.name for event in trace.EVENTS]
 
 
+MAN_PAGE = (Path(cli.__file__).parents[1] / "man/prhelper.8").read_text()
+
+
 def test_every_option_is_in_the_man_page() -> None:
-    page = (Path(cli.__file__).parents[1] / "man/prhelper.8").read_text()
     for action in _build_parser()._actions:
         for option in action.option_strings:
-            assert f"Fl {option[1:]}" in page, option
+            assert f"Fl {option[1:]}" in MAN_PAGE, option
+
+
+def test_every_field_of_a_reservation_is_in_the_man_page() -> None:
+    command = Command(reserve_out(1, 3), keys(0xABC))
+    disk = DeviceId(stat.S_IFBLK, os.makedev(8, 0))
+    _, fields = CommandLine(Peer(1, 2, "qemu"), command, disk, Result(Outcome(Status.GOOD))).words()
+    for name in fields:
+        assert f"PRHELPER_{name.upper()}" in MAN_PAGE, name
