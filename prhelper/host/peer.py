@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection."""
+"""The process at the other end of a connection."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +8,13 @@ from .cgroups import unit_of_process
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The process that connected, as it was then.
+    """The process that connected, as it was at that time.
 
-    pid: 0 where it lives in a pid namespace that cannot be seen from here.
+    pid: 0 if it is in another PID namespace and has no PID in ours.
     name: its command name (proc(5), comm); empty where /proc hides it.
-    account: what it is counted under, by limits of connections and of log lines. That is the unit of its cgroup, a
-        virtual machine's scope or a pod, since children evade a count by process, and all virtual machines may be one
-        user; where no unit can be seen it is the user.
+    account: what limits of connections and of log lines count by. It is the unit of its cgroup, such as a virtual
+        machine's scope or a pod: children evade a count by process, and all virtual machines may run as one user.
+        Where no unit can be seen, it is the user.
     """
 
     pid: int
@@ -24,7 +24,7 @@ class Peer:
 
     @classmethod
     def of(cls, pid: int, uid: int) -> "Peer":
-        """Ask the kernel about the process that the socket says has connected (SO_PEERCRED)."""
+        """Look up the process that connected, by the credentials of its socket (SO_PEERCRED)."""
         unit = unit_of_process(pid) if pid else None
         return cls(pid, uid, _command_name(pid), unit or f"user {uid}")
 
@@ -38,5 +38,5 @@ def _command_name(pid: int) -> str:
         name = Path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n")
     except OSError:
         return ""
-    # A process chooses its own name: nothing of it may end its quotes, or break or colour a line of the log.
+    # A process chooses its own name: it must not close its quotes, or break or colour a line of the log.
     return "".join(character if character.isprintable() and character != '"' else "?" for character in name)
