@@ -1,25 +1,25 @@
 """Where sessions run: a leader, followers, bursts, and a guard against stalls.
 
-SG_IO blocks: for ten microseconds on a fast target, for minutes on a dead path. No client may wait for another's
+SG_IO blocks: for ten microseconds on a fast target, for minutes on a dead path. No client may wait for another client's
 device, and a command on a fast device must not pay for a hop to another thread. So, after Schmidt's leader/followers:
 
 * A session is a bare coroutine. At rest it belongs to one epoll set; awake, to exactly one thread.
-* One thread, the *leader*, waits on the set and steps the sessions that are ready, one after another. A command on a
+* One thread, the *leader*, waits on the set and steps the sessions that are ready, one after another. A command to a
   device that was fast lately runs right there.
-* The *guard* sees a leader that stays inside one step, and appoints another, which takes over the set and the queue.
-  Nothing has to be moved, since no session belongs to the thread. The old leader finishes its one session whenever the
-  kernel lets it, and finds that it leads no more.
-* A command on a device that is slow, or not known yet, takes its session to a thread of its own, for a *burst*: the
-  same coroutine, its reads blocking for a moment, until its client falls silent or the device turns out to be fast.
-  Bursts share a processor (`shared_cpu`), for they share the GIL.
-* Where no thread can be had, such a command is refused (NoThreadError) rather than run in the leader: a leader that
-  could not be replaced would stop everyone. For the same reason one thread is kept in reserve (`thread_pool`).
+* The *guard* notices a leader that stays inside one step, and appoints another, which takes over the set and the queue.
+  Nothing has to be moved, since no session belongs to the thread. When the kernel lets the old leader go on, it
+  finishes its one session and finds that it no longer leads.
+* A command to a device that is slow, or not yet known, moves its session to a thread of its own for a *burst*: the same
+  coroutine, with reads that block briefly, until its client falls silent or the device turns out to be fast. Bursts
+  share a CPU (`shared_cpu`), since they share the GIL.
+* If no thread can be started, such a command is refused (NoThreadError) rather than run in the leader: a leader that
+  cannot be replaced would stop all clients. For the same reason one thread is kept in reserve (`thread_pool`).
 
 Everything in a step counts, not just the ioctl: fstat and close of a passed descriptor can block as well.
 
-Leadership is an object, the `Term`: whoever finds that the current one is not its own stops leading. An old leader may
-still wait on the set until an event reaches it. That is harmless: the set gives each session to one of the two, and on
-leaving the old one kicks the new, for there may be sessions in the queue.
+Leadership is an object, the `Term`: a thread that finds another term current stops leading. An old leader may still
+wait on the set until an event reaches it. That is harmless: the set gives each session to one of the two, and the old
+one kicks the new as it leaves, since it may have queued sessions.
 """
 
 import collections
@@ -43,7 +43,7 @@ from .thread_pool import NoThreadError, ThreadPool
 _log = logging.getLogger(__name__)
 
 _RETRY_PAUSE = 0.1
-"""Seconds until the guard asks again for a thread that could not be had."""
+"""Seconds until the guard tries again to start a thread."""
 
 T = TypeVar("T")
 
@@ -65,18 +65,18 @@ class IOThreads:
         self._guard_thread = threading.Thread(target=self._guard.run, name="prhelper-guard", daemon=True)
 
     def start(self) -> None:
-        """Start leader and guard. Threads keep the capabilities of this one: drop privileges before.
+        """Start leader and guard. Threads keep the capabilities of this one: drop privileges first.
 
-        Raises RuntimeError if no thread can be had.
+        Raises RuntimeError if no thread can be started.
         """
         with every_signal_blocked():  # each further thread is started by one of these, and inherits that
             self._pool.fill_reserve()
             self._appoint()
             self._guard_thread.start()
-        self._ask_for_signs_of_life()
+        self._request_beats()
 
     def stop(self, timeout: float) -> bool:
-        """End the threads once nobody is ready, waiting `timeout` seconds at most: whether all of them did end."""
+        """End the threads once no session is ready, waiting `timeout` seconds at most. Returns whether all ended."""
         self._stopped = True
         self._resting.kick()
         self._guard.stop()
@@ -88,18 +88,18 @@ class IOThreads:
         return ended
 
     def spawn(self, coroutine: BareCoroutine[T], done: Callable[[T | BaseException], None]) -> None:
-        """Run a session. `done` gets what it returned or raised, in the thread of its last step; it must not raise."""
+        """Run a session. `done` is called with what it returned or raised, in its last thread; it must not raise."""
         self._make_ready(Strand(coroutine, done))
 
     def heartbeat(self) -> bool:
-        """Whether leader and guard have been at work since the last heartbeat; has both show it until the next."""
+        """Whether leader and guard have responded since the last heartbeat. Asks both to respond before the next."""
         now = self._beats, self._guard.turns
         moved = all(count != before for count, before in zip(now, self._beats_seen, strict=True))
         self._beats_seen = now
-        self._ask_for_signs_of_life()
+        self._request_beats()
         return moved
 
-    def _ask_for_signs_of_life(self) -> None:
+    def _request_beats(self) -> None:
         async def beat() -> None:
             self._beats += 1
 
@@ -127,8 +127,8 @@ class IOThreads:
                 self._pool.fill_reserve()
 
     def _lead(self, term: Term) -> None:
-        self._term = term  # not before this thread is there: until then the old leader may still lead
-        self._resting.kick()  # it may have begun to wait meanwhile
+        self._term = term  # only once this thread runs: until then the old leader may still lead
+        self._resting.kick()  # the old leader may have begun to wait meanwhile
         with stepping():
             while self._term is term and (self._ready or not self._stopped):
                 if not self._ready:
@@ -143,11 +143,11 @@ class IOThreads:
                 self._guard.notice_work()
                 self._step(strand, term)
                 term.inside = False
-        # Deposed while it waited on the set, it may have put into the queue what the new leader does not know of.
+        # Deposed while it waited on the set, it may have queued sessions that the new leader has not seen.
         self._resting.kick()
 
     def _step(self, strand: Strand, term: Term) -> None:
-        """Let a session go on until it rests, ends, or leaves for a burst."""
+        """Run a session until it rests, ends, or leaves for a burst."""
         reply: object = strand.reply
         strand.reply = None
         request = self._resume(strand, reply)
@@ -191,17 +191,17 @@ class IOThreads:
     # What both do.
 
     def _call(self, call: Call) -> object:
-        """Make a session's call: what it returned, or the `Fault` that it raised."""
+        """Make a session's call. Returns its result, or the `Fault` that it raised."""
         began = time.perf_counter()
         try:
             reply: object = call.function()
-        except BaseException as error:  # the session's to handle, whatever it is
+        except BaseException as error:  # any error is the session's to handle
             reply = Fault(error)
         self._speeds.learn(call.key, time.perf_counter() - began)
         return reply
 
     def _resume(self, strand: Strand, reply: object = None) -> Waiter | Call | None:
-        """Let a session go on with the reply to its last request: its next one, or None if it has ended."""
+        """Resume a session with the reply to its last request. Returns its next request, or None if it has ended."""
         try:
             if isinstance(reply, Fault):
                 return strand.coroutine.throw(reply.error)
@@ -227,7 +227,7 @@ class IOThreads:
             return
         if ready is not None:
             self._make_ready(ready)
-        # Only now: whoever wakes it must find it resting. If it does not rest any more, the wake finds nothing.
+        # Only now: a wake must find the session resting. If it no longer rests, the wake finds nothing.
         waiter.arm(lambda: self._wake(strand, waiter))
 
     def _wake(self, strand: Strand, waiter: Waiter) -> None:

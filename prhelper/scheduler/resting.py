@@ -1,21 +1,23 @@
-"""The sessions at rest: one epoll set, one registration a session, armed for one event at a time.
+"""The sessions at rest: one epoll set, with one registration per session, armed for one event at a time.
 
-A one-shot registration that has fired stays in the set, disarmed, until the session rests again: one system call a rest
-instead of two, and no event for a byte that nobody reads yet. It leaves the set before its descriptor is closed.
+A one-shot registration that has fired stays in the set, disarmed, until the session rests again. That takes one system
+call per rest instead of two, and a byte that is not read yet causes no event. A registration leaves the set before its
+descriptor is closed.
 
-**Arming comes before publishing.** A thread that puts a session to rest owns it, and its descriptor, until its last
-system call on the registration has returned. Only then does it enter the session into `_resting`, from where others
-may take it; so no other thread can step it, end it or close its descriptor while that call is under way, and the call
-cannot reach the registration of another client that was given the same number.
+**Arm before publishing.** A thread that puts a session to rest owns it, and its descriptor, until its last system call
+on the registration has returned. Only then does it enter the session into `_resting`, where other threads can take it.
+So no other thread can step the session, end it or close its descriptor during that call, and the call cannot reach the
+registration of another client whose descriptor has the same number.
 
-The price is an event that fires between the two. Its finder sees nobody at rest under that number and leaves a note in
-`_missed`. Each side writes before it reads: the finder leaves the note and then looks once more, the owner enters the
-session and then looks for a note. So at least one of them finds the session, and takes it.
+The cost is an event that fires between the two steps. The thread that receives it finds no session under that number,
+and leaves a note in `_missed`. Each side writes before it reads (docs/architecture.md, Lock-free steps): that thread
+leaves the note, then looks again; the owner enters the session, then looks for a note. At least one of them finds the
+session and takes it.
 
-**Taking is one step.** An event, a wake from outside, a deadline and a note all take a session out of one dict, which
-is one step for other threads, so exactly one of them gets it. What comes too late finds nothing, or takes out the
-session in its next wait, or another that rests under the same number by now. That wakes a session for nothing, which a
-channel's wait allows; it must be stepped all the same.
+**Taking is atomic.** An event, a wake from outside, a deadline and a note all pop the session from one dict, so exactly
+one of them gets it. One that comes late finds nothing, or pops the session in its next wait, or pops another session
+that now rests under the same number. That is a spurious wake-up, which a channel's wait allows; the session must be
+stepped all the same.
 """
 
 import math
@@ -31,24 +33,23 @@ _ARMED = {
     Direction.WRITE: select.EPOLLOUT | select.EPOLLONESHOT,
 }
 
-SOON = 0.000_05
-"""Seconds. If the last wait was over before, whoever waits looks for so long before going to sleep, as QEMU's event
-loops do: falling asleep, and being woken by the client, takes as long. One client in a closed loop has its answer
-after 43 us instead of 54. Who sends a command now and then sees nothing of it: those waits are long, and slept through.
-"""
+BUSY_POLL = 0.000_05
+"""How long, in seconds, to busy-poll before blocking, if the previous wait was at least this short (adaptive polling, as
+in QEMU's AioContext). Blocking and being woken costs about as much: one client in a closed loop has its answer after
+43 us instead of 54. Occasional commands never busy-poll."""
 
 
 class Fault(NamedTuple):
-    """A reply that is raised in the session instead of given to it."""
+    """A reply that is raised in the session instead of returned to it."""
 
     error: BaseException
 
 
 class Strand:
-    """A session's coroutine with what its next step needs. At rest it belongs to the set, awake to one thread.
+    """A session's coroutine, and what its next step needs. At rest it belongs to the set, awake to one thread.
 
-    done: gets what the coroutine returned or raised.
-    reply: what its next step is given; set by the thread that makes it ready.
+    done: called with what the coroutine returned or raised.
+    reply: what the next step starts with; set by the thread that makes the session ready.
     """
 
     __slots__ = ("coroutine", "done", "in_set", "reply", "waiter")
@@ -62,7 +63,7 @@ class Strand:
 
 
 class RestingSet:
-    """Strands that wait, each for one direction of one descriptor, perhaps until a deadline."""
+    """Strands that wait, each for one direction of one descriptor, some until a deadline."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -72,15 +73,15 @@ class RestingSet:
         self._resting: dict[int, Strand] = {}
         self._missed: set[int] = set()
         self._deadlines: dict[int, float] = {}
-        self._soon = False
+        self._was_short = False
         self._awake_at = math.inf
-        """When whoever waits on the set looks up by itself; infinity also where that is not known."""
+        """When the thread that waits on the set wakes by itself; infinity also where that is not known."""
 
     def rest(self, strand: Strand, waiter: Waiter) -> Strand | None:
-        """Put a strand to rest until its waiter's descriptor is ready, or its deadline is over.
+        """Put a strand to rest until its waiter's descriptor is ready, or its deadline has passed.
 
-        From the return on it may be at work in another thread; unless it is returned, because it became ready meanwhile
-        and is the caller's again. OSError if the kernel cannot watch the descriptor; the caller keeps the strand then.
+        On return another thread may already be running it; if it became ready meanwhile it is returned instead, and is
+        the caller's again. Raises OSError if the kernel cannot watch the descriptor; the caller keeps the strand then.
         """
         fd = waiter.fd
         self._missed.discard(fd)
@@ -94,7 +95,7 @@ class RestingSet:
         return self._take(fd) if fd in self._missed else None
 
     def take(self, strand: Strand, waiter: Waiter) -> Strand | None:
-        """Take a strand out if it still rests in this very wait: the strand that is the caller's now, if any."""
+        """Take a strand out if it is still in this very wait. Returns the strand that is now the caller's, if any."""
         if self._resting.get(waiter.fd) is not strand or strand.waiter is not waiter:
             return None
         return self._take(waiter.fd)
@@ -106,16 +107,16 @@ class RestingSet:
             self._epoll.unregister(fd)
 
     def kick(self) -> None:
-        """Let `wait` return."""
+        """Make `wait` return."""
         self._kick.set()
 
     def wait(self) -> list[Strand]:
-        """Wait until strands are ready, or past their deadlines, and take them out. Perhaps none, after a kick."""
+        """Wait until strands are ready or past their deadlines, and take them out; none, perhaps, after a kick."""
         began = time.perf_counter()
-        events = self._poll_busily(began + SOON) if self._soon else []
+        events = self._poll_busily(began + BUSY_POLL) if self._was_short else []
         if not events:
             events = self._epoll.poll(self._seconds_to_deadline() if self._deadlines else None)
-        self._soon = time.perf_counter() - began < SOON
+        self._was_short = time.perf_counter() - began < BUSY_POLL
         self._awake_at = math.inf
         ready = []
         for fd, _ in events:
@@ -147,7 +148,7 @@ class RestingSet:
         return events
 
     def _seconds_to_deadline(self) -> float | None:
-        # Each side writes before it reads: a deadline that comes too late to be seen here sees that it must kick.
+        # Each side writes before it reads: a deadline entered too late to be seen here sees that it must kick.
         self._awake_at = math.inf
         self._awake_at = min(list(self._deadlines.values()), default=math.inf)
         return None if self._awake_at == math.inf else max(0.0, self._awake_at - time.monotonic())

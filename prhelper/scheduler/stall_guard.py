@@ -1,11 +1,12 @@
-"""The stall guard: sees a leader that has been inside one step for too long, and has another appointed.
+"""The stall guard: notices a leader that has been inside one step for too long, and has another appointed.
 
-It looks once a tick while there is work, and sleeps without any timer while there is none. So that it never sleeps
-through a stall, each side writes before it reads: the leader marks that it is inside a step and then looks whether the
-guard sleeps; the guard stops its ticks, marks that it sleeps, and then looks whether the leader is inside.
+It checks once per tick while there is work, and sleeps without a timer while there is none. So that it never sleeps
+through a stall, each side writes before it reads (docs/architecture.md, Lock-free steps): the leader marks that it is
+inside a step, then checks whether the guard sleeps; the guard stops its ticks, marks that it sleeps, then checks whether
+the leader is inside a step.
 
 The leader does not wake the guard, it only starts the ticks: a thread that woke up in the middle of a command would
-fight for the GIL with it. A command each 100 ms has its answer after 310 us instead of 400.
+compete for the GIL. With one command every 100 ms the answer takes 310 us instead of 400.
 """
 
 import time
@@ -14,19 +15,19 @@ from collections.abc import Callable, Hashable
 from .ticker import Ticker
 
 TICK = 0.001
-"""Seconds between two looks. A hop to another thread costs a tenth of that, and a client that was queued behind a
-stalled leader waits for two ticks at most."""
+"""Seconds between two checks. A hop to another thread costs a tenth of that, and a client queued behind a stalled
+leader waits for two ticks at most."""
 
 _STALLED = 0.9 * TICK
-"""Seconds inside one step after which the leader is stalled. Two looks may be closer than a tick: a guard that was late
-for one finds the next tick there already, and a poke comes at any time."""
+"""Seconds inside one step after which the leader is stalled. Two checks can be less than a tick apart: after a late
+check the next expiration is already pending, and a poke can come at any time."""
 
 _PARK_AFTER = 20
-"""Ticks without work after which the guard goes to sleep."""
+"""Ticks without work after which the guard sleeps."""
 
 
 class Term:
-    """One thread's time as leader: how many steps it began, whether it is inside one, and calling which device."""
+    """One thread's time as leader: how many steps it began, whether it is inside one, and the device it is calling."""
 
     __slots__ = ("calling", "inside", "steps")
 
@@ -37,10 +38,10 @@ class Term:
 
 
 class StallGuard:
-    """Watches whoever leads.
+    """Watches the leader.
 
-    current_term: the term of the leader of the moment.
-    depose: called, in the guard's thread, when that leader is stalled; must make another term current.
+    current_term: returns the current leader's term.
+    depose: called in the guard's thread when that leader is stalled; must make another term current.
     """
 
     def __init__(self, current_term: Callable[[], Term], depose: Callable[[], None]) -> None:
@@ -53,24 +54,24 @@ class StallGuard:
         self._stopped = False
 
     def notice_work(self) -> None:
-        """The leader, inside a step now, has the guard look from the next tick on. Costs next to nothing if it does."""
+        """Called by a leader inside a step: the guard checks from the next tick on. Nearly free if it does already."""
         if self._parked:
             self._parked = False
             self._ticker.start()
 
     def poke(self) -> None:
-        """Have `turns` counted up soon, if the guard is alive."""
+        """Make a live guard count `turns` up soon."""
         self._poked = True
         self._parked = False
         self._ticker.start_at_once()
 
     def stop(self) -> None:
-        """Let `run` return."""
+        """Make `run` return."""
         self._stopped = True
         self.poke()
 
     def close(self) -> None:
-        """Let go of the timer, once nobody leads or guards any more."""
+        """Close the timer, once leader and guard have ended."""
         self._ticker.close()
 
     def run(self) -> None:
@@ -88,7 +89,7 @@ class StallGuard:
                 quiet += 1
             elif time.monotonic() - seen_at >= _STALLED:
                 self._depose()
-                seen = None  # it takes a moment until the next one leads
+                seen = None  # the next leader needs a moment to start
             if quiet >= _PARK_AFTER:
                 self._park()
                 quiet = 0

@@ -1,12 +1,12 @@
-"""Threads for work that may block: as many as there is work at once, kept for a while when idle.
+"""Threads for work that may block: one per job, reused, and kept for a while when idle.
 
-`concurrent.futures` has a ceiling on its threads and never gives one back; here hundreds may be stuck in a dead disk,
-and afterwards their number returns to what it was. `threading.Thread` has whoever starts a thread wait until that runs:
-while others fight for the GIL this takes longer than the command that the thread is for, and it is the leader who
-waits. So these are bare threads.
+This is trio's thread cache, but for two things. `concurrent.futures` limits its threads and never ends one; here
+hundreds may be stuck in a dead disk, and afterwards their number returns to what it was. `threading.Thread.start` waits
+until the new thread runs: while others compete for the GIL that takes longer than the command that the thread is for,
+and it is the leader that waits. So these are bare threads.
 
-One idle thread is always held in reserve, for the one job that must not fail for want of a thread: leading. Where the
-limit of threads is reached (TasksMax=, ulimit -u), everything else is refused instead.
+One idle thread is always held in reserve for the one job that must not fail for want of a thread: leading. At the limit
+of threads (TasksMax=, ulimit -u) every other job is refused instead.
 """
 
 import _thread
@@ -17,26 +17,26 @@ import threading
 from collections.abc import Callable
 
 IDLE_SECONDS = 5.0
-"""How long an idle thread is kept. A burst of commands comes again within seconds, or not for minutes."""
+"""How long an idle thread is kept: the next burst of commands comes within seconds, or not for minutes."""
 
 Job = Callable[[], None]
 _Inbox = queue.SimpleQueue[Job | None]
 
 
 class NoThreadError(RuntimeError):
-    """The system gives no further thread; the text says how to allow more."""
+    """The system allows no further thread; the text says how to raise the limit."""
 
     def __init__(self) -> None:
         super().__init__("cannot start a thread: allow more (TasksMax=, ulimit -u)")
 
 
 class ThreadPool:
-    """A pool without a ceiling.
+    """A pool without a limit of its own.
 
-    Its threads have the signals blocked that whoever calls `run` has blocked: all of them, so that no ioctl is ever
+    A thread inherits the signal mask of the caller of `run`, which must block every signal, so that no ioctl is ever
     interrupted. Blocking them for each thread would take longer than starting it.
 
-    A job must not raise: what it raises ends its thread, through `threading.excepthook`.
+    A job must not raise: an exception ends its thread, through `threading.excepthook`.
     """
 
     def __init__(self) -> None:
@@ -48,18 +48,18 @@ class ThreadPool:
 
     @property
     def has_reserve(self) -> bool:
-        """Whether `run_from_reserve` is certain to succeed."""
+        """Whether `run_from_reserve` cannot fail."""
         return self._reserve is not None
 
     def fill_reserve(self) -> None:
-        """Have a thread in reserve soon. Raises NoThreadError if there is none to be had."""
+        """Put a thread in reserve soon. Raises NoThreadError if none can be started."""
         self.run(_do_nothing)  # a thread without work becomes the reserve
 
     def run(self, job: Job) -> None:
-        """Run `job` at once, in a thread that does nothing else meanwhile. NoThreadError if no thread can be had."""
+        """Run `job` at once in a thread of its own. Raises NoThreadError if none can be started."""
         with self._changed:
             if self._idle:
-                self._idle.pop().put(job)  # the one that was busy last, so that the others may go
+                self._idle.pop().put(job)  # the last to become idle, so that the others can end
                 return
             try:
                 _thread.start_new_thread(self._work, (job,))
@@ -68,7 +68,7 @@ class ThreadPool:
             self._threads += 1
 
     def run_from_reserve(self, job: Job) -> None:
-        """As `run`, but with the thread in reserve if there is no other."""
+        """As `run`, but in the thread in reserve if there is no other."""
         try:
             self.run(job)
         except NoThreadError:
@@ -79,7 +79,7 @@ class ThreadPool:
             inbox.put(job)
 
     def stop(self, timeout: float) -> bool:
-        """Let each thread end after its job, waiting `timeout` seconds in all: whether all of them did."""
+        """Let each thread end after its job, waiting `timeout` seconds in all. Returns whether all ended."""
         with self._changed:
             self._stopped = True
             for inbox in self._idle:
@@ -96,7 +96,7 @@ class ThreadPool:
             while job is not None:
                 job()
                 job = self._next_job(inbox)
-        except BaseException:  # a bug, to be as loud as in any other thread
+        except BaseException:  # a bug, reported as in any other thread
             threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), None)))
         finally:
             with self._changed:
@@ -119,7 +119,7 @@ class ThreadPool:
             if inbox in self._idle:
                 self._idle.remove(inbox)
                 return None
-        return inbox.get()  # chosen at the last moment
+        return inbox.get()  # `run` chose this thread at the last moment
 
 
 def _do_nothing() -> None:

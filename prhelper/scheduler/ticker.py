@@ -1,4 +1,4 @@
-"""A clock that ticks while it is wanted: timerfd_create(2)."""
+"""A periodic timer that any thread can start and stop: timerfd_create(2)."""
 
 import os
 
@@ -8,7 +8,7 @@ _AT_ONCE = 1  # nanosecond: 0 would stop the timer
 
 
 class Ticker:
-    """Ticks each `interval` seconds between `start` and `stop`, which any thread may call; one thread waits for ticks.
+    """Ticks every `interval` seconds between `start` and `stop`, which any thread may call; one thread waits for ticks.
 
     `start` wakes no thread: that is what makes it cheap. Each method raises OSError once the ticker is closed.
     """
@@ -21,19 +21,19 @@ class Ticker:
         self._fd = timerfd_create()
 
     def start(self) -> None:
-        """Tick, for the first time an interval from now."""
+        """Tick, first one interval from now."""
         timerfd_settime(self._fd, self._running)
 
     def start_at_once(self) -> None:
-        """Tick, for the first time now."""
+        """Tick, first at once."""
         timerfd_settime(self._fd, self._at_once)
 
     def stop(self) -> None:
-        """Tick no more until `start`."""
+        """Stop ticking."""
         timerfd_settime(self._fd, self._stopped)
 
     def wait(self) -> None:
-        """Wait for the next tick; ticks that passed unawaited count as one."""
+        """Wait for the next tick; ticks missed meanwhile count as one."""
         os.read(self._fd, 8)
 
     def close(self) -> None:

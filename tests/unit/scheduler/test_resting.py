@@ -44,7 +44,7 @@ def test_a_set_that_was_busy_and_is_no_more_sleeps(resting: RestingSet) -> None:
 def test_what_comes_while_the_set_looks_is_taken_out_once_and_without_sleeping(
     resting: RestingSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prhelper.scheduler.resting.SOON", 20.0)
+    monkeypatch.setattr("prhelper.scheduler.resting.BUSY_POLL", 20.0)
     monkeypatch.setattr(resting, "_seconds_to_deadline", pytest.fail)  # asked before sleeping
     coroutine: BareCoroutine[None] = session()
     strand = Strand(coroutine, ignore)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from prhelper.scheduler.shared_cpu import FEW, SETTLED, PinnedBurst, SharedCpu
+from prhelper.scheduler.shared_cpu import KEPT, MAX_UNPINNED, PinnedBurst, SharedCpu
 
 from ...support.helper import wait_until
 
@@ -27,7 +27,7 @@ def shared() -> Iterator[SharedCpu]:
     shared = SharedCpu()
     shared.choose()
     with ExitStack() as bursts:
-        few = {bursts.enter_context(PinnedBurst(shared)) for _ in range(FEW - 1)}
+        few = {bursts.enter_context(PinnedBurst(shared)) for _ in range(MAX_UNPINNED - 1)}
         yield shared
         assert shared.bursts == few
 
@@ -37,8 +37,8 @@ def crowded() -> Iterator[SharedCpu]:
     """With as many bursts, in threads of their own, as make the next one move."""
     shared, leave = SharedCpu(), threading.Event()
     shared.choose()
-    threads = [in_another_thread(leave, shared, []) for _ in range(FEW)]
-    wait_until(lambda: len(shared.bursts) == FEW, what="the others")
+    threads = [in_another_thread(leave, shared, []) for _ in range(MAX_UNPINNED)]
+    wait_until(lambda: len(shared.bursts) == MAX_UNPINNED, what="the others")
     yield shared
     leave.set()
     for thread in threads:
@@ -142,7 +142,7 @@ def test_the_choice_is_where_the_leader_is_and_kept_for_a_while(
         shared.choose()
         assert shared.cpu == first
     for cpu in sorted(allowed):
-        now += SETTLED
+        now += KEPT
         os.sched_setaffinity(0, {cpu})
         shared.choose()
         assert shared.cpu == cpu
@@ -151,7 +151,7 @@ def test_the_choice_is_where_the_leader_is_and_kept_for_a_while(
 def test_nobody_stays_for_ever(shared: SharedCpu, monkeypatch: pytest.MonkeyPatch) -> None:
     with PinnedBurst(shared) as burst:
         assert burst.may_stay()
-        over = time.monotonic() + SETTLED
+        over = time.monotonic() + KEPT
         monkeypatch.setattr(time, "monotonic", lambda: over)
         assert not burst.may_stay()
 
@@ -180,7 +180,7 @@ def test_a_kernel_that_does_not_name_the_processor_moves_no_thread(
     shared = SharedCpu()
     shared.choose()
     with ExitStack() as bursts:
-        for _ in range(FEW + 1):
+        for _ in range(MAX_UNPINNED + 1):
             bursts.enter_context(PinnedBurst(shared))
         assert os.sched_getaffinity(0) == allowed
 
