@@ -1,6 +1,6 @@
-"""Who carries out a command: chosen by what the descriptor leads to.
+"""Chooses what carries out a command, by what its descriptor leads to.
 
-The descriptor has been identified once (`identity.Target`); from here on nothing asks again what it is.
+The descriptor has already been identified (`identity.Target`); nothing from here on asks again what it is.
 """
 
 from typing import NamedTuple, Protocol
@@ -20,22 +20,22 @@ class StandIn(Executor, Protocol):
 
 
 class Refusal(NamedTuple):
-    """Answers as a device that does not know the command: the guest learns that it cannot be had here."""
+    """Answers as a device that does not support the command, and gives the administrator the reason."""
 
     reason: str
 
     async def execute(self, command: Command, target: Target) -> Result:  # noqa: ARG002
-        """Say so, to the guest and to the administrator."""
+        """Refuse. See `Executor`."""
         return Result(check_condition(sense.INVALID_OPCODE), trouble=self.reason)
 
 
 class Unidentified(NamedTuple):
-    """Answers where the kernel could not say what the descriptor is."""
+    """Answers where the kernel could not identify the descriptor."""
 
     error: OSError
 
     async def execute(self, command: Command, target: Target) -> Result:  # noqa: ARG002
-        """Pass the kernel's reason on."""
+        """Pass on the kernel's reason. See `Executor`."""
         return Result(outcome_of_errno(self.error.errno), trouble=f"fstat: {self.error.strerror}")
 
 
@@ -50,10 +50,10 @@ NOTHING_TELLS = Refusal("cannot tell whether it is a device-mapper device: mount
 
 
 class Devices:
-    """Every device, as one client's commands meet it.
+    """All devices, as one client meets them.
 
-    scsi: for SCSI devices.
-    stand_in: for devices that have no reservations of their own, or None; with `always` it answers for all.
+    scsi: executes commands on SCSI devices.
+    stand_in: answers for devices without reservations of their own, if given; with `always`, for all devices.
     """
 
     def __init__(self, scsi: Executor, stand_in: StandIn | None = None, always: bool = False) -> None:
@@ -62,7 +62,7 @@ class Devices:
         self._always = always
 
     async def execute(self, command: Command, target: Target) -> Result:
-        """Carry out one command, by whatever fits its device. See `Executor`."""
+        """Carry out one command with the executor for its device. See `Executor`."""
         result = await self._choose(command, target).execute(command, target)
         if self._stand_in is None or self._always:
             return result

@@ -1,4 +1,4 @@
-"""What carries out commands, and what it says of each: the answer to the guest, and what the administrator asks."""
+"""What an executor is, and its result: the answer to the guest, and what the administrator may want to know."""
 
 from typing import NamedTuple, Protocol
 
@@ -25,11 +25,11 @@ class Result(NamedTuple):
 
 
 class Executor(Protocol):
-    """One way to carry out commands."""
+    """Carries out commands in one way."""
 
     async def execute(self, command: Command, target: Target) -> Result:
-        """Carry out one command. The descriptor of `target` stays the caller's, open until this returns.
+        """Carry out one command. The descriptor of `target` stays the caller's, and open until this returns.
 
-        Never raises for what a device or a client does; NoThreadError if the command may block and no thread is left
-        for it: it was not sent then.
+        No behaviour of a device or a client raises. Raises NoThreadError if the command may block and no thread can
+        be started for it; then it was not sent.
         """

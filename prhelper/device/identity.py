@@ -1,4 +1,4 @@
-"""What a descriptor leads to: asked of the kernel once for each command, and handed on."""
+"""What a descriptor leads to. The kernel is asked once per command."""
 
 import contextlib
 import fcntl
@@ -10,7 +10,7 @@ from typing import NamedTuple
 _SYS_DEV = Path("/sys/dev")
 _PROC_DEVICES = Path("/proc/devices")
 
-# The kernel's include/uapi/linux/major.h. These numbers are assigned for good: no other driver is ever given one.
+# The kernel's include/uapi/linux/major.h. These numbers are assigned statically: no other driver ever gets one.
 _LOOP_MAJOR = 7
 _SCSI_DISK_MAJORS = frozenset({8, *range(65, 72), *range(128, 136)})
 
@@ -50,7 +50,7 @@ class DeviceId(NamedTuple):
         return f"{os.major(self.rdev)}:{os.minor(self.rdev)}"
 
     def __str__(self) -> str:
-        """What can be said without asking the kernel again."""
+        """Type and number: what can be said without asking the kernel again."""
         if not self.is_device:
             return f"no device but a {_KINDS.get(self.file_type, 'file of unknown type')}"
         return f"device {self.number}"
@@ -60,7 +60,7 @@ class DeviceId(NamedTuple):
         return f"{self} ({self.name() or _KINDS[self.file_type]})" if self.is_device else str(self)
 
     def name(self) -> str | None:
-        """The name of a device, a map's own where the device mapper made it; None where sysfs does not show it."""
+        """The device's name in sysfs, or the map's own name; None where sysfs does not show it."""
         sysfs = self._sysfs()
         with contextlib.suppress(OSError):
             return (sysfs / "dm/name").read_text().strip()
@@ -71,7 +71,7 @@ class DeviceId(NamedTuple):
     def is_device_mapper(self) -> bool:
         """Whether the device mapper made this device. Raises CannotTellError where nothing tells.
 
-        Asked afresh each time, for a number may be given out again; but a SCSI disk's never is.
+        sysfs is read each time, since numbers are reused; but a SCSI disk's number is never another driver's.
         """
         major = os.major(self.rdev)
         if self.file_type != stat.S_IFBLK or major in _SCSI_DISK_MAJORS:
@@ -89,10 +89,10 @@ class DeviceId(NamedTuple):
 
 
 class Target(NamedTuple):
-    """The descriptor that a command came with, and what it leads to.
+    """The descriptor that came with a command, and what it leads to.
 
-    fd: borrowed, open for as long as the command takes.
-    device: None if the kernel could not even say that; then `error` is its reason.
+    fd: borrowed; open until the command ends.
+    device: None if fstat failed; `error` says why.
     """
 
     fd: int
@@ -101,7 +101,7 @@ class Target(NamedTuple):
 
     @classmethod
     def of(cls, fd: int) -> "Target":
-        """Ask the kernel (fstat, which may block on a file system that is in trouble)."""
+        """Ask the kernel (fstat, which can block on a file system in trouble)."""
         try:
             status = os.fstat(fd)
         except OSError as error:
@@ -109,7 +109,7 @@ class Target(NamedTuple):
         return cls(fd, DeviceId(stat.S_IFMT(status.st_mode), status.st_rdev))
 
     def is_writable(self) -> bool:
-        """Whether it was opened for writing, too."""
+        """Whether it is open for writing."""
         return fcntl.fcntl(self.fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
 
     def is_device_mapper(self) -> bool:

@@ -34,9 +34,9 @@ _ARMED = {
 }
 
 BUSY_POLL = 0.000_05
-"""How long, in seconds, to busy-poll before blocking, if the previous wait was at least this short (adaptive polling, as
-in QEMU's AioContext). Blocking and being woken costs about as much: one client in a closed loop has its answer after
-43 us instead of 54. Occasional commands never busy-poll."""
+"""Seconds to busy-poll before blocking, if the previous wait was at most this long (adaptive polling, as in QEMU's
+AioContext). Blocking and being woken costs about as much: one client in a closed loop has its answer after 43 us
+instead of 54. Occasional commands never busy-poll."""
 
 
 class Fault(NamedTuple):

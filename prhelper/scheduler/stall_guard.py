@@ -2,8 +2,8 @@
 
 It checks once per tick while there is work, and sleeps without a timer while there is none. So that it never sleeps
 through a stall, each side writes before it reads (docs/architecture.md, Lock-free steps): the leader marks that it is
-inside a step, then checks whether the guard sleeps; the guard stops its ticks, marks that it sleeps, then checks whether
-the leader is inside a step.
+inside a step, then checks whether the guard sleeps; the guard stops its ticks, marks that it sleeps, then checks
+whether the leader is inside a step.
 
 The leader does not wake the guard, it only starts the ticks: a thread that woke up in the middle of a command would
 compete for the GIL. With one command every 100 ms the answer takes 310 us instead of 400.

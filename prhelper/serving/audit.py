@@ -1,7 +1,7 @@
-"""What is told of clients and their commands, to the log and to the traces.
+"""Writes the log lines and trace events about clients and their commands.
 
-Every request and every answer passes through here, and nothing else does. A line about a command is worded by the
-log's thread (`CommandLine`): looking names up and formatting would take longer than a fast device does.
+Every request and every answer passes through here, and nothing else does. A line about a command is worded by the log's
+thread (`CommandLine`): looking up names and formatting would take longer than a fast device does.
 """
 
 import errno
@@ -27,47 +27,47 @@ from .end import AnswerLostError, End
 _log = logging.getLogger(__name__)
 
 MAX_OUT_LINES = 200
-"""Lines a minute for one account's PERSISTENT RESERVE OUT: a failover of many disks at once is written whole."""
+"""Lines per minute for one account's PERSISTENT RESERVE OUT: a failover of many disks at once is logged in full."""
 
 REMEDIES = {
     errno.EMFILE: "raise the limit of open files (LimitNOFILE=, ulimit -n)",
     errno.ENFILE: "raise the limit of open files of the system (fs.file-max)",
     errno.ENOSPC: "raise the limit of watched files (fs.epoll.max_user_watches)",
 }
-"""By errno, what helps when a client cannot be accepted or watched."""
+"""By errno: the remedy when a client cannot be accepted or watched."""
 
 
 def refused(peer: Peer, full: Full) -> None:
-    """A connection was turned away, for a limit is reached."""
+    """A connection was turned away at a limit."""
     _log.warning("%s was turned away: %s", peer, full, extra=at_most(1, "full", peer.account))
     trace.client_refused(peer)
 
 
 def connected(client: Client) -> None:
-    """A client has come."""
+    """A client has connected."""
     trace.client_connect(client.number, client.peer)
 
 
 def begun(client: Client, command: Command) -> None:
-    """A request is whole and is being carried out."""
+    """A complete request is being carried out."""
     if trace.request_begin.enabled:
         trace.request_begin(client.number, command.cdb.hex(), command.parameter_list.hex() or "-")
 
 
 def done(client: Client, command: Command, device: DeviceId | None, result: Result) -> None:
-    """A command is over, and its answer goes out next."""
+    """A command has ended, and its answer goes out next."""
     outcome = result.outcome
     if trace.request_end.enabled:
         trace.request_end(client.number, outcome.status, outcome.sense.hex(), outcome.data.hex() or "-")
     account = client.peer.account
     if result.trouble is not None:
-        # Not a kind for each text: a file system of the client's own answers with any errno it likes.
+        # One kind for all texts: a client's own file system can answer with any errno.
         kind = "refused" if result.error is None else "failed"
         _log.error("%s: %s: %s", client.peer, _name(device), result.trouble, extra=at_most(3, kind, account))
     if command.is_out:
         if _log.isEnabledFor(logging.INFO):
             line = CommandLine(client.peer, command, device, result)
-            # The limit is asked first: at the rates where it holds a line back, making a record takes long.
+            # The limit comes first: where it withholds lines, making a record for each would be most of the work.
             if rate_limit.lines.admit(("out", account), MAX_OUT_LINES, line, time.monotonic()):
                 _log.info(line, extra=unlimited(account))
     elif _log.isEnabledFor(logging.DEBUG):
@@ -77,7 +77,7 @@ def done(client: Client, command: Command, device: DeviceId | None, result: Resu
 
 
 def ended(client: Client, end: End | BaseException) -> None:
-    """A conversation is over: how it ended, or what ended it."""
+    """A conversation has ended: why, or with which error."""
     trace.client_end(client.number, end.value if isinstance(end, End) else end)
     peer = client.peer
     account = peer.account
@@ -109,7 +109,7 @@ class _Line(NamedTuple):
 
 
 class CommandLine(_Line, LazyMessage):
-    """The line about one command, in words only when the log's thread writes it."""
+    """The line about one command, worded by the log's thread as it writes it."""
 
     __slots__ = ()
 
@@ -118,7 +118,7 @@ class CommandLine(_Line, LazyMessage):
         return len(self.command.parameter_list) + len(self.result.outcome.data)
 
     def words(self) -> tuple[str, dict[str, str]]:
-        """Everything an administrator asks: who, where, what, and how it ended."""
+        """Who asked, which device, what, and how it ended."""
         outcome = self.result.outcome
         status, sense = status_name(outcome.status), _sense(outcome.sense)
         fields = {

@@ -1,4 +1,4 @@
-"""The clients: one record each, and how many there may be."""
+"""The clients: one record each, and the limits on their number."""
 
 import collections
 import threading
@@ -19,7 +19,7 @@ class Full(Exception):  # noqa: N818 (it is a state, not an error)
 
 
 class InFlight:
-    """A command that is being carried out; `device` is None until it is known. `since`: of `time.monotonic`."""
+    """A command being carried out. device: None until it is known. since: when it began (`time.monotonic`)."""
 
     __slots__ = ("command", "device", "since")
 
@@ -37,9 +37,9 @@ class InFlight:
 class Client:
     """One connection: who it is, what it has in flight, what it has done.
 
-    Its session writes it, one thread at a time; any thread may read it.
+    Only its session writes it, in one thread at a time; any thread may read it.
 
-    number: tells connections of one process apart; never given out again.
+    number: tells connections of one process apart; never reused.
     commands: how many were carried out.
     """
 
@@ -53,12 +53,12 @@ class Client:
         self.in_flight: InFlight | None = None
 
     def begin(self, command: Command) -> InFlight:
-        """A request is whole, and is being carried out."""
+        """Record that a complete request is being carried out."""
         self.in_flight = in_flight = InFlight(command)
         return in_flight
 
     def end(self) -> None:
-        """That command is over."""
+        """Record that the command has ended."""
         self.in_flight = None
         self.commands += 1
 
@@ -69,10 +69,10 @@ class Client:
 
 
 class Clients:
-    """Every client of a server, within its limits. Any thread may use it.
+    """Every client of a server, within its limits. Any thread may call.
 
-    total: connections in all. One account (`Peer.account`) may have half of them, so that no virtual machine, and no
-        user, can use up the rest.
+    total: connections in all. One account (`Peer.account`) may have half of them, so that no virtual machine and no
+        user can use them up.
     per_process: connections of one process. Not enforced for peers in another PID namespace (reported as PID 0), since
         they may be different virtual machines.
     """
@@ -90,7 +90,7 @@ class Clients:
         self._commands_of_former = 0
 
     def enter(self, peer: Peer, channel: SocketChannel) -> Client:
-        """Give a place to a new connection. Raises Full, and changes nothing, if that is one too many."""
+        """Give a place to a new connection. Raises Full, and changes nothing, at a limit."""
         with self._lock:
             self._require_room(peer)
             self._places += 1
@@ -101,20 +101,20 @@ class Clients:
         return client
 
     def give_up_place(self, client: Client) -> None:
-        """Let another client have its place. Call it once, before hanging up: who sees that may be back at once."""
+        """Free its place. Call this once, before hanging up: a client that sees the hang-up may reconnect at once."""
         with self._lock:
             self._places -= 1
             _take_one(self._by_account, client.peer.account)
             _take_one(self._by_process, client.peer.pid)
 
     def forget(self, client: Client) -> None:
-        """It is gone."""
+        """Drop a client that has gone."""
         with self._lock:
             del self._clients[client.number]
             self._commands_of_former += client.commands
 
     def commands(self) -> int:
-        """How many commands were carried out, for those that are gone, too."""
+        """How many commands were carried out, for clients that have gone too."""
         with self._lock:
             return self._commands_of_former + sum(client.commands for client in self._clients.values())
 

@@ -4,12 +4,12 @@ import enum
 
 
 class End(enum.Enum):
-    """Why a conversation ended in which nothing went wrong."""
+    """Why a conversation ended without an error."""
 
     HUNG_UP = "hung up"
     QUIESCED = "quiesced"
-    """The channel was quiesced: the client is still there, between two requests."""
+    """The channel was quiesced: the client is still connected, and between two requests."""
 
 
 class AnswerLostError(Exception):
-    """A command was carried out, and its answer did not reach the client; the text says which command, and why."""
+    """A command was carried out, but its answer did not reach the client. The text says which, and why."""

@@ -1,7 +1,7 @@
-"""Accepts clients, runs a session for each, and lets them finish at the end.
+"""Accepts clients, runs a session for each, and drains them at the end.
 
 Part of the control plane: it runs in the main thread's event loop and never touches a device. Sessions run in the I/O
-threads, and tell it from there when they end.
+threads, and report their end from there.
 """
 
 import logging
@@ -25,10 +25,10 @@ from .session import Devices, serve
 _log = logging.getLogger(__name__)
 
 DevicesFor = Callable[[Peer, int], Devices]
-"""Who carries out the commands of one client; the number tells its connection from all others."""
+"""Makes the devices as one client meets them; the number tells its connection from all others."""
 
 _PAUSE = 0.2
-"""Seconds without accepting when that has failed; a client that leaves ends the pause early."""
+"""Seconds to pause after accepting has failed; a client that leaves ends the pause early."""
 
 
 class Server:
@@ -45,10 +45,10 @@ class Server:
         self._closer = Closer()
         self._left = EventFd()
         self.changed = EventFd()
-        """Set when a client comes or goes; the control plane's to clear."""
+        """Set when a client comes or goes; the control plane clears it."""
 
     async def accept_clients(self, listener: SocketListener) -> None:
-        """Serve whoever connects, until cancelled."""
+        """Serve each client that connects, until cancelled."""
         while True:
             try:
                 channel = await listener.accept()
@@ -64,7 +64,7 @@ class Server:
             self._closer.start()
 
     def close(self) -> None:
-        """Let go of what the server itself has open, once no session runs any more."""
+        """Close what the server itself has open, once no session runs."""
         self._closer.stop()
         self._left.close()
         self.changed.close()
@@ -75,9 +75,9 @@ class Server:
         return f"{clients} client{'' if clients == 1 else 's'}, {self._clients.commands()} commands done"
 
     async def drain(self, listener: SocketListener, timeout: float) -> list[str]:
-        """Let every session end after what it has begun, for `timeout` seconds: what still has not, in words.
+        """Let every session finish what it has begun, for `timeout` seconds. Returns what is left, in words.
 
-        Nobody is accepted any more; whoever waits for that is turned away.
+        No client is accepted any more; those in the backlog are turned away.
         """
         self._hang_up(listener)
         for client in self._clients:
@@ -88,14 +88,14 @@ class Server:
         return self.unfinished()
 
     def unfinished(self) -> list[str]:
-        """What each client that is still there has in flight, in words."""
+        """What each remaining client has in flight, in words."""
         return [client.unfinished() for client in self._clients]
 
     def _welcome(self, channel: SocketChannel) -> None:
         try:
             peer = _peer_of(channel)
             client = self._clients.enter(peer, channel)
-        except OSError:  # gone before it was looked at
+        except OSError:  # it has gone already
             self._turn_away(channel)
             return
         except Full as full:
@@ -112,7 +112,7 @@ class Server:
             self._hang_up(channel)
 
     def _close(self, channel: SocketChannel) -> bool:
-        """Close a connection if that is certain not to block."""
+        """Close a connection if that cannot block. Returns whether it was closed."""
         channel.shutdown()  # from now on nothing more arrives
         if channel.unread():
             return self._closer.close_at_once(channel.fileno(), channel.close)
@@ -131,7 +131,7 @@ class Server:
         self._threads.spawn(close(), lambda _: None)
 
     def _goodbye(self, client: Client, end: End | BaseException) -> None:
-        """In an I/O thread: a session is over."""
+        """In an I/O thread: a session has ended."""
         self._clients.give_up_place(client)
         if not self._close(client.channel):
             client.channel.close()

@@ -17,7 +17,7 @@ from .end import AnswerLostError, End
 
 
 class Devices(Protocol):
-    """What carries out the client's commands (`device.dispatch.Devices`)."""
+    """Carries out a client's commands (`device.dispatch.Devices`)."""
 
     async def execute(self, command: Command, target: Target) -> Result:
         """See `device.execution.Executor`."""
@@ -26,12 +26,12 @@ class Devices(Protocol):
 async def serve(channel: Channel, devices: Devices, client: Client, request_timeout: float) -> End:
     """Talk to one client until it hangs up, or the channel is quiesced between two requests.
 
-    request_timeout: seconds for the negotiation, for the rest of a request once begun, and for the client to take a
-    response; between requests it may be silent for as long as it likes.
+    request_timeout: seconds for the negotiation, for the rest of a request once begun, and for the client to read a
+    response. Between requests the client may be silent for any time.
 
     The channel stays the caller's. Raises ProtocolError, TimeoutError, IncompleteRead, BrokenResourceError or
-    AnswerLostError if the client's behaviour ended the conversation. No descriptor that the client passed is left open,
-    however it ends.
+    AnswerLostError if the client's behaviour ended the conversation. However it ends, every descriptor that the client
+    passed has been closed.
     """
     decoder = Decoder()
     try:
@@ -64,7 +64,7 @@ async def perform(request: Request, devices: Devices, client: Client) -> Result:
 
 
 async def answer(channel: Channel, command: Command, result: Result, deadline: float) -> None:
-    """Send the response to a command. Raises AnswerLostError if the client cannot have read all of it."""
+    """Send the response to a command. Raises AnswerLostError if the client did not get all of it."""
     try:
         await channel.write_all([encode_response(result.outcome)], deadline=deadline)
     except TimeoutError as error:
@@ -79,7 +79,7 @@ def _lost(command: Command, result: Result, reason: str) -> AnswerLostError:
 
 
 async def abandon(decoder: Decoder) -> None:
-    """Close what a client passed with a request that it never completed, where this may block for long."""
+    """Close the descriptors of an incomplete request, in a thread that this may block for long."""
     try:
         await current_context().call(None, decoder.close)
     finally:
@@ -87,7 +87,7 @@ async def abandon(decoder: Decoder) -> None:
 
 
 async def negotiate(channel: Channel, decoder: Decoder, timeout: float) -> End | None:
-    """Offer our features and check what the client wants; None if it may go on with requests."""
+    """Offer our features and check the client's choice. Returns None if requests may follow, else why not."""
     deadline = _in(timeout)
     await channel.write_all([encode_features()], deadline=deadline)
     if not await channel.next_message(deadline):
@@ -100,7 +100,7 @@ async def negotiate(channel: Channel, decoder: Decoder, timeout: float) -> End |
 
 
 async def read_request(channel: Channel, decoder: Decoder, timeout: float) -> Request | End:
-    """The next request, or why there is none. Raises IncompleteRead if the client hung up in the middle of one."""
+    """Return the next request, or why there is none. Raises IncompleteRead if the client hung up inside one."""
     fds: list[OwnedFd] = []
     data = await channel.read_next(decoder.needed, fds)
     if data is None:
