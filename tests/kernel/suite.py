@@ -33,7 +33,7 @@ class Suite:
     """
 
     memory: int = 1024
-    silence: float = 150
+    silence: float = 330
     init: str = ""
 
 

@@ -28,7 +28,7 @@ def generic(device: Path) -> Path:
 def through_helper(device: Path, socket: Path, stack: ExitStack) -> Nexus:
     """An initiator with a connection of its own to the helper, until `stack` closes."""
     fd = opened(device, stack)
-    client = stack.enter_context(Client(socket))
+    client = stack.enter_context(Client(socket, timeout=60))
 
     def execute(cdb: bytes, data: bytes, _allocation: int) -> Result:
         return client.command(fd, cdb.ljust(16, b"\0"), data)
