@@ -1,4 +1,4 @@
-"""Waiting for several descriptors at once, where a wait has room for one."""
+"""Waiting for several descriptors at once, in a wait that takes one."""
 
 import select
 
@@ -8,9 +8,9 @@ _EVENTS = {Direction.READ: select.EPOLLIN, Direction.WRITE: select.EPOLLOUT}
 
 
 class AnyOf:
-    """A descriptor that becomes readable when any of several is ready (epoll(7)); made when it is asked for first.
+    """A descriptor that becomes readable when any of several is ready (epoll(7)), made when it is first needed.
 
-    They are watched until the next `wait_on` or `close`, and may be closed before. One coroutine at a time may use it.
+    They are watched until the next `wait_on` or `close`, and may be closed before. For one coroutine at a time.
     """
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class AnyOf:
         self._watched: dict[int, int] = {}
 
     def wait_on(self, *awaited: tuple[int, Direction] | None) -> tuple[int, Direction] | None:
-        """What to wait on for any of these; None if one of them is None, which means that a try is worth it now."""
+        """What to wait on for any of these; None if one of them is None, that is, worth a try now."""
         wanted: dict[int, int] = {}
         for one in awaited:
             if one is None:
@@ -28,7 +28,7 @@ class AnyOf:
         return self._watch(wanted), Direction.READ
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Close the descriptor."""
         if self._epoll is not None:
             self._epoll.close()
 

@@ -1,23 +1,22 @@
 """The channel: bytes, and perhaps descriptors, to and from somewhere (QEMU: QIOChannel).
 
-Three layers, each in terms of the one below:
+Three layers, each built on the one below:
 
-1. `readv` and `writev` never wait. "Would block" is a value, None, as in `io.RawIOBase`: it unwinds nobody.
-2. `wait` suspends the coroutine, wherever that runs (`context`), until one direction is worth another try.
-3. `read`, `read_exactly`, `write_all` and their kin (`transfer`) do the first until it succeeds, with the second in
-   between.
+1. `readv` and `writev` never wait. "Would block" is a value, None, as in `io.RawIOBase`, not an exception.
+2. `wait` suspends the coroutine, wherever it runs (`context`), until a direction is worth another try.
+3. `read`, `read_exactly`, `write_all` and the like (`transfer`) alternate between the two until they succeed.
 
-**Who may do what at once.** One coroutine may read while another, in another loop or thread, writes; no lock is held
-across a wait. A second reader, or writer, is refused with BusyResourceError. `wake_read`, `quiesce` and `close` may
-be called from any thread.
+**Concurrency.** One coroutine may read while another, in another loop or thread, writes; no lock is held across a wait.
+A second reader, or writer, is refused with BusyResourceError. `wake_read`, `quiesce` and `close` may be called from any
+thread.
 
-**The descriptor goes last.** `close` wakes those who wait; the descriptor itself is closed when nobody uses it any more
-(`lifetime`).
+**Closing.** `close` wakes the waiting coroutines. The descriptor itself is closed once nothing uses it (`lifetime`).
 
-**At rest.** Between two messages a reader waits in `next_message`. `quiesce` makes that return False, after at most one
-message more, so that the conversation can stop or be continued elsewhere without losing a byte.
+**At rest.** Between two messages a reader waits in `next_message`. `quiesce` makes that return False, after one more
+message at most, so that the conversation can stop, or continue elsewhere, without losing a byte.
 
-A kind of channel implements the methods at the end, and those of `operations` that it has the features for.
+**A kind of your own** implements the abstract methods under "For the kinds", and the methods of `operations` for its
+features. README.md has an example.
 """
 
 from abc import abstractmethod
@@ -36,15 +35,15 @@ from .waiter import Direction, Waiter, is_ready
 
 
 class Channel(Operations, Transfer):
-    """A channel of any kind. See the module's text for who may do what at once.
+    """A channel of any kind. The module's docstring says what may happen concurrently.
 
-    Every method raises ClosedResourceError once the channel is closed, BrokenResourceError when the peer is gone, and
-    io.UnsupportedOperation where the kind lacks the feature. `deadline` is a time of `time.monotonic`; past it a
-    coroutine gets TimeoutError. A coroutine that is cancelled leaves nothing registered; bytes that it had already
-    moved are gone: none for `read` and `next_message`, perhaps some for the others.
+    Every method raises ClosedResourceError once the channel is closed, BrokenResourceError when the connection has
+    failed, and io.UnsupportedOperation where the kind lacks the feature. `deadline` is a time of `time.monotonic`; past
+    it a coroutine gets TimeoutError. Cancelling a coroutine leaves nothing registered; bytes that it had already moved
+    are lost: none for `read` and `next_message`, perhaps some for the others.
 
-    home: the loop that watches the descriptor, whatever context the coroutine waits in; None, the default, to wait
-        where the coroutine runs (QEMU: qio_channel_set_follow_coroutine_ctx with false, and with true).
+    home: the loop that watches the descriptor, whatever context the coroutine waits in. None, the default: the wait
+        follows the coroutine (QEMU: qio_channel_set_follow_coroutine_ctx with false, and with true).
     """
 
     def __init__(self) -> None:
@@ -53,14 +52,14 @@ class Channel(Operations, Transfer):
         self._last_message = True
         self.home: HomeLoop | None = None
 
-    # Without waiting, and the wait itself.
+    # Trying, and waiting for another try.
 
     def readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None = None) -> int | None:
-        """Read what is there into `buffers`, in order: how many bytes, 0 at the end, None if it would block.
+        """Read what is there into `buffers`, in order: the number of bytes, 0 at the end, None if it would block.
 
-        Descriptors that came along are appended to `fds`, the caller's from then on; without a list the kernel closes
-        them. They are close-on-exec, and block: for a sender that kept its own too, since the open file is the same.
-        Raises DescriptorsTruncatedError if some had no room.
+        Descriptors that came along are appended to `fds`, and the caller owns them; without a list the kernel closes
+        them. They are close-on-exec and in blocking mode. Blocking mode belongs to the open file description, so a
+        sender that kept a duplicate sees it change too. Raises DescriptorsTruncatedError if some were dropped.
         """
         self._lifetime.hold()
         try:
@@ -71,7 +70,7 @@ class Channel(Operations, Transfer):
             self._lifetime.release()
 
     def read_now(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
-        """Read at most `size` bytes that are there; b"" at the end, None if it would block. `fds` as for `readv`."""
+        """Read what is there, at most `size` bytes; b"" at the end, None if it would block. `fds` as for `readv`."""
         self._lifetime.hold()
         try:
             if fds is not None and not self._passes_fds:
@@ -81,9 +80,9 @@ class Channel(Operations, Transfer):
             self._lifetime.release()
 
     def writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = ()) -> int | None:
-        """Write from `buffers` what can be written: how many bytes, None if it would block.
+        """Write as much of `buffers` as there is room for: the number of bytes, None if it would block.
 
-        `fds` go along with the first byte, as copies: the caller keeps its own.
+        Duplicates of `fds` go along with the first byte; the caller keeps its own.
         """
         fds = tuple(fds)
         self._lifetime.hold()
@@ -97,26 +96,26 @@ class Channel(Operations, Transfer):
     async def wait(self, direction: Direction, deadline: float | None = None) -> None:
         """Wait until `direction` is worth another try (QEMU: qio_channel_yield).
 
-        It may return for nothing, after `wake_read` for one. Raises BusyResourceError if a coroutine waits already.
+        Wakeups may be spurious: `wake_read` causes one. Raises BusyResourceError if a coroutine waits already.
         """
         await self._wait(direction, deadline)
 
     async def next_message(self, deadline: float | None = None) -> bool:
-        """At a boundary between messages, wait until there is something to read, the end included.
+        """Between two messages, wait until there is something to read, the end included.
 
-        False once the channel is quiesced, but for one message more: one that was under way is not left unread. What
-        comes behind that stays in the channel for whoever reads on after `resume`.
+        Returns False once the channel is quiesced, but for one more message: one that has arrived is not left unread.
+        What follows that stays in the channel, to be read after `resume`.
         """
         due = None
         while due is None:
             await self._wait(Direction.READ, deadline, True)
-            due = self._message_due(False)  # the wait may have returned for nothing
+            due = self._message_due(False)  # the wakeup may be spurious
         return due
 
     async def read_next(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
-        """At a boundary between messages, wait for the next and read at most `size` bytes of it; b"" at the end.
+        """Between two messages, wait for the next and read at most `size` bytes of it; b"" at the end.
 
-        None where `next_message` is False. `fds` as for `readv`.
+        Returns None where `next_message` returns False. `fds` as for `readv`.
         """
         while (due := self._message_due(await self._wait(Direction.READ, None, True))) is not False:
             if due and (data := self.read_now(size, fds)) is not None:
@@ -126,33 +125,33 @@ class Channel(Operations, Transfer):
     # From any thread.
 
     def wake_read(self) -> None:
-        """Let the waiting reader's wait return now, once; harmless when nobody waits (QEMU: qio_channel_wake_read)."""
+        """Make the waiting reader's wait return now; without one, do nothing (QEMU: qio_channel_wake_read)."""
         self._lifetime.wake(Direction.READ)
 
     def quiesce(self) -> None:
-        """Let `next_message` return False from now on, but for one message that is under way."""
+        """Make `next_message` return False from now on, but for one message that has arrived."""
         self._quiesced = True
         self.wake_read()
 
     def resume(self) -> None:
-        """Undo `quiesce`: the next coroutine may read on, in whatever context it runs."""
+        """Undo `quiesce`: a coroutine in any context may read on."""
         self._quiesced = False
         self._last_message = True
 
     def close(self) -> None:
-        """Close the channel, waking whoever waits with ClosedResourceError. Harmless when that was done before.
+        """Close the channel, and wake the waiting coroutines with ClosedResourceError. May be called again.
 
-        The descriptor is closed at once if nobody uses it, else by the last to let go of it.
+        The descriptor is closed at once if nothing uses it, else by the last use to end.
         """
         self._lifetime.close()
 
     async def aclose(self) -> None:
-        """Close without blocking the thread, where `close` would: while a process ends, say."""
+        """Close without blocking the thread where `close` would, for example until a process has ended."""
         self.close()
 
     @property
     def closed(self) -> bool:
-        """Whether `close` was called."""
+        """Whether `close` has been called."""
         return self._lifetime.closed
 
     def __enter__(self) -> Self:
@@ -161,39 +160,43 @@ class Channel(Operations, Transfer):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # For the kinds.
+    # For the kinds. The descriptors stay open during each call, and a reader and a writer may call from two threads at
+    # once. A further method of a kind keeps them open itself, between `self._lifetime.hold()` and `release()`.
 
     @abstractmethod
-    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None: ...
+    def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
+        """As `readv`, never blocking; `fds` is None without FD_PASS. Raises BrokenResourceError from the OSError."""
 
     @abstractmethod
-    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None: ...
+    def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
+        """As `writev`, never blocking; `fds` is empty without FD_PASS. Raises BrokenResourceError from the OSError."""
 
     def _read(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
-        """`_readv` into new memory; for kinds where the kernel's own words are faster."""
+        """As `read_now`; for a kind that has a faster way than `_readv` into new memory."""
         buffer = bytearray(size)
         count = self._readv([buffer], fds)
         return None if count is None else bytes(memoryview(buffer)[:count])
 
     @abstractmethod
     def _wait_on(self, direction: Direction) -> tuple[int, Direction] | None:
-        """The descriptor, and its direction, that becomes ready when `direction` of this channel may be.
+        """The descriptor to wait on, and the direction of it, until `direction` of this channel is worth a try.
 
-        None where a try is worth it now: that is always so for a kind that never blocks.
+        None if it is worth a try now: always so for a kind that never blocks. A kind without a descriptor makes one
+        (`EventFd`).
         """
 
     def _flush(self) -> bool:
-        """Pass on what `writev` took and has kept: whether nothing is left of it. Most kinds keep nothing."""
+        """Pass on what `writev` took and has kept; return whether nothing is left of it. Most kinds keep nothing."""
         return True
 
     @abstractmethod
     def _dispose(self) -> None:
-        """Close the descriptors. Called once, when nobody uses them."""
+        """Close the descriptors. Called once, when nothing uses them."""
 
-    # How a wait goes.
+    # Waiting.
 
     def _message_due(self, ended_by_itself: bool) -> bool | None:
-        """After a wait for a message: whether to read it, False for no more messages, None to wait again."""
+        """After a wait for a message: True to read it, False if quiesced, None to wait again."""
         if not ended_by_itself and not self._readable_now():
             return False if self._quiesced else None
         if self._quiesced:
@@ -202,7 +205,7 @@ class Channel(Operations, Transfer):
         return True
 
     async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: bool = False) -> bool:
-        """Wait for what `_wait_on` says: whether the wait ended by itself, and was not ended by another thread."""
+        """Wait for what `_wait_on` says; return whether that became ready, as opposed to a wake or `quiesce`."""
         self._lifetime.hold()
         try:
             if (awaited := self._wait_on(direction)) is None:
@@ -212,11 +215,11 @@ class Channel(Operations, Transfer):
             self._lifetime.release()
 
     async def _suspend(self, direction: Direction, waiter: Waiter, until_quiesced: bool) -> bool:
-        """Under a hold, wait with `waiter`: whether the wait ended by itself, and was not ended by another thread."""
+        """As `_wait`, under a hold, with a waiter of the kind's own making."""
         lifetime = self._lifetime
         lifetime.begin_wait(direction, waiter)
         try:
-            # Asked only now: `quiesce` sets the flag first and looks for a waiter after.
+            # Not before the waiter is known (docs/architecture.md, Lock-free steps).
             quiesced = until_quiesced and self._quiesced
             if not quiesced:
                 await (current_context().wait(waiter) if self.home is None else self._wait_at(self.home, waiter))
@@ -228,7 +231,7 @@ class Channel(Operations, Transfer):
 
     async def _wait_at(self, home: HomeLoop, waiter: Waiter) -> None:
         with EventFd() as news:
-            self._lifetime.hold()  # the home loop's own, until it has really stopped watching
+            self._lifetime.hold()  # released by the home loop, once it watches the descriptor no more
             await wait_at_home(home, HomeWatch(waiter, news, self._lifetime.release))
 
     def _readable_now(self) -> bool:

@@ -1,4 +1,4 @@
-"""The block kind: a range of bytes of a file or a device, as a stream (the role of QEMU's migration/channel-block)."""
+"""The block kind: a range of bytes of a file or device, as a stream (as QEMU's migration/channel-block)."""
 
 import errno
 import os
@@ -11,23 +11,23 @@ from .descriptors import OwnedFd
 from .errors import BrokenResourceError
 from .feature import Feature
 from .transfer import ReadableBuffer, WritableBuffer
-from .vectors import MOST_BUFFERS, first_bytes
+from .vectors import IOV_MAX, first_bytes
 from .waiter import Direction
 
 
 class BlockChannel(Channel):
-    """`length` bytes from `offset` on of the open file or device `fd`, which it owns. Nothing ever waits.
+    """`length` bytes from `offset` on in the file or device `fd`, which it owns. Never waits.
 
-    Reading ends with the range, or with the file; writing past the range is BrokenResourceError, with ENOSPC as a disk
-    has it, and so is all that the kernel refuses. One position, from 0 to `length`, serves both directions; that of the
-    open file is neither used nor moved, so others may share it. Raises ValueError if there can be no such range.
+    The stream ends with the range or the file. Writing past the range raises BrokenResourceError from ENOSPC, as on a
+    disk; other errors are raised in the same way. One position, from 0 to `length`, serves both directions. The offset
+    of the open file description is neither used nor moved, so it may be shared. Raises ValueError for a negative range.
     """
 
     features = Feature.SEEKABLE
 
     def __init__(self, fd: OwnedFd, offset: int, length: int) -> None:
         if offset < 0 or length < 0:
-            raise ValueError(f"no range of a file: {length} bytes from {offset}")
+            raise ValueError(f"not a range of a file: {length} bytes from {offset}")
         super().__init__()
         self._fd = fd
         self._offset = offset
@@ -38,9 +38,10 @@ class BlockChannel(Channel):
     def open(
         cls, path: str | Path, flags: int = os.O_RDONLY, offset: int = 0, length: int | None = None, mode: int = 0o666
     ) -> Self:
-        """Open a file or device as open(2) does, and take the range from `offset`, by default to where it ends now.
+        """Open a file or device as open(2) does, and take the range from `offset`, by default to its present end.
 
-        mode: permission bits of a file that is created, less the umask. Raises OSError, and ValueError for no range.
+        mode: permission bits of a file that is created, less the umask. Raises OSError, and ValueError for an `offset`
+        past the end.
         """
         fd = OwnedFd(os.open(path, flags, mode))
         try:
@@ -52,7 +53,7 @@ class BlockChannel(Channel):
             raise
 
     def _readv(self, buffers: Sequence[WritableBuffer], _fds: list[OwnedFd] | None) -> int:
-        inside = first_bytes(buffers[:MOST_BUFFERS], self._length - self._position)
+        inside = first_bytes(buffers[:IOV_MAX], self._length - self._position)
         try:
             count = os.preadv(self._fd.fileno(), inside, self._offset + self._position)
         except OSError as error:
@@ -61,7 +62,7 @@ class BlockChannel(Channel):
         return count
 
     def _writev(self, buffers: Sequence[ReadableBuffer], _fds: Iterable[int]) -> int:
-        inside = first_bytes(buffers[:MOST_BUFFERS], self._length - self._position)
+        inside = first_bytes(buffers[:IOV_MAX], self._length - self._position)
         try:
             if not inside and any(map(len, buffers)):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -77,7 +78,7 @@ class BlockChannel(Channel):
     def _seek(self, offset: int, whence: int) -> int:
         origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
         if not 0 <= origin + offset <= self._length:
-            raise OSError(errno.EINVAL, f"position {origin + offset} is outside of the {self._length} bytes")
+            raise OSError(errno.EINVAL, f"position {origin + offset} is outside the range of {self._length} bytes")
         self._position = origin + offset
         return self._position
 

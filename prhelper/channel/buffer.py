@@ -11,9 +11,9 @@ from .waiter import Direction
 
 
 class BufferChannel(Channel):
-    """A file in memory: reading and writing go on from one position, which begins at 0. Nothing ever waits.
+    """A file in memory, with one position for reading and writing, which starts at 0. Never waits.
 
-    data: what is in it at first.
+    data: its initial contents.
     """
 
     features = Feature.SEEKABLE
@@ -24,7 +24,7 @@ class BufferChannel(Channel):
 
     @property
     def data(self) -> bytes:
-        """All that is in it, whatever the position, and also after `close`."""
+        """The whole contents, whatever the position, and also after `close`."""
         return self._memory.getvalue()
 
     def _readv(self, buffers: Sequence[WritableBuffer], _fds: list[OwnedFd] | None) -> int:

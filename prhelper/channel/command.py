@@ -1,4 +1,4 @@
-"""The command kind: a process at the other end of one pipe or two (QEMU: QIOChannelCommand)."""
+"""The command kind: a process at the other end of one or two pipes (QEMU: QIOChannelCommand)."""
 
 import contextlib
 import os
@@ -14,16 +14,16 @@ from .process import Process
 from .waiter import Direction, is_ready
 
 PATIENCE = 1.0
-"""Seconds that a process has to end by itself, and again after it was asked to terminate."""
+"""Seconds that a process has to end by itself, and as long again after SIGTERM."""
 
 
 class CommandChannel(FdChannel):
     """Writes to the standard input of a process and reads from its standard output. Owns the process.
 
-    Closing ends the process: it reads the end of its input and is waited for; after `patience` seconds it gets SIGTERM,
-    and as much later SIGKILL. Only the process itself is ended so, not what that has started.
+    Closing ends the process: its input ends and it is waited for. After `patience` seconds it gets SIGTERM, and as long
+    again later SIGKILL. Its own child processes are not signalled.
 
-    pid: of the process.
+    pid: the PID of the process.
     """
 
     def __init__(
@@ -42,24 +42,24 @@ class CommandChannel(FdChannel):
     def spawn(
         cls, arguments: Sequence[str | Path], direction: Direction | None = None, patience: float = PATIENCE
     ) -> Self:
-        """Start a process with pipes to read from it, write to it, or by default both.
+        """Start a process with a pipe to read from it, to write to it, or by default both.
 
-        What has no pipe is /dev/null; standard error is this process's own. No signal is blocked in it (`process`).
-        Raises OSError if it cannot be started.
+        A stream without a pipe is /dev/null; standard error is inherited. No signal is blocked in the process
+        (`process`). Raises OSError if it cannot be started.
         """
-        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+        with contextlib.ExitStack() as to_close, contextlib.ExitStack() as on_failure:
             reader = writer = None
             streams: dict[int, OwnedFd] = {}
             if direction is not Direction.WRITE:
                 reader, far = map(OwnedFd, os.pipe())
-                ours.enter_context(reader)
-                streams[1] = theirs.enter_context(far)
+                on_failure.enter_context(reader)
+                streams[1] = to_close.enter_context(far)
             if direction is not Direction.READ:
                 far, writer = map(OwnedFd, os.pipe())
-                ours.enter_context(writer)
-                streams[0] = theirs.enter_context(far)
+                on_failure.enter_context(writer)
+                streams[0] = to_close.enter_context(far)
             process = Process(arguments, streams)
-            ours.pop_all()
+            on_failure.pop_all()
         return cls(process, reader, writer, patience)
 
     @property
@@ -68,7 +68,7 @@ class CommandChannel(FdChannel):
         return self._process.returncode
 
     def close(self) -> None:
-        """Close the pipes and end the process. Blocks until it is gone: in an event loop use `aclose`."""
+        """Close the pipes and end the process. Blocks until it has ended: in an event loop use `aclose`."""
         super().close()
         self._end()
 
@@ -82,11 +82,11 @@ class CommandChannel(FdChannel):
             raise
 
     def _end(self, patience: float | None = None) -> None:
-        for insistence in signal.SIGTERM, signal.SIGKILL:
+        for escalation in signal.SIGTERM, signal.SIGKILL:
             if (watch := self._process.watch()) is None:
                 break
             with watch:
                 if not is_ready(watch.fileno(), Direction.READ, self._patience if patience is None else patience):
-                    with contextlib.suppress(ProcessLookupError):  # ended and reaped by another thread
-                        signal.pidfd_send_signal(watch.fileno(), insistence)
+                    with contextlib.suppress(ProcessLookupError):  # ended, and reaped by another thread
+                        signal.pidfd_send_signal(watch.fileno(), escalation)
         self._process.wait()

@@ -1,15 +1,15 @@
-"""Where a coroutine waits: in whatever is stepping it at this moment.
+"""Where a coroutine waits: in whatever runs it at that moment.
 
-A channel belongs to no event loop. Each time that a coroutine has to wait, `current_context` asks who is running it
-now, and that context arranges the wait; nothing is remembered beyond the wait (QEMU: qemu_coroutine_get_aio_context,
-called by qio_channel_yield and not when a channel is attached). There are three answers:
+A channel belongs to no event loop. Each time a coroutine has to wait, `current_context` finds out what is running it
+now, and that context arranges the wait; nothing is kept beyond the wait (QEMU: qemu_coroutine_get_aio_context, called
+by qio_channel_yield and not when a channel is attached). There are three contexts:
 
-1. A *stepper* holds the coroutine, bare, in its hands (`stepping`): the wait is yielded to it as a `Waiter`, a blocking
-   call as a `Call`. It may step the coroutine on in another thread.
-2. An event loop of asyncio or trio runs the task: the wait is anyio's, with its cancellation.
-3. Neither: the thread itself waits, with poll(2). `run` drives a coroutine to its end in this way.
+1. A *stepper* resumes the bare coroutine itself (`stepping`). It is yielded each wait as a `Waiter` and each blocking
+   call as a `Call`, and may resume the coroutine in another thread.
+2. An event loop, asyncio's or trio's, runs the task. The wait is anyio's, and can be cancelled.
+3. Neither: the thread itself waits, in poll(2). `run` drives a coroutine to its end in this way.
 
-A stepper comes first, because it may be at work in a thread that also has a loop.
+A stepper takes precedence, because it may run in a thread that also has a loop.
 """
 
 import contextlib
@@ -30,46 +30,46 @@ from .waiter import Direction, Waiter
 
 T = TypeVar("T")
 
-_LONGEST_POLL = 1_000_000.0
-"""Seconds: poll(2) takes no more milliseconds than an int holds. A longer wait returns for nothing in between."""
+_MAX_POLL = 1_000_000.0
+"""Seconds. poll(2) takes its milliseconds as an int; a longer wait has spurious wakeups in between."""
 
 
 class Context(Protocol):
-    """Something that coroutines run in, and can therefore wait in."""
+    """Something that runs coroutines, and arranges their waits."""
 
     def wait(self, waiter: Waiter) -> Awaitable[None]:
-        """Return when the descriptor is ready or the waiter was woken.
+        """Return when the descriptor is ready or the waiter has been woken.
 
         Raises TimeoutError after the deadline. However it ends, nothing stays registered.
         """
 
     def call(self, key: Hashable, function: Callable[[], T]) -> Awaitable[T]:
-        """Make a call that may block for long, holding up nobody who runs in the same context.
+        """Make a call that may block for long, without blocking other coroutines in this context.
 
-        Calls with equal keys are expected to take about as long as one another. Once begun it is never cut off.
+        Calls with equal keys are expected to take about equally long. A call that has begun cannot be cancelled.
         """
 
 
 class Call(NamedTuple):
-    """A blocking call that a bare coroutine asks its stepper for; `function` may raise, and the coroutine gets that."""
+    """A blocking call that a bare coroutine asks of its stepper, which passes on what `function` returns or raises."""
 
     key: Hashable
     function: Callable[[], Any]
 
 
 BareCoroutine = Coroutine[Waiter | Call, Any, T]
-"""A coroutine that a stepper can run: it yields nothing but these two."""
+"""A coroutine that a stepper can run: it yields only these two."""
 
 
 class _Bare:
-    """In the hands of a stepper."""
+    """Run by a stepper."""
 
     @types.coroutine
     def wait(self, waiter: Waiter) -> Generator[Waiter, Any, None]:
         try:
             yield waiter
         finally:
-            waiter.disarm()  # the waker knows the waiter: together they would wait for the garbage collector
+            waiter.disarm()  # waker and waiter refer to each other: breaks the reference cycle
 
     @types.coroutine
     def call(self, key: Hashable, function: Callable[[], T]) -> Generator[Call, T, T]:
@@ -77,7 +77,7 @@ class _Bare:
 
 
 class _Loop:
-    """In a task of asyncio or trio."""
+    """Run as a task, by asyncio or trio."""
 
     async def wait(self, waiter: Waiter) -> None:
         remaining = waiter.remaining()
@@ -91,7 +91,7 @@ class _Loop:
                     scope.cancel()
 
             def wake() -> None:
-                # A loop that has ended took its tasks with it: nobody is left to wake.
+                # The loop has ended, and its tasks with it: there is nothing to wake.
                 with contextlib.suppress(RuntimeError):
                     run_in_loop(end_wait)
 
@@ -105,12 +105,12 @@ class _Loop:
             raise TimeoutError
 
     async def call(self, key: Hashable, function: Callable[[], T]) -> T:  # noqa: ARG002
-        # A limiter of its own: the default one lets forty slow calls hold up everybody else.
+        # Not anyio's default limiter, where forty slow calls block all others.
         return await anyio.to_thread.run_sync(function, limiter=anyio.CapacityLimiter(math.inf))
 
 
 class _Thread:
-    """In a plain thread without a loop."""
+    """Run in a thread without a loop."""
 
     async def wait(self, waiter: Waiter) -> None:
         remaining = waiter.remaining()
@@ -120,7 +120,7 @@ class _Thread:
             poll.register(woken.fileno(), select.POLLIN)
             waiter.arm(woken.set)
             try:
-                ready = poll.poll(None if remaining is None else math.ceil(min(remaining, _LONGEST_POLL) * 1000))
+                ready = poll.poll(None if remaining is None else math.ceil(min(remaining, _MAX_POLL) * 1000))
             finally:
                 waiter.disarm()
         if not ready and waiter.remaining() == 0.0:
@@ -131,7 +131,7 @@ class _Thread:
 
 
 class _Stepping(threading.local):
-    """How many steppers are at work in this thread, one inside the other."""
+    """How many steppers this thread is in, nested."""
 
     depth = 0
 
@@ -141,21 +141,21 @@ _stepping = _Stepping()
 
 
 def current_context() -> Context:
-    """The context that is stepping the calling coroutine now. Never keep the answer beyond one wait."""
+    """The context that runs the calling coroutine now. Do not keep it beyond one wait."""
     if _stepping.depth:
         return _BARE
     return _LOOP if loop_runs_here() else _THREAD
 
 
 async def pause(seconds: float) -> None:
-    """Wait for so many seconds in the current context, or less: like every wait it may return for nothing."""
-    with EventFd() as never, contextlib.suppress(TimeoutError):
-        await current_context().wait(Waiter(never.fileno(), Direction.READ, time.monotonic() + seconds))
+    """Sleep in the current context, for `seconds` or less: as with every wait, wakeups may be spurious."""
+    with EventFd() as never_set, contextlib.suppress(TimeoutError):
+        await current_context().wait(Waiter(never_set.fileno(), Direction.READ, time.monotonic() + seconds))
 
 
 @contextlib.contextmanager
 def stepping() -> Iterator[None]:
-    """While this lasts, coroutines resumed by this thread are bare and yield their waits and calls to it."""
+    """Mark this thread as a stepper: coroutines that it resumes yield their waits and calls to it."""
     _stepping.depth += 1
     try:
         yield
@@ -164,17 +164,17 @@ def stepping() -> Iterator[None]:
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine of channel waits to its end in this thread, which must have no event loop.
+    """Run a coroutine that waits only for channels to its end, in this thread, which must have no event loop.
 
-    Raises RuntimeError if a loop runs here, or if the coroutine waits for something that only a loop can provide.
+    Raises RuntimeError if a loop runs here, or if the coroutine awaits something that needs a loop.
     """
     if current_context() is not _THREAD:
         coroutine.close()
-        raise RuntimeError("run() is for a thread without an event loop: here, await the coroutine")
+        raise RuntimeError("run() needs a thread without an event loop; in this one, await the coroutine")
     try:
         coroutine.send(None)
     except StopIteration as done:
         result: T = done.value
         return result
     coroutine.close()
-    raise RuntimeError("the coroutine awaited something that is no channel: a plain thread cannot wait for that")
+    raise RuntimeError("the coroutine awaited something other than a channel, which needs an event loop")

@@ -1,4 +1,4 @@
-"""File descriptors that change owners: received over a socket, owned by exactly one object, closed on every path."""
+"""Ownership of file descriptors: received over a socket, owned by exactly one object, closed on every path."""
 
 import array
 import os
@@ -14,9 +14,9 @@ _INT_SIZE = array.array("i").itemsize
 class OwnedFd:
     """A file descriptor with one owner.
 
-    Whoever holds the object owns the descriptor, and ends that with `close` or `detach`. It forgets the number before
-    it closes, so that a second `close` can never hit a stranger's file that was given the same number since. Closing a
-    descriptor of a device may block for as long as the kernel likes.
+    The owner of the object owns the descriptor, until `close` or `detach`. The object forgets the number before it
+    closes, so that a second `close` cannot close another file that has been given the same number since. Closing a
+    device's descriptor may block without limit.
     """
 
     __slots__ = ("_fd",)
@@ -25,20 +25,20 @@ class OwnedFd:
         self._fd = fd
 
     def fileno(self) -> int:
-        """The number, still owned by this object; -1 after `close` or `detach`."""
+        """The number, which stays owned by this object; -1 after `close` or `detach`."""
         return self._fd
 
     def detach(self) -> int:
-        """Give the number away: the caller owns it from now on."""
+        """Return the number, which the caller owns from then on."""
         fd, self._fd = self._fd, -1
         return fd
 
     def close(self) -> None:
-        """Close the descriptor. Harmless when that was done before."""
+        """Close the descriptor. May be called again."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            # Linux has released the number whatever close(2) answers; a late write error is nobody's business here.
-            try:  # noqa: SIM105 (once a request, and three times as fast as suppress)
+            # Linux has released the number whatever close(2) returns; a late write error is of no interest here.
+            try:  # noqa: SIM105 (once per request, and three times as fast as suppress)
                 os.close(fd)
             except OSError:
                 pass
@@ -59,12 +59,12 @@ class OwnedFd:
 
 
 def control_space(count: int) -> int:
-    """The size of a control buffer that takes `count` descriptors."""
+    """The size of a control buffer for `count` descriptors."""
     return socket.CMSG_SPACE(count * _INT_SIZE)
 
 
 def pack_rights(fds: Iterable[int]) -> list[tuple[int, int, bytes]]:
-    """The ancillary data for sendmsg(2) that passes `fds`; empty when there are none. Ownership stays."""
+    """The ancillary data for sendmsg(2) that passes duplicates of `fds`; empty if there are none."""
     packed = array.array("i", fds)
     return [(_SOL_SOCKET, _SCM_RIGHTS, packed.tobytes())] if packed else []
 

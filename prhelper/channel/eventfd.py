@@ -1,4 +1,4 @@
-"""A flag that any thread may set and that poll(2), epoll(7) and event loops can see."""
+"""A flag between threads that poll(2), epoll(7) and event loops can wait for."""
 
 import contextlib
 import os
@@ -7,24 +7,24 @@ from typing import Self
 
 
 class EventFd:
-    """A flag that any thread may set and poll(2) can see (eventfd(2))."""
+    """A flag that any thread may set, readable for poll(2) once it is (eventfd(2)). Close it in the end."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def fileno(self) -> int:
-        """The descriptor, readable once the flag is set."""
+        """The descriptor, readable while the flag is set."""
         return self._fd
 
     def set(self) -> None:
-        """Set the flag; harmless after `close`."""
+        """Set the flag. Does nothing after `close`."""
         with self._lock:
             if self._fd >= 0:
                 os.eventfd_write(self._fd, 1)
 
     def clear(self) -> None:
-        """Take the flag down again."""
+        """Clear the flag."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._fd)
 

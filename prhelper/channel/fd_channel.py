@@ -1,9 +1,9 @@
-"""What the kinds that are plain descriptors share: one for both directions, or one for each.
+"""What the kinds made of plain descriptors share: one for both directions, or one for each.
 
-A descriptor that can be waited for (a pipe, a terminal) keeps the mode that it has, since that belongs to everybody who
-shares the open file: each call asks not to block by itself (`per_call`). One that cannot (a regular file, a disk) never
-says "would block": reading it blocks the thread for as long as the disk takes, and a wait for it is over at once. The
-kernel tells the two apart: epoll(7) refuses the second sort.
+A descriptor that can be polled (a pipe, a terminal) keeps its mode, which belongs to the open file description and so
+to every process that shares it: each call itself asks not to block (`per_call`). One that cannot (a regular file, a
+disk) never would block: reading it blocks the thread until the disk has answered, and a wait for it returns at once.
+epoll(7) refuses the latter, which is how they are told apart.
 """
 
 import io
@@ -16,15 +16,15 @@ from .descriptors import OwnedFd
 from .errors import BrokenResourceError
 from .per_call import PerCall
 from .transfer import ReadableBuffer, WritableBuffer
-from .vectors import MOST_BUFFERS
+from .vectors import IOV_MAX
 from .waiter import Direction
 
 
 class FdChannel(Channel):
-    """Reads from one descriptor and writes to another, which may be the same one; owns both, even if this fails.
+    """Reads from one descriptor and writes to another, or the same; owns both, even if the constructor raises.
 
-    A direction that is None is refused with io.UnsupportedOperation. What the kernel fails to read or write is
-    BrokenResourceError. SIGPIPE must be ignored, as Python does unless told otherwise.
+    A direction that is None is refused with io.UnsupportedOperation. Errors in reading and writing become
+    BrokenResourceError. SIGPIPE must be ignored, as it is by default in Python.
     """
 
     def __init__(self, reader: OwnedFd | None, writer: OwnedFd | None) -> None:
@@ -33,7 +33,7 @@ class FdChannel(Channel):
         self._per_call: dict[OwnedFd, PerCall] = {}
         try:
             for fd in self._owned():
-                if _can_be_waited_for(fd):
+                if _is_pollable(fd):
                     self._per_call[fd] = PerCall(fd)
         except BaseException:
             self.close()
@@ -41,7 +41,7 @@ class FdChannel(Channel):
 
     def _readv(self, buffers: Sequence[WritableBuffer], _fds: list[OwnedFd] | None) -> int | None:
         fd = self._fd(Direction.READ)
-        buffers = buffers[:MOST_BUFFERS]
+        buffers = buffers[:IOV_MAX]
         try:
             if (per_call := self._per_call.get(fd)) is not None:
                 return per_call.readv(buffers)
@@ -51,7 +51,7 @@ class FdChannel(Channel):
 
     def _writev(self, buffers: Sequence[ReadableBuffer], _fds: Iterable[int]) -> int | None:
         fd = self._fd(Direction.WRITE)
-        buffers = buffers[:MOST_BUFFERS]
+        buffers = buffers[:IOV_MAX]
         try:
             if (per_call := self._per_call.get(fd)) is not None:
                 return per_call.writev(buffers)
@@ -76,7 +76,7 @@ class FdChannel(Channel):
             fd.close()
 
 
-def _can_be_waited_for(fd: OwnedFd) -> bool:
+def _is_pollable(fd: OwnedFd) -> bool:
     with select.epoll(1) as probe:
         try:
             probe.register(fd.fileno(), 0)

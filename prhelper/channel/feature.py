@@ -1,17 +1,17 @@
-"""What kinds of channel differ in, so that code for any of them can ask first (QEMU: QIOChannelFeature)."""
+"""What a kind of channel can do beyond reading and writing (QEMU: QIOChannelFeature)."""
 
 import enum
 
 
 class Feature(enum.Flag):
-    """What a channel can do beyond reading and writing. Without it, the operation raises io.UnsupportedOperation.
+    """Without the feature, its operation raises io.UnsupportedOperation.
 
-    FD_PASS: descriptors go along with the data.
-    SHUTDOWN: one direction can be ended while the other goes on.
-    LISTEN: it accepts channels, and carries no data itself.
-    DELAY: small writes may be held back until there is more. No QIOChannelFeature: QEMU calls set_delay and set_cork on
-        any channel, and those that cannot do it ignore it.
-    SEEKABLE: it has a position that can be moved.
+    FD_PASS: passes descriptors along with the data.
+    SHUTDOWN: can end one direction while the other goes on.
+    LISTEN: accepts channels, and carries no data itself.
+    SEEKABLE: has a position that can be moved.
+    DELAY: can hold back small writes until there is more. Not a QIOChannelFeature: in QEMU, set_delay and set_cork do
+        nothing on a channel that lacks them.
     """
 
     NONE = 0

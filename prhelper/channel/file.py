@@ -1,4 +1,4 @@
-"""The file kind: anything that has a path or a descriptor, and pipes (QEMU: QIOChannelFile)."""
+"""The file kind: anything with a path or a descriptor, and pipes (QEMU: QIOChannelFile)."""
 
 import fcntl
 import os
@@ -11,9 +11,9 @@ from .feature import Feature
 
 
 class FileChannel(FdChannel):
-    """An open file, read and written from one position. Owns `fd`; what the access mode forbids is refused.
+    """An open file with one position for reading and writing. Owns `fd`; what its access mode forbids is refused.
 
-    Regular files and disks never say "would block"; pipes and terminals do (`fd_channel`). SEEKABLE where lseek(2) is.
+    Regular files and disks never would block; pipes and terminals do (`fd_channel`). SEEKABLE where lseek(2) works.
     """
 
     def __init__(self, fd: OwnedFd) -> None:
@@ -25,7 +25,7 @@ class FileChannel(FdChannel):
 
     @classmethod
     def open(cls, path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o666) -> Self:
-        """Open a file, as open(2) does: a FIFO waits for the other side unless O_NONBLOCK is among `flags`.
+        """Open a file, as open(2) does: opening a FIFO blocks until its other end is opened, unless with O_NONBLOCK.
 
         mode: permission bits of a file that is created, less the umask. Raises OSError.
         """
@@ -33,7 +33,7 @@ class FileChannel(FdChannel):
 
     @classmethod
     def adopt(cls, fd: int) -> Self:
-        """Take over a descriptor by its number. Raises OSError if it is not open."""
+        """Take ownership of a descriptor. Raises OSError if it is not open."""
         os.fstat(fd)
         return cls(OwnedFd(fd))
 

@@ -1,19 +1,19 @@
-"""Waiting in a loop that is not one's own: `Channel.home`.
+"""Waiting in a particular event loop, whichever coroutine waits: `Channel.home`.
 
-QEMU has channels whose handlers must run in one particular context, the iohandler's, whichever coroutine waits. Here
-the *home loop* watches the channel's descriptor, and an eventfd carries the news to the waiting coroutine, which stays
-where it is and waits for that eventfd in its own context.
+QEMU has channels whose handlers must run in one particular context, the iohandler's. Here the *home loop* watches the
+channel's descriptor, while the waiting coroutine stays in its own context and waits there for an eventfd, which the
+home loop sets.
 
 Three rules:
 
-1. Two watches of one direction must not overlap in the home loop, although the second may begin before the loop got
-   round to ending the first: each watch waits for the one before it.
+1. Two watches of one direction must not overlap in the home loop, but the second may be asked for before the loop has
+   ended the first: each watch waits for the one before it.
 2. A watch that has begun ends with `HomeWatch.finish`, once, in the home loop; the hold on the descriptor ends there.
-3. A home loop that is left takes no more watches, and ends those that it has taken, begun or not: nobody waits for a
-   loop that will never turn again.
+3. A home loop that is left takes no more watches, and ends those it has taken, begun or not, so that no coroutine waits
+   for a loop that no longer runs.
 
-Other threads reach the loop by its callbacks. Those run outside of any task, where anyio cannot tell which event loop
-it is in: they do no more than knock, and a task of the home loop begins the watches.
+Other threads reach the loop by its callbacks. Those run outside any task, where anyio cannot tell which event loop it
+is in, so they only set an event, and a task of the home loop begins the watches.
 """
 
 import threading
@@ -30,16 +30,16 @@ from .waiter import Direction, Waiter
 
 
 class HomeLoop:
-    """The event loop that enters this object, as a place for other contexts' waits: `async with HomeLoop() as home:`.
+    """The event loop that enters this object, as the place where channels wait: `async with HomeLoop() as home:`.
 
-    Entering raises RuntimeError if no event loop runs there. Leaving ends the waits that are still going on, and all
-    later ones, with RuntimeError.
+    Entering raises RuntimeError in a thread without an event loop. Leaving ends the waits in progress, and all later
+    ones, with RuntimeError.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open = False
-        self._asked_for: deque[HomeWatch] = deque()
+        self._pending: deque[HomeWatch] = deque()
         self._watches: set[HomeWatch] = set()
         self._latest: dict[tuple[int, Direction], HomeWatch] = {}
 
@@ -48,12 +48,12 @@ class HomeLoop:
             self._run_in_loop = loop_runner()
         except RuntimeError:
             raise RuntimeError(
-                "no event loop runs in this thread for a home loop to be: enter the HomeLoop in a coroutine of asyncio "
-                "or trio, or leave the channel without a home"
+                "a home loop needs an event loop, and none runs in this thread: enter the HomeLoop in a coroutine of "
+                "asyncio or trio, or leave the channel without a home"
             ) from None
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
-        self._knocked = anyio.Event()
+        self._notified = anyio.Event()
         self._tasks.start_soon(self._begin_watches)
         self._open = True
         return self
@@ -65,33 +65,33 @@ class HomeLoop:
         try:
             await self._tasks.__aexit__(None, None, None)
         finally:
-            for watch in (*self._watches, *self._asked_for):  # those whose task never came to its first step
+            for watch in (*self._watches, *self._pending):  # those whose task has not taken its first step
                 self._finish(watch, None)
-            self._asked_for.clear()
+            self._pending.clear()
 
     def watch(self, watch: "HomeWatch") -> None:
-        """Begin `watch`, from any thread. Raises RuntimeError if the home loop was not entered, or was left."""
+        """Begin `watch`, from any thread. Raises RuntimeError if the home loop has not been entered, or was left."""
         with self._lock:
             if not self._open:
-                raise RuntimeError("the home loop that this channel waits in has ended, or was never entered")
-            self._asked_for.append(watch)
-            self._run_in_loop(self._knock)
+                raise RuntimeError("the home loop of this channel has ended, or was never entered")
+            self._pending.append(watch)
+            self._run_in_loop(self._notify)
 
     def end(self, watch: "HomeWatch") -> None:
-        """End `watch`, from any thread; harmless when it is over."""
+        """End `watch`, from any thread. Does nothing when it is over."""
         with self._lock:
             if self._open:
                 self._run_in_loop(watch.cancel)
 
-    def _knock(self) -> None:
-        self._knocked.set()
+    def _notify(self) -> None:
+        self._notified.set()
 
     async def _begin_watches(self) -> None:
         while True:
-            await self._knocked.wait()
-            self._knocked = anyio.Event()
-            while self._asked_for:
-                self._begin(self._asked_for.popleft())  # not kept here, where the last one would stay for long
+            await self._notified.wait()
+            self._notified = anyio.Event()
+            while self._pending:
+                self._begin(self._pending.popleft())  # no local variable, which would keep the last one alive
 
     def _begin(self, watch: "HomeWatch") -> None:
         previous = self._latest.get(watch.key)
@@ -103,7 +103,7 @@ class HomeLoop:
         error: Exception | None = None
         try:
             await watch.run(previous)
-        except Exception as failed:  # the waiting coroutine's to see, and none of the home loop's other tasks'
+        except Exception as failed:  # for the waiting coroutine, not for the home loop's other tasks
             error = failed
         finally:
             self._finish(watch, error)
@@ -112,13 +112,13 @@ class HomeLoop:
         self._watches.discard(watch)
         if self._latest.get(watch.key) is watch:
             del self._latest[watch.key]
-        watch.finish(error or (None if self._open else RuntimeError("the home loop that this channel waits in ended")))
+        watch.finish(error or (None if self._open else RuntimeError("the home loop of this channel has ended")))
 
 
 class HomeWatch:
     """One descriptor, watched once in the home loop on behalf of a coroutine elsewhere.
 
-    news: tells that coroutine that the watch is over; borrowed, and may be closed before that.
+    news: set when the watch is over, for that coroutine; borrowed, and may be closed before that.
     finished: called when the descriptor is watched no more, in the home loop, or by `wait_at_home` if it never was.
     """
 
@@ -136,7 +136,7 @@ class HomeWatch:
     async def run(self, previous: "HomeWatch | None") -> None:
         """In the home loop: watch until the descriptor is ready, or `cancel`."""
         if previous is not None:
-            await previous.over()  # soon: whoever waits here has ended that one
+            await previous.over()  # soon: it was ended before this one was asked for
         with anyio.CancelScope() as self._scope:
             if self._cancelled:
                 return
@@ -149,13 +149,13 @@ class HomeWatch:
             await self._followed.wait()
 
     def cancel(self) -> None:
-        """In the home loop: stop watching; harmless when it is over."""
+        """In the home loop: stop watching. Does nothing when it is over."""
         self._cancelled = True
         if self._scope is not None and not self._over:
             self._scope.cancel()
 
     def finish(self, error: Exception | None) -> None:
-        """In the home loop: it is over, with an error for the waiting coroutine perhaps."""
+        """In the home loop: note that it is over, with an error for the waiting coroutine perhaps."""
         self._over = True
         if self._followed is not None:
             self._followed.set()
@@ -165,7 +165,7 @@ class HomeWatch:
 
 
 async def wait_at_home(home: HomeLoop, watch: HomeWatch) -> None:
-    """Wait as `current_context().wait(watch.waiter)` would, with the descriptor watched by the home loop.
+    """Wait as `current_context().wait(watch.waiter)` does, but have the home loop watch the descriptor.
 
     Raises TimeoutError after the deadline, RuntimeError if the home loop has ended.
     """

@@ -1,13 +1,12 @@
-"""How long a channel's descriptor lives, and who waits on it.
+"""How long a channel's descriptor lives, and which coroutines wait on it.
 
-The kernel gives a closed number to the next file that is opened, so a descriptor must outlive every call and every
-registration that names it. Whoever uses it *holds* it: for one call, or for a whole wait. Closing marks the lifetime as
-over and wakes those who wait; the descriptor is disposed of by the last to let go.
+The kernel reuses the number of a closed descriptor at once, so a descriptor must outlive every call and every
+registration that names it. Each use *holds* it: for one call, or for a whole wait. Closing ends the lifetime and wakes
+the waits; the last hold to be released disposes of the descriptor.
 
-There is no lock: several holds are taken for each message. Instead each side writes before it reads. A hold is counted
-and then asks whether the channel is closed; `close` says so and then asks whether there are holds. What both may find
-to do, to dispose, is done by whoever takes it out of a list of one. Appending to, and taking from, a list or dict is
-one step for other threads.
+Several holds are taken for each message, so they take no lock (docs/architecture.md, Lock-free steps): a hold is
+counted before it looks at `closed`, and `close` sets `closed` before it looks for holds. Either may find that it is
+time to dispose; the one that pops `dispose` does it.
 """
 
 import threading
@@ -18,7 +17,7 @@ from .waiter import Direction, Waiter
 
 
 class Lifetime:
-    """Counts the holds on one channel's descriptors. All methods may be called from any thread.
+    """Counts the holds on a channel's descriptors. All methods may be called from any thread.
 
     dispose: closes the descriptors; called exactly once, by `close` or by the last `release` after it.
     """
@@ -38,20 +37,20 @@ class Lifetime:
             raise ClosedResourceError
 
     def release(self) -> None:
-        """Let go again."""
+        """End a hold."""
         self._holds.pop()
         if self.closed:
             self._dispose_if_unused()
 
     def begin_wait(self, direction: Direction, waiter: Waiter) -> None:
-        """Note, under a hold, who waits in `direction`. Raises BusyResourceError if somebody does already."""
+        """Enter a wait, under a hold. Raises BusyResourceError if a coroutine waits in `direction` already."""
         if self._waiters.setdefault(direction, waiter) is not waiter:
             raise BusyResourceError(f"waiting to {direction.value} on")
         if self.closed:
             waiter.wake()
 
     def end_wait(self, direction: Direction) -> None:
-        """Forget who waits in `direction`."""
+        """Leave the wait in `direction`."""
         del self._waiters[direction]
 
     def wake(self, direction: Direction) -> None:
@@ -60,7 +59,7 @@ class Lifetime:
             waiter.wake()
 
     def close(self) -> None:
-        """End the lifetime. Harmless when that was done before."""
+        """End the lifetime. May be called again."""
         with self._ending:
             self.closed = True
         for direction in Direction:
@@ -72,14 +71,14 @@ class Lifetime:
 
         Raises BusyResourceError while there are holds, ClosedResourceError after `close`.
         """
-        with self._ending:  # so that no `close` is undone below
+        with self._ending:  # else the end below could undo a `close`
             if self._holds:
                 raise BusyResourceError("using")
             if self.closed:
                 raise ClosedResourceError
             dispose = self._dispose.pop()
             self.closed = True
-            if self._holds:  # taken since, by a thread that may not have seen `closed`
+            if self._holds:  # begun since, perhaps without having seen `closed`
                 self.closed = False
                 self._dispose.append(dispose)
                 raise BusyResourceError("using")

@@ -15,7 +15,8 @@ from .waiter import Direction, is_ready
 class SocketListener(Channel):
     """A listening socket: accepts channels, and carries no data itself. Owns `sock`, and leaves its mode as it is.
 
-    A socket that blocks and that other processes accept from too may block: accept(2) cannot be asked not to.
+    If `sock` is in blocking mode and other processes accept from it too, `accept` may block: accept(2) has no flag
+    against that.
     """
 
     features = Feature.LISTEN
@@ -25,7 +26,7 @@ class SocketListener(Channel):
         self._socket = sock
 
     async def accept(self) -> SocketChannel:
-        """The next connection. Raises OSError as accept(2) does, EMFILE among them; the listener goes on."""
+        """The next connection. Raises OSError as accept(2) does, EMFILE for example; the listener stays usable."""
         while True:
             self._lifetime.hold()
             try:
@@ -38,10 +39,10 @@ class SocketListener(Channel):
             await self.wait(Direction.READ)
 
     def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:  # noqa: ARG002
-        raise io.UnsupportedOperation("a listening socket carries no data: accept a connection and read from that")
+        raise io.UnsupportedOperation("a listening socket carries no data: read from a connection that it accepts")
 
     def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:  # noqa: ARG002
-        raise io.UnsupportedOperation("a listening socket carries no data: accept a connection and write to that")
+        raise io.UnsupportedOperation("a listening socket carries no data: write to a connection that it accepts")
 
     def _wait_on(self, direction: Direction) -> tuple[int, Direction]:
         return self._socket.fileno(), direction

@@ -1,4 +1,4 @@
-"""The event loop of the current thread, asyncio's or trio's: is there one, and how is it reached from elsewhere."""
+"""The event loop of the current thread, asyncio's or trio's: whether there is one, and how other threads reach it."""
 
 import asyncio
 import sys
@@ -11,14 +11,14 @@ from .waiter import Direction
 
 
 def loop_runs_here() -> bool:
-    """Whether this thread is running an event loop now."""
+    """Whether this thread runs an event loop."""
     return _in_trio() or _in_asyncio()
 
 
 def loop_runner() -> Callable[[Callable[[], object]], object]:
-    """A function that runs a callback soon in the event loop of this thread, callable from any thread, in that order.
+    """A function that any thread may call to run a callback soon in this thread's event loop, in order.
 
-    Raises RuntimeError if no loop runs here. The function raises it once the loop has ended.
+    Raises RuntimeError if no loop runs here; the function raises it once the loop has ended.
     """
     if _in_trio():
         run_soon: Callable[[Callable[[], object]], object] = _trio_lowlevel().current_trio_token().run_sync_soon
@@ -27,7 +27,7 @@ def loop_runner() -> Callable[[Callable[[], object]], object]:
 
 
 async def wait_ready(fd: int, direction: Direction) -> None:
-    """Wait in the loop of this thread until a descriptor is ready; the registration lasts as long as the wait."""
+    """Wait in this thread's loop until a descriptor is ready; it is registered only for the wait."""
     if direction is Direction.READ:
         await anyio.wait_readable(fd)
     else:
@@ -43,7 +43,7 @@ def _in_asyncio() -> bool:
 
 
 def _in_trio() -> bool:
-    # Without importing trio: whoever runs under it has done so.
+    # Without importing trio: code that runs under it has done so.
     return "trio" in sys.modules and bool(_trio_lowlevel().in_trio_run())
 
 

@@ -1,4 +1,4 @@
-"""The null kind: takes everything, gives nothing (QEMU: QIOChannelNull)."""
+"""The null kind: discards what is written, reads as empty (QEMU: QIOChannelNull)."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +10,7 @@ from .waiter import Direction
 
 
 class NullChannel(Channel):
-    """Whatever is written is gone; reading finds the end; any position is as good as another. Nothing ever waits."""
+    """Discards what is written; reading finds the end; seeking does nothing. Never waits."""
 
     features = Feature.SEEKABLE
 

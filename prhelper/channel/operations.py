@@ -1,4 +1,4 @@
-"""What only some kinds of channel can do: each operation needs a feature, and is refused clearly without it."""
+"""What only some kinds of channel can do: each operation needs a feature."""
 
 import contextlib
 import io
@@ -11,10 +11,13 @@ from .waiter import Direction
 
 
 class Operations(ABC):
-    """The operations beyond reading and writing. A kind that has the feature has the method at the end too."""
+    """The operations beyond reading and writing. Each raises io.UnsupportedOperation without its feature.
+
+    features: what this channel can do. A kind sets it, and implements the methods at the end that go with it.
+    """
 
     features = Feature.NONE
-    _passes_fds = False  # whether FD_PASS is among them; asking a Flag would cost as much as a system call
+    _passes_fds = False  # set with FD_PASS: testing a Flag costs as much as a system call
     _lifetime: Lifetime
 
     def has_feature(self, feature: Feature) -> bool:
@@ -22,7 +25,7 @@ class Operations(ABC):
         return feature in self.features
 
     def shutdown(self, direction: Direction | None = None) -> None:
-        """End one direction, or both, without closing: the peer reads the end. Needs SHUTDOWN."""
+        """End one direction, or both, without closing: the peer reads the end of the stream. Needs SHUTDOWN."""
         with self._needing(Feature.SHUTDOWN, "shut down one direction"):
             self._shutdown(direction)
 
@@ -32,16 +35,16 @@ class Operations(ABC):
             return self._seek(offset, whence)
 
     def set_delay(self, delay: bool) -> None:
-        """Let a small write wait for others to join it, or go out at once (TCP_NODELAY). Needs DELAY."""
-        with self._needing(Feature.DELAY, "choose whether small writes are delayed"):
+        """Delay small writes to join them with later ones, or do not (TCP_NODELAY). Needs DELAY."""
+        with self._needing(Feature.DELAY, "delay small writes"):
             self._set_delay(delay)
 
     def set_cork(self, cork: bool) -> None:
-        """Hold back whatever fills no segment, for 200 ms at most, until this is undone (TCP_CORK). Needs DELAY."""
+        """Hold back partial segments, for 200 ms at most, until uncorked (TCP_CORK). Needs DELAY."""
         with self._needing(Feature.DELAY, "hold writes back"):
             self._set_cork(cork)
 
-    # A kind with the feature has its own; without it nobody gets here.
+    # For the kinds with the feature; called with the descriptors held open.
 
     def _shutdown(self, direction: Direction | None) -> None:
         raise NotImplementedError
@@ -58,13 +61,13 @@ class Operations(ABC):
     def _refuse_descriptors(self) -> None:
         self._require(Feature.FD_PASS, "pass descriptors")
 
-    def _require(self, feature: Feature, deed: str) -> None:
+    def _require(self, feature: Feature, action: str) -> None:
         if feature not in self.features:
-            raise io.UnsupportedOperation(f"{type(self).__name__} cannot {deed}")
+            raise io.UnsupportedOperation(f"{type(self).__name__} cannot {action}")
 
     @contextlib.contextmanager
-    def _needing(self, feature: Feature, deed: str) -> Iterator[None]:
-        self._require(feature, deed)
+    def _needing(self, feature: Feature, action: str) -> Iterator[None]:
+        self._require(feature, action)
         self._lifetime.hold()
         try:
             yield

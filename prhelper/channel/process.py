@@ -1,4 +1,4 @@
-"""A child process: started with orderly signals, waited for by any thread."""
+"""A child process: started with its signals in order, waited for by any thread."""
 
 import contextlib
 import fcntl
@@ -10,22 +10,21 @@ from pathlib import Path
 
 from .descriptors import OwnedFd
 
-_IGNORED_ON_PURPOSE = {each for each in signal.valid_signals() if signal.getsignal(each) is signal.SIG_IGN} - {
+_IGNORED_AT_START = {each for each in signal.valid_signals() if signal.getsignal(each) is signal.SIG_IGN} - {
     signal.SIGPIPE,
     signal.SIGXFSZ,
 }
-"""What this process was started with (nohup, say); the two are Python's own."""
+"""The signals that this process inherited as ignored (nohup, say). Python itself ignores the two."""
 
 
 class Process:
-    """Starts a program, looked for in PATH, and owns the process until `wait` has its status. Raises OSError.
+    """Starts a program, found in PATH, and owns the process until `wait` has its status. Raises OSError.
 
-    No signal is blocked in it, and none ignored but those that were when this module was imported: else what a thread
-    here blocks, SIGTERM perhaps, could not end it.
+    No signal is blocked in it, and only those ignored that were when this module was imported. Otherwise a signal that
+    the calling thread blocks, SIGTERM perhaps, could not end it.
 
-    streams: what becomes its descriptors 0 and 1, borrowed; where there is none, /dev/null. Standard error is shared,
-    and nothing else is inherited.
-    pid: its PID.
+    streams: its descriptors 0 and 1, borrowed; /dev/null where there is none. It inherits standard error and no other
+        descriptor.
     returncode: its exit status, negative for a signal, as in `subprocess`; None until `watch` or `wait` finds it ended.
     """
 
@@ -36,7 +35,7 @@ class Process:
             actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = []
             for number in 0, 1:
                 if number in streams:
-                    copy = copies.enter_context(_out_of_the_way(streams[number]))
+                    copy = copies.enter_context(_duplicate_above_stdio(streams[number]))
                     actions.append((os.POSIX_SPAWN_DUP2, copy.fileno(), number))
                 else:
                     actions.append((os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0))
@@ -47,12 +46,12 @@ class Process:
                 os.environ,
                 file_actions=actions,
                 setsigmask=(),
-                setsigdef=signal.valid_signals() - _IGNORED_ON_PURPOSE - {signal.SIGKILL, signal.SIGSTOP},
+                setsigdef=signal.valid_signals() - _IGNORED_AT_START - {signal.SIGKILL, signal.SIGSTOP},
             )
 
     def watch(self) -> OwnedFd | None:
-        """A descriptor that is readable once the process has ended; None if it has."""
-        with self._reaping:  # until it is reaped, nobody else can have its number
+        """A descriptor that becomes readable when the process ends; None if it has."""
+        with self._reaping:  # until it is reaped, its PID is not reused
             self._reap(os.WNOHANG)
             if self.returncode is not None:
                 return None
@@ -67,20 +66,20 @@ class Process:
         if self.returncode is None:
             try:
                 pid, status = os.waitpid(self.pid, options)
-            except ChildProcessError:  # where SIGCHLD is ignored the kernel keeps no status
+            except ChildProcessError:  # with SIGCHLD ignored the kernel keeps no status
                 self.returncode = 0
             else:
                 if pid:
                     self.returncode = os.waitstatus_to_exitcode(status)
 
 
-def _out_of_the_way(fd: OwnedFd) -> OwnedFd:
-    """A copy that is none of the standard streams, which are replaced one after another."""
+def _duplicate_above_stdio(fd: OwnedFd) -> OwnedFd:
+    """A duplicate that replacing the standard streams, one after another, does not overwrite."""
     return OwnedFd(fcntl.fcntl(fd.fileno(), fcntl.F_DUPFD_CLOEXEC, 3))
 
 
 def _inheritable() -> list[int]:
-    """What a child would have beyond the standard streams, opened by code that is not Python's."""
+    """Descriptors beyond the standard streams without O_CLOEXEC: opened by code that is not Python's."""
     found = []
     for fd in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208
         with contextlib.suppress(OSError):  # the listing's own

@@ -1,8 +1,8 @@
-"""The socket kind: stream sockets, Unix ones with descriptors (QEMU: QIOChannelSocket).
+"""The socket kind: stream sockets; Unix sockets pass descriptors (QEMU: QIOChannelSocket).
 
-The socket keeps whatever mode it has: each call asks not to block by itself (MSG_DONTWAIT), so that a socket shared
-with another process, which may expect it to block, is left as it was found. The one exception is a read that blocks
-for a moment in place of a wait (`SkippableWaiter`): from then on, until `detach`, the socket has a receive timeout.
+The socket keeps its mode, blocking or not, because another process may share it: each call itself asks not to block
+(MSG_DONTWAIT). The exception is a read that briefly blocks in place of a wait (`SkippableWaiter`): from then on, until
+`detach`, the socket has a receive timeout.
 """
 
 import contextlib
@@ -25,29 +25,29 @@ from .descriptors import OwnedFd, control_space, pack_rights, unpack_rights
 from .errors import BrokenResourceError, DescriptorsTruncatedError, ShortageError
 from .feature import Feature
 from .transfer import ReadableBuffer, WritableBuffer
-from .vectors import MOST_BUFFERS
+from .vectors import IOV_MAX
 from .waiter import Direction, Waiter
 
 T = TypeVar("T")
 W = TypeVar("W")
 
 PATIENCE = 0.001
-"""Seconds for which a read blocks in place of a wait. The kernel makes one of its own ticks of it, up to 10 ms."""
+"""Seconds that a read blocks in place of a wait. The kernel rounds it up to one of its ticks, up to 10 ms."""
 
-_FIRST_DELAY = 0.001
-_LONGEST_DELAY = 0.05
-"""Seconds before another try to connect to where the backlog is full."""
+_MIN_RETRY_DELAY = 0.001
+_MAX_RETRY_DELAY = 0.05
+"""Seconds before retrying to connect while the listener's backlog is full."""
 
-_MOST_FDS = 16
-"""Room for descriptors in one read, as QEMU's channel has it."""
+_MAX_FDS = 16
+"""The most descriptors in one read, as in QEMU's channel."""
 
-_ROOM = control_space(_MOST_FDS)
-# Plain integers: an operation on the socket module's own enumeration costs as much as a small system call.
+_CONTROL_SIZE = control_space(_MAX_FDS)
+# Plain integers: an operation on the socket module's enumerations costs as much as a small system call.
 _RECV_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
 _BLOCKING_RECV_FLAGS = int(socket.MSG_CMSG_CLOEXEC)
 _SEND_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 _TRUNCATED = int(socket.MSG_CTRUNC)
-_HOW = {Direction.READ: socket.SHUT_RD, Direction.WRITE: socket.SHUT_WR, None: socket.SHUT_RDWR}
+_SHUT = {Direction.READ: socket.SHUT_RD, Direction.WRITE: socket.SHUT_WR, None: socket.SHUT_RDWR}
 _UCRED = struct.Struct("3i")
 _SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
 _TIMEVAL = struct.Struct("@ll")
@@ -57,9 +57,8 @@ _RECEIVE_TIMEOUT = _TIMEVAL.pack(0, int(PATIENCE * 1_000_000))
 class SkippableWaiter(Waiter):
     """A wait for the next message that a stepper may skip: the read that follows then blocks, for PATIENCE at most.
 
-    That is one system call in place of two, and gains 10-20 % where the next message comes at once, as from a client
-    with a slow device. It is for a stepper whose thread has nothing else to do; if the read was in vain, the wait that
-    follows must not be skipped.
+    That saves a system call per message and, on slow devices, 10-20 % of the time. For a stepper whose thread has
+    nothing else to do, and which does not skip the next wait if the read was in vain.
     """
 
     __slots__ = ("skipped",)
@@ -69,19 +68,19 @@ class SkippableWaiter(Waiter):
         self.skipped = False
 
     def skip(self) -> None:
-        """Have the read block, once the coroutine is resumed."""
+        """Make the read block. The coroutine must be resumed next."""
         self.skipped = True
 
 
 class SocketChannel(Channel):
-    """A connected stream socket. Owns `sock`, which may be blocking or not, and leaves that as it is."""
+    """A connected stream socket. Owns `sock`, which may be blocking or not, and leaves its mode as it is."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__()
         self._socket = sock
-        self._found_timeout: bytes | None = None  # before the first read that blocks
+        self._original_timeout: bytes | None = None  # SO_RCVTIMEO; None while it is unchanged
         self.features = Feature.SHUTDOWN
-        self._passes_fds = sock.family == socket.AF_UNIX  # over others the kernel drops them without a word
+        self._passes_fds = sock.family == socket.AF_UNIX  # over others the kernel silently drops them
         if self._passes_fds:
             self.features |= Feature.FD_PASS
         elif sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -89,7 +88,7 @@ class SocketChannel(Channel):
 
     @classmethod
     def adopt(cls, fd: int) -> Self:
-        """Take over a connected socket by its number. Raises OSError if it is no socket, and then `fd` stays yours."""
+        """Take ownership of a connected socket. Raises OSError if it is not a socket; the caller keeps `fd` then."""
         return cls(socket.socket(fileno=fd))
 
     def detach(self) -> socket.socket:
@@ -103,13 +102,13 @@ class SocketChannel(Channel):
         may raise ClosedResourceError all the same.
         """
         self._lifetime.end_undisposed()
-        if self._found_timeout is not None:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, self._found_timeout)
+        if self._original_timeout is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, self._original_timeout)
         return self._socket
 
     @classmethod
     async def connect(cls, path: str | Path, deadline: float | None = None) -> Self:
-        """Connect to a Unix socket. Raises OSError if nobody listens there, TimeoutError past the deadline."""
+        """Connect to a Unix socket. Raises OSError if no process listens there, TimeoutError past the deadline."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
@@ -121,7 +120,7 @@ class SocketChannel(Channel):
         return cls(sock)
 
     async def read_next(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
-        """As every channel's, with a wait that a stepper may skip."""
+        """As in every channel, with a wait that a stepper may skip."""
         if fds is not None and not self._passes_fds:
             self._refuse_descriptors()
         while True:
@@ -138,32 +137,32 @@ class SocketChannel(Channel):
                 self._lifetime.release()
 
     def peer_credentials(self) -> tuple[int, int, int]:
-        """pid, uid and gid of the process that connected, as they were then (SO_PEERCRED, unix(7)).
+        """PID, UID and GID of the process that connected, at that time (SO_PEERCRED, unix(7)).
 
-        The pid is 0 where the peer is in a pid namespace that cannot be seen from here.
+        The PID is 0 if the peer is in a PID namespace that is not visible from here.
         """
         raw = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
         pid, uid, gid = _UCRED.unpack(raw)
         return pid, uid, gid
 
     def fileno(self) -> int:
-        """The number of the descriptor, which stays the channel's."""
+        """The descriptor, which the channel continues to own."""
         return self._socket.fileno()
 
     def unread(self) -> int:
-        """How many bytes have arrived and have not been read (FIONREAD)."""
+        """The number of bytes that have arrived and have not been read (FIONREAD)."""
         answer = fcntl.ioctl(self._socket.fileno(), termios.FIONREAD, bytes(4))
         return int.from_bytes(answer, sys.byteorder)
 
     def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
-        return _receive(self._socket.recvmsg_into, buffers[:MOST_BUFFERS], _RECV_FLAGS, fds)
+        return _receive(self._socket.recvmsg_into, buffers[:IOV_MAX], _RECV_FLAGS, fds)
 
     def _read(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
         return _receive(self._socket.recvmsg, size, _RECV_FLAGS, fds)
 
     def _read_blocking(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
-        if self._found_timeout is None:
-            self._found_timeout = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.size)
+        if self._original_timeout is None:
+            self._original_timeout = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.size)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_TIMEOUT)
         return _receive(self._socket.recvmsg, size, _BLOCKING_RECV_FLAGS, fds)
 
@@ -171,13 +170,13 @@ class SocketChannel(Channel):
         try:
             if len(buffers) == 1 and not fds:
                 return self._socket.send(buffers[0], _SEND_FLAGS)
-            return self._socket.sendmsg(buffers[:MOST_BUFFERS], pack_rights(fds), _SEND_FLAGS)
+            return self._socket.sendmsg(buffers[:IOV_MAX], pack_rights(fds), _SEND_FLAGS)
         except BlockingIOError:
             return None
         except OSError as error:
             if error.errno in _SHORTAGES:
                 raise ShortageError from error
-            if error.errno == errno.EBADF:  # in `fds`: the caller's fault, the connection is as good as before
+            if error.errno == errno.EBADF:  # in `fds`: the caller's mistake; the connection is intact
                 raise
             raise BrokenResourceError from error
 
@@ -185,8 +184,8 @@ class SocketChannel(Channel):
         return self._socket.fileno(), direction
 
     def _shutdown(self, direction: Direction | None) -> None:
-        with contextlib.suppress(OSError):  # ENOTCONN: the peer was faster
-            self._socket.shutdown(_HOW[direction])
+        with contextlib.suppress(OSError):  # ENOTCONN: the peer has already gone
+            self._socket.shutdown(_SHUT[direction])
 
     def _set_delay(self, delay: bool) -> None:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, not delay)
@@ -199,8 +198,8 @@ class SocketChannel(Channel):
 
 
 async def _connect(sock: socket.socket, path: str | Path, deadline: float | None) -> None:
-    """Try again and again while the backlog is full: no poll(2) can wait for room in it."""
-    delay = _FIRST_DELAY
+    """Retry while the backlog is full: poll(2) cannot wait for room in it."""
+    delay = _MIN_RETRY_DELAY
     while True:
         try:
             return sock.connect(os.fspath(path))
@@ -209,24 +208,24 @@ async def _connect(sock: socket.socket, path: str | Path, deadline: float | None
         if left <= 0:
             raise TimeoutError(f"connecting to {path} took too long")
         await pause(min(delay, left))
-        delay = min(2 * delay, _LONGEST_DELAY)
+        delay = min(2 * delay, _MAX_RETRY_DELAY)
 
 
 def _receive(
     call: Callable[[W, int, int], tuple[T, list[tuple[int, int, bytes]], int, Any]],
-    what: W,
-    how: int,
+    space: W,
+    flags: int,
     fds: list[OwnedFd] | None,
 ) -> T | None:
     try:
-        received, ancillary, flags, _ = call(what, 0 if fds is None else _ROOM, how)
+        received, ancillary, received_flags, _ = call(space, 0 if fds is None else _CONTROL_SIZE, flags)
     except BlockingIOError:
         return None
     except OSError as error:
         raise BrokenResourceError from error
-    # Where not one descriptor may be open any more, none arrives: nothing but the flag tells.
-    if fds is not None and (ancillary or flags & _TRUNCATED):
-        _take_descriptors(ancillary, flags, fds)
+    # At the limit of open files (RLIMIT_NOFILE) no descriptor arrives, and only the flag says so.
+    if fds is not None and (ancillary or received_flags & _TRUNCATED):
+        _take_descriptors(ancillary, received_flags, fds)
     return received
 
 
@@ -235,11 +234,11 @@ def _take_descriptors(ancillary: list[tuple[int, int, bytes]], flags: int, fds: 
     try:
         if flags & _TRUNCATED:
             raise DescriptorsTruncatedError(
-                f"descriptors that did not arrive: more than the {_MOST_FDS} there is room for, or than may be open, "
+                f"descriptors that did not arrive: more than the {_MAX_FDS} there is room for, or than may be open, "
                 "or denied by a security module"
             )
         for fd in received:
-            # O_NONBLOCK travels with the open file; whoever reads from the descriptor here expects it to block.
+            # O_NONBLOCK travels with the open file description; code that uses the descriptor here expects it to block.
             if not os.get_blocking(fd.fileno()):
                 os.set_blocking(fd.fileno(), True)
     except BaseException:

@@ -1,4 +1,4 @@
-"""Sockets by host and port: IPv4 and IPv6, connecting and listening. What they carry, `socket` does."""
+"""Sockets by host and port, IPv4 and IPv6: connecting and listening. `socket` does the rest."""
 
 import errno
 import os
@@ -12,10 +12,10 @@ from .waiter import Direction, Waiter, is_ready
 
 
 async def connect_tcp(host: str, port: int, deadline: float | None = None) -> SocketChannel:
-    """Connect to the first address of `host` that answers, tried one after another as the resolver gives them.
+    """Connect to the first address of `host` that answers, tried in the resolver's order.
 
-    The deadline is a time of `time.monotonic`; resolving a name is a blocking call, which it cannot cut off. Raises
-    TimeoutError past it, and OSError if nobody answers: for several addresses, what the last one said.
+    `deadline` is a time of `time.monotonic`. It cannot interrupt the resolver, which is a blocking call. Raises
+    TimeoutError past it, and OSError if no address answers: that of the last one tried.
     """
     addresses = await current_context().call(
         ("resolve", host), lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -48,19 +48,19 @@ def _failure(sock: socket.socket, started: int) -> int:
 
 
 class TcpListener(SocketListener):
-    """Listens on one address of this machine.
+    """Listens on one local address.
 
-    address: where it listens, as numbers. An IPv6 one, "::" too, takes no IPv4 connections.
-    port: 0 for one that is free; `port` then tells which.
-    backlog: connections that may wait to be accepted.
+    address: in numeric form. An IPv6 address, "::" included, takes no IPv4 connections.
+    port: 0 for a free one, which the attribute `port` then holds.
+    backlog: the most connections that may wait to be accepted.
 
-    Raises OSError, also for a host that is no numeric address.
+    Raises OSError, also for an `address` that is not numeric.
     """
 
     def __init__(self, address: str, port: int, backlog: int = 128) -> None:
-        # A name would have to be looked up, and that may take long.
+        # Looking up a name may take long.
         family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0][0]
         sock = socket.create_server((address, port), family=family, backlog=backlog)
-        sock.setblocking(False)  # before anybody shares it
+        sock.setblocking(False)  # while it is not shared
         super().__init__(sock)
         self.address, self.port = self._socket.getsockname()[:2]

@@ -1,4 +1,4 @@
-"""Reading and writing whole pieces: try, and wait for another try, until it is done."""
+"""Reading and writing a given number of bytes: try, and wait for another try, until it is done."""
 
 import time
 from abc import ABC, abstractmethod
@@ -13,29 +13,29 @@ ReadableBuffer = bytes | bytearray | memoryview
 WritableBuffer = bytearray | memoryview
 
 _SHORTAGE_PAUSE = 0.01
-"""Seconds before a write that the kernel had no memory for is tried again: nothing tells when there is some."""
+"""Seconds before retrying a write that the kernel had no memory for: there is no event to wait for."""
 
 
 class Transfer(ABC):
     """What every channel can do because it can try (`readv`, `writev`) and wait (`wait`).
 
-    `deadline` is a time of `time.monotonic`; past it a coroutine gets TimeoutError. Then, and when it is cancelled,
-    `wait` and `read` have lost nothing. `read_exactly` and its kin have lost what they had read of their piece, and
-    `write_all` has sent some first part, nobody knows how much: the stream is in the middle of a piece. Descriptors
-    that were in `fds` by then are the caller's still; those to be sent have gone if anything has.
+    `deadline` is a time of `time.monotonic`; past it a coroutine gets TimeoutError. After that, or a cancellation,
+    `wait` and `read` have lost nothing. With `read_exactly` and `read_exactly_or_eof`, bytes already read are lost, and
+    descriptors already in `fds` stay the caller's. With `write_all`, an unknown prefix has been sent, together with the
+    descriptors unless nothing was sent.
     """
 
     @abstractmethod
     def readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None = None) -> int | None:
-        """Read what is there into `buffers`, in order: how many bytes, 0 at the end, None if it would block."""
+        """Read what is there into `buffers`, in order: the number of bytes, 0 at the end, None if it would block."""
 
     @abstractmethod
     def writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = ()) -> int | None:
-        """Write from `buffers` what can be written: how many bytes, None if it would block."""
+        """Write as much of `buffers` as there is room for: the number of bytes, None if it would block."""
 
     @abstractmethod
     def read_now(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
-        """Read at most `size` bytes that are there; b"" at the end, None if it would block."""
+        """Read what is there, at most `size` bytes; b"" at the end, None if it would block."""
 
     @abstractmethod
     async def wait(self, direction: Direction, deadline: float | None = None) -> None:
@@ -48,7 +48,7 @@ class Transfer(ABC):
         return data
 
     async def read_exactly(self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None) -> bytes:
-        """Read `size` bytes. Raises EndOfStream if none comes, IncompleteRead if only some do."""
+        """Read `size` bytes. Raises EndOfStream at the end of the stream, IncompleteRead if it ends in between."""
         if (data := await self.read_exactly_or_eof(size, fds, deadline)) is None:
             raise EndOfStream
         return data
@@ -56,7 +56,7 @@ class Transfer(ABC):
     async def read_exactly_or_eof(
         self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None
     ) -> bytes | None:
-        """Read `size` bytes, or None at a clean end (QEMU: readv_all_eof). Raises IncompleteRead in between."""
+        """As `read_exactly`, but None at the end of the stream (QEMU: qio_channel_readv_all_eof)."""
         buffer = bytearray(size)
         rest = memoryview(buffer)
         while rest:
@@ -73,7 +73,7 @@ class Transfer(ABC):
     async def write_all(
         self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = (), deadline: float | None = None
     ) -> None:
-        """Write everything in `buffers`, `fds` along with the first byte."""
+        """Write all of `buffers`, `fds` along with the first byte."""
         fds = tuple(fds)
         while buffers:
             try:

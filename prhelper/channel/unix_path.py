@@ -1,4 +1,4 @@
-"""The file of a Unix socket: made with the right mode, replaced only when stale, removed only by who made it."""
+"""The file of a Unix socket: created with the right mode, replaced only if stale, removed only by its creator."""
 
 import contextlib
 import errno
@@ -13,25 +13,27 @@ from typing import Self
 from .context import pause
 from .listener import SocketListener
 
-_LONGEST_LOCK = 2.0
-_LOCK_PAUSE = 0.01
-"""Seconds: flock(2) has no time limit of its own."""
+_MAX_LOCK_WAIT = 2.0
+_LOCK_RETRY_PAUSE = 0.01
+"""Seconds. flock(2) itself has no timeout."""
 
 
 class UnixListener(SocketListener):
-    """A listener that made a socket file, and removes that file when it closes, unless it is no longer the same one.
+    """A listener with a socket file, which it removes when it closes, unless the file has been replaced.
 
-    Make one by `bind`. path: the file.
+    Make one by `bind`.
+
+    path: the file.
     """
 
     @classmethod
     async def bind(cls, path: str | Path, mode: int = 0o600, backlog: int = 128) -> Self:
-        """Listen at `path`; waits while another starts in the same directory, but not for long.
+        """Listen at `path`. Waits, for a limited time, while another listener starts in the same directory.
 
-        mode: permission bits of the file, from the moment that it exists; the umask takes nothing away.
-        backlog: connections that may wait to be accepted.
+        mode: permission bits of the file, from the moment it exists, regardless of the umask.
+        backlog: the most connections that may wait to be accepted.
 
-        Raises FileExistsError if a file that is no socket is there, OSError with EADDRINUSE if somebody listens there,
+        Raises FileExistsError if `path` exists and is not a socket, OSError with EADDRINUSE if a process listens there,
         and other OSErrors as bind(2) does.
         """
         path = Path(path)
@@ -43,7 +45,7 @@ class UnixListener(SocketListener):
         _remove_if_stale(path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            # Linux gives the file the mode of the unbound socket, less the umask: there is no moment with a wider one.
+            # Linux gives the file the mode of the unbound socket, less the umask: it is never wider than that.
             os.fchmod(sock.fileno(), mode)
             sock.bind(os.fspath(path))
         except BaseException:
@@ -54,13 +56,13 @@ class UnixListener(SocketListener):
         self._identity = _identity(path)
         try:
             path.chmod(mode)
-            sock.listen(backlog)  # last: from now on someone may connect, and look at the mode
+            sock.listen(backlog)  # last: once clients can connect, the mode must be right
         except BaseException:
             self.close()
             raise
 
     def remove_file(self) -> None:
-        """Remove the socket file if it is still the one made here; the first call counts, later ones do nothing.
+        """Remove the socket file if it is still the one created here. Later calls do nothing.
 
         Raises PermissionError where that is not allowed.
         """
@@ -75,20 +77,20 @@ class UnixListener(SocketListener):
 
 
 async def _lock(directory: Path, held: contextlib.ExitStack) -> None:
-    """Lock the directory until `held` is left, so that of several who start at once one finds what another has made.
+    """Lock the directory until `held` is left, so that listeners that start at once see each other's files.
 
-    Whoever cannot read the directory, or waits for too long, goes on without: a lock is no reason not to start.
+    Best effort: go on without the lock if the directory is unreadable or the lock is not free in time.
     """
     with contextlib.suppress(OSError):
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         held.callback(os.close, fd)
-        deadline = time.monotonic() + _LONGEST_LOCK
+        deadline = time.monotonic() + _MAX_LOCK_WAIT
         while time.monotonic() < deadline:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                await pause(_LOCK_PAUSE)
+                await pause(_LOCK_RETRY_PAUSE)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -116,5 +118,5 @@ def _remove_if_stale(path: Path) -> None:
         except FileNotFoundError:
             return
         except BlockingIOError:
-            pass  # a full backlog: somebody does listen
+            pass  # a full backlog: a process does listen
     raise OSError(errno.EADDRINUSE, "another process listens there", os.fspath(path))

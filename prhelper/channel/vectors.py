@@ -1,34 +1,34 @@
-"""Several buffers at once: what one call takes of them, and how they become one where a call takes only one."""
+"""Several buffers at once: how much of them one call takes, and how to turn them into one."""
 
 import os
 from collections.abc import Sequence
 
 from .transfer import ReadableBuffer, WritableBuffer
 
-MOST_BUFFERS = os.sysconf("SC_IOV_MAX")
-"""How many buffers readv(2), sendmsg(2) and their kin take at most."""
+IOV_MAX = os.sysconf("SC_IOV_MAX")
+"""The most buffers that readv(2), sendmsg(2) and the like take."""
 
 
-def first_bytes(buffers: Sequence[ReadableBuffer], most: int) -> list[memoryview]:
-    """The first bytes of `buffers`, at most so many, where they are; no piece is empty."""
+def first_bytes(buffers: Sequence[ReadableBuffer], count: int) -> list[memoryview]:
+    """The first bytes of `buffers`, `count` at most, without a copy and without empty pieces."""
     pieces = []
     for buffer in buffers:
-        if piece := memoryview(buffer).cast("B")[:most]:
+        if piece := memoryview(buffer).cast("B")[:count]:
             pieces.append(piece)
-            most -= len(piece)
-        if not most:
+            count -= len(piece)
+        if not count:
             break
     return pieces
 
 
-def gather(buffers: Sequence[ReadableBuffer], most: int) -> bytes | memoryview:
-    """The first bytes of `buffers`, at most so many, in one; without a copy where one buffer has them all."""
-    pieces = first_bytes(buffers, most)
+def gather(buffers: Sequence[ReadableBuffer], count: int) -> bytes | memoryview:
+    """The first bytes of `buffers`, `count` at most, in one piece; without a copy if one buffer has them all."""
+    pieces = first_bytes(buffers, count)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def scatter(data: memoryview, buffers: Sequence[WritableBuffer]) -> int:
-    """Copy from `data` into `buffers`, in order, until the one ends or the others are full: how many bytes."""
+    """Copy from `data` into `buffers`, in order, as much as fits; return the number of bytes."""
     done = 0
     for buffer in buffers:
         if done == len(data):

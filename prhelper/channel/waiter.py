@@ -12,18 +12,18 @@ class Direction(enum.Enum):
     READ = "read"
     WRITE = "write"
 
-    # Members are singletons, so identity will do; Enum's own __hash__ is a Python call in a hot path.
+    # Members are singletons, so identity is enough; Enum's own __hash__ is a Python call on the hot path.
     __hash__ = object.__hash__
 
 
 class Waiter:
     """A wait in progress: what it waits for, until when, and how to end it from outside.
 
-    The channel makes one, hands it to the context that the coroutine runs in, and forgets it when the wait is over. The
-    context *arms* it with a function that makes the wait return early; that function may be called from any thread.
+    The channel makes one, passes it to the context that the coroutine runs in, and drops it when the wait is over. The
+    context *arms* it with a function that makes the wait return early, and that any thread may call.
 
     fd: what to wait on; borrowed from the channel, which keeps it open until the wait is over.
-    deadline: a time of `time.monotonic`, or None to wait for ever.
+    deadline: a time of `time.monotonic`; None to wait for ever.
     """
 
     __slots__ = ("_waker", "deadline", "direction", "fd", "woken")
@@ -40,20 +40,20 @@ class Waiter:
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
     def arm(self, waker: Callable[[], object]) -> None:
-        """Let `wake` call `waker` from now on; a wake that came earlier calls it at once.
+        """Make `wake` call `waker`; a wake that came earlier calls it at once.
 
-        The two meet without a lock, each writing before it reads, so a waker may be called twice, or late.
+        It may be called twice, or late, because no lock is taken (docs/architecture.md, Lock-free steps).
         """
         self._waker = waker
         if self.woken:
             waker()
 
     def disarm(self) -> None:
-        """The wait is over: a later wake does nothing."""
+        """Note that the wait is over: a later wake does nothing."""
         self._waker = None
 
     def wake(self) -> None:
-        """End the wait, from any thread; harmless when it is over."""
+        """End the wait, from any thread. Does nothing when it is over."""
         if self.woken:
             return
         self.woken = True
@@ -62,7 +62,7 @@ class Waiter:
 
 
 def is_ready(fd: int, direction: Direction, seconds: float = 0.0) -> bool:
-    """Whether a descriptor is ready now, or within so many seconds, in which this thread does nothing else."""
+    """Whether a descriptor is ready now, or becomes ready within `seconds`, for which this thread blocks."""
     poll = select.poll()
     poll.register(fd, select.POLLIN if direction is Direction.READ else select.POLLOUT)
     return bool(poll.poll(seconds * 1000))

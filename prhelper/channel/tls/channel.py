@@ -1,14 +1,14 @@
 """The TLS kind: over any other channel that carries bytes both ways (QEMU: QIOChannelTLS).
 
-What happens to the bytes is told in `tls_session`; here is who waits for what. A coroutine waits for the descriptors of
-the inner channel, in its own context as ever, until there is plaintext to read or all ciphertext is on its way.
+`session` describes what happens to the bytes; this module arranges the waits. A coroutine waits for the descriptors of
+the inner channel, in its own context as ever, until there is plaintext to read or all ciphertext has been sent.
 
-**Nothing stays behind.** Where ciphertext did not fit into the inner channel, the writer waits until it does. What a
-cancelled writer leaves, and what reading makes, is sent by whoever is or comes next in either direction: while there is
-any, a coroutine that waits to read waits for both directions, so that two peers never wait for one another.
+**No ciphertext stays behind.** If ciphertext does not fit into the inner channel, the writer waits until it does. What
+a cancelled writer leaves, and what reading produces, is sent by the next call in either direction. While there is any,
+a coroutine that waits to read waits for both directions, so that two peers never wait for each other.
 
-**Renegotiation**, which TLS 1.3 has no more, is switched off in the context that is given: with it a peer could halt
-the stream at any moment, and show another identity than at first.
+**Renegotiation**, which TLS 1.3 has removed, is disabled in the given context: with it a peer could halt the stream at
+any moment, and change its identity.
 """
 
 import contextlib
@@ -27,16 +27,15 @@ from .session import TlsSession
 
 
 class TlsChannel(Channel):
-    """TLS over `inner`, which it owns from then on: nobody else may use it. Make one by `client` or `server`.
+    """TLS over `inner`, which it owns; no other code may use `inner` any more. Make one by `client` or `server`.
 
-    `close` closes `inner` too, and blocks where that does (a command, until its process is gone).
+    `close` closes `inner` too, and blocks where that does (a command, until its process has ended).
 
-    `handshake` comes first. The end of the stream is the peer's close_notify; where the inner channel ends without it,
-    reading raises BrokenResourceError. SHUTDOWN and DELAY are there if `inner` has them, and the home loop is that
-    of `inner`.
+    `handshake` comes first. The stream ends with the peer's close_notify; if the inner channel ends without it, reading
+    raises BrokenResourceError. SHUTDOWN and DELAY are those of `inner`, and so is the home loop.
 
-    `writev` may take bytes whose ciphertext does not all fit into the inner channel: `write_all` returns when it does;
-    after `writev`, wait for WRITE.
+    `writev` may take bytes whose ciphertext does not all fit into the inner channel: afterwards, wait for WRITE.
+    `write_all` does so itself.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class TlsChannel(Channel):
     ) -> None:
         super().__init__()
         context.options |= ssl.OP_NO_RENEGOTIATION
-        # Python has OpenSSL 3 take a stream that was cut off for one that has ended, unless it is told not to.
+        # Python has OpenSSL 3 treat truncation as the end of the stream, unless told not to.
         context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
         self.features = inner.features & (Feature.SHUTDOWN | Feature.DELAY)
         self.home = inner.home
@@ -56,12 +55,13 @@ class TlsChannel(Channel):
 
     @classmethod
     def client(cls, inner: Channel, context: ssl.SSLContext, server_hostname: str | None = None) -> Self:
-        """The client's end. `server_hostname`: whom the server's certificate must name.
+        """The client's end.
 
-        Raises ValueError without it, if `context` is to check that: OpenSSL would let any name pass.
+        server_hostname: the name that the server's certificate must have. Raises ValueError without it, if `context`
+            checks the name: OpenSSL would accept any.
         """
         if context.check_hostname and not server_hostname:
-            raise ValueError("server_hostname is missing, and the context is to check it (check_hostname)")
+            raise ValueError("server_hostname is missing, and the context checks it (check_hostname)")
         return cls(inner, context, server_side=False, server_hostname=server_hostname)
 
     @classmethod
@@ -70,41 +70,41 @@ class TlsChannel(Channel):
         return cls(inner, context, server_side=True)
 
     async def handshake(self, deadline: float | None = None) -> None:
-        """Agree with the peer on the keys, and on who it is, as the context demands; before anything else.
+        """Exchange keys, and verify the peer as the context demands; required before reading and writing.
 
-        Raises BrokenResourceError, saying why, if that fails. A client may learn only when it reads that the server
-        does not accept it (TLS 1.3). After a cancellation it can be called again.
+        Raises BrokenResourceError, with the reason, if that fails. In TLS 1.3 a client may learn only when it reads
+        that the server has refused it. After a cancellation it can be called again.
         """
         while not self._go_on_with_handshake():
             await super()._wait(Direction.READ, deadline)
-        if self._is_client:  # the peer cannot go on without the last message; a server's only offers session tickets
+        if self._is_client:  # the server needs the last message; a server's own last one only offers session tickets
             await self.wait(Direction.WRITE, deadline)
 
     async def write_all(
         self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = (), deadline: float | None = None
     ) -> None:
-        """Write everything in `buffers`, and wait until the inner channel has taken it."""
-        with self._reader_told_of_what_is_left():
+        """Write all of `buffers`, and wait until the inner channel has taken it."""
+        with self._unsent_left_to_reader():
             await super().write_all(buffers, fds, deadline)
             await self.wait(Direction.WRITE, deadline)
 
     async def bye(self, deadline: float | None = None) -> None:
         """End writing with close_notify, and wait until the inner channel has taken it (QEMU: qio_channel_tls_bye).
 
-        Reading goes on. `close` says close_notify too, but cannot wait where the inner channel is clogged: the peer
-        then finds the stream cut off.
+        Reading goes on. `close` sends close_notify too, but cannot wait for room in the inner channel: if there is
+        none, the peer finds the stream truncated.
         """
-        with self._reader_told_of_what_is_left():
+        with self._unsent_left_to_reader():
             while not self._end_writing():
                 await self.wait(Direction.WRITE, deadline)
             await self.wait(Direction.WRITE, deadline)
 
     @contextlib.contextmanager
-    def _reader_told_of_what_is_left(self) -> Iterator[None]:
+    def _unsent_left_to_reader(self) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            self.wake_read()  # to wait for both directions from now on
+            self.wake_read()  # it waits for both directions from now on
             raise
 
     def _readv(self, buffers: Sequence[WritableBuffer], _fds: list[OwnedFd] | None) -> int | None:
@@ -117,7 +117,7 @@ class TlsChannel(Channel):
 
     def _require_handshake(self) -> None:
         if not self._session.established:
-            raise RuntimeError("a TLS channel carries nothing before its handshake: await handshake() first")
+            raise RuntimeError("a TLS channel carries no data before its handshake: await handshake() first")
 
     def _go_on_with_handshake(self) -> bool:
         self._lifetime.hold()
@@ -136,8 +136,8 @@ class TlsChannel(Channel):
     def _wait_on(self, direction: Direction) -> tuple[int, Direction] | None:
         inner, session = self._inner, self._session
         if direction is Direction.WRITE and (over := session.interruption) is not None:
-            told = (over.fileno(), Direction.READ)
-            return told if session.reader_waits else self._for_writer.wait_on(inner._wait_on(Direction.READ), told)
+            end = (over.fileno(), Direction.READ)
+            return end if session.reader_waits else self._for_writer.wait_on(inner._wait_on(Direction.READ), end)
         if session.established and self._worth_a_try(direction):
             return None
         if direction is Direction.READ and session.unsent:
@@ -155,7 +155,7 @@ class TlsChannel(Channel):
         if direction is Direction.READ:
             self._session.note_reader(True)
         try:
-            # What the inner channel has to read may be no plaintext, and what it has room for may be too little.
+            # What has arrived may hold no plaintext, and what there is room for may be less than the ciphertext.
             while await super()._wait(direction, deadline, until_quiesced):
                 if self._ready(direction):
                     return True
@@ -182,7 +182,7 @@ class TlsChannel(Channel):
                 self._session.end_writing()
         if direction is Direction.WRITE:
             self._session.shut_down_writing()
-            self.wake_read()  # if close_notify is still unsent, it is for the reader's wait to care for that too
+            self.wake_read()  # to wait for room too, if close_notify is still unsent
         else:
             self._inner.shutdown(direction)
 

@@ -1,7 +1,7 @@
 """The ciphertext of a TLS connection, between OpenSSL's buffers in memory and the inner channel.
 
-What OpenSSL made has to go out, all of it and in order, even if the inner channel has no room for it now: until then it
-is *unsent*. Whoever uses this does so under one lock.
+What OpenSSL produces has to be sent, all of it and in order, even if the inner channel has no room for it now: until
+then it is *unsent*. The caller holds a lock.
 """
 
 import ssl
@@ -10,7 +10,7 @@ from ..base import Channel
 from ..errors import BrokenResourceError
 from ..waiter import Direction
 
-_MOST_RECEIVED = 65536
+_MAX_RECEIVE = 65536
 """Bytes taken from the inner channel at a time."""
 
 
@@ -24,26 +24,26 @@ class Ciphertext:
         self.incoming = ssl.MemoryBIO()
         self.outgoing = ssl.MemoryBIO()
         self._inner = inner
-        self._received = bytearray(_MOST_RECEIVED)
+        self._received = bytearray(_MAX_RECEIVE)
         self._unsent = memoryview(b"")
         self._fault: BrokenResourceError | None = None
         self._shut_down_when_sent = False
 
     @property
     def unsent(self) -> bool:
-        """Whether some waits for room in the inner channel."""
+        """Whether ciphertext waits for room in the inner channel."""
         return bool(self._unsent)
 
     def receive(self) -> int | None:
-        """Take what has come: how many bytes, 0 at the inner channel's end, None if it would block."""
+        """Take what has arrived: the number of bytes, 0 at the inner channel's end, None if it would block."""
         if count := self._inner.readv([self._received]):
             self.incoming.write(memoryview(self._received)[:count])
         return count
 
     def send(self) -> bool:
-        """Send what is unsent: whether nothing is left of it, because it went or because it never can.
+        """Send what is unsent; return whether nothing is left of it, because it was sent or never can be.
 
-        The latter is no fault to those who read: what the peer sent before it went may still be there.
+        The latter is not an error for a reader: what the peer sent before it left may still be there.
         """
         try:
             while self._unsent or self.outgoing.pending:
@@ -62,25 +62,25 @@ class Ciphertext:
         return True
 
     def send_all(self) -> bool:
-        """The same for those who write: raises BrokenResourceError if something can never be sent."""
+        """As `send`, for writers: raises BrokenResourceError if something can never be sent."""
         if self.send() and self._fault is not None:
             raise again(self._fault)
         return not self._unsent
 
     def send_answers(self) -> None:
-        """Send what reading made: no fault to a writer whose own bytes have all gone, if the peer is gone as well."""
+        """Send what reading produced; failing is not an error for a writer whose own bytes have all been sent."""
         fault, all_sent = self._fault, not self._unsent
         self.send()
         if all_sent:
             self._fault = fault
 
     def shut_down_when_sent(self) -> None:
-        """Shut down the inner channel's writing as soon as `send` has sent everything."""
+        """Shut down writing on the inner channel as soon as `send` has sent everything."""
         self._shut_down_when_sent = True
 
 
 def again(fault: BrokenResourceError) -> BrokenResourceError:
-    """The same fault to raise once more, without the traceback of the first time."""
+    """The same fault, to be raised once more without the first traceback."""
     same = BrokenResourceError(*fault.args)
     same.__cause__ = fault.__cause__
     return same

@@ -1,10 +1,10 @@
-"""Who one is, and whom one trusts, from the directories that QEMU reads too (QEMU: tls-creds-x509, tls-creds-psk).
+"""TLS credentials from directories in QEMU's format (QEMU: tls-creds-x509, tls-creds-psk).
 
-What comes out is an ordinary ssl.SSLContext: any other will do for a `TlsChannel` just as well.
+The result is an ordinary ssl.SSLContext; a `TlsChannel` takes any other just as well.
 
 **Pre-shared keys stop at TLS 1.2.** In TLS 1.3 a client that offers a key, and checks no certificate, would accept any
-server at all that shows any certificate instead. Before it, the cipher suites themselves demand the key, and an
-ephemeral exchange keeps what was sent secret even if the key is lost later.
+server that presents any certificate instead. In TLS 1.2 the cipher suites themselves require the key, and an ephemeral
+key exchange keeps the traffic secret even if the key is lost later.
 """
 
 import io
@@ -17,12 +17,12 @@ _PSK_SUITES = "kECDHEPSK"
 
 
 def x509_server(directory: str | Path, verify_peer: bool = True) -> ssl.SSLContext:
-    """A server's certificates: `server-cert.pem` and `server-key.pem`; `ca-cert.pem` says which clients it trusts.
+    """A server's certificate, `server-cert.pem` with `server-key.pem`, and its clients' authority, `ca-cert.pem`.
 
-    verify_peer: refuse clients that have no certificate of that authority, or, where there is a `ca-crl.pem`, one that
-    it lists as revoked.
+    verify_peer: refuse clients without a certificate from that authority, or, if there is a `ca-crl.pem`, with a
+        revoked one.
 
-    Raises OSError if a file cannot be read, ssl.SSLError if it makes no sense.
+    Raises OSError if a file cannot be read, ssl.SSLError if it is malformed.
     """
     directory = Path(directory)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -33,15 +33,15 @@ def x509_server(directory: str | Path, verify_peer: bool = True) -> ssl.SSLConte
         if (revoked := directory / "ca-crl.pem").exists():
             context.load_verify_locations(revoked)
             context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
-    context.num_tickets = 0  # nobody resumes a session
+    context.num_tickets = 0  # sessions are not resumed
     return context
 
 
 def x509_client(directory: str | Path) -> ssl.SSLContext:
-    """A client's certificates: `ca-cert.pem` says which servers it trusts.
+    """The authority that a client trusts, `ca-cert.pem`.
 
-    `client-cert.pem` and `client-key.pem` are there if the server wants to see a certificate too. Raises as
-    `x509_server` does.
+    `client-cert.pem` and `client-key.pem`, if they exist, are its own certificate, for a server that asks for one.
+    Raises as `x509_server` does.
     """
     directory = Path(directory)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -52,9 +52,9 @@ def x509_client(directory: str | Path) -> ssl.SSLContext:
 
 
 def psk_server(directory: str | Path) -> ssl.SSLContext:
-    """A server that knows its clients by the keys in `keys.psk`: lines of identity:key, the key hexadecimal.
+    """A server that accepts clients with a key from `keys.psk`: lines of identity:key, the key in hexadecimal.
 
-    Raises io.UnsupportedOperation before Python 3.13, ValueError if a line makes no sense.
+    Raises io.UnsupportedOperation before Python 3.13, ValueError if a line is malformed.
     """
     keys = _read_keys(Path(directory) / "keys.psk")
     context = _psk_context(ssl.PROTOCOL_TLS_SERVER)
@@ -64,7 +64,7 @@ def psk_server(directory: str | Path) -> ssl.SSLContext:
 
 
 def psk_client(directory: str | Path, identity: str = "qemu") -> ssl.SSLContext:
-    """A client that shows that it has the key of `identity` in `keys.psk`, and trusts whoever has it too.
+    """A client with the key of `identity` from `keys.psk`, which trusts a server that has the same key.
 
     Raises as `psk_server` does, and KeyError if there is no such identity.
     """

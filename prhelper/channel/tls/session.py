@@ -1,18 +1,18 @@
-"""One end of a TLS connection, as something that never waits (QEMU: QCryptoTLSSession).
+"""One end of a TLS connection, which never waits (QEMU: QCryptoTLSSession).
 
-**One lock.** OpenSSL allows one call at a time into a connection, even where one reads and the other writes. Reading
-may make ciphertext too: alerts, and answers to the peer. Each method takes the lock and gives it back without having
-waited; ciphertext goes on to the inner channel under the same lock, and so in the order in which it was made, once.
+**One lock.** OpenSSL allows one call at a time on a connection, even if one reads and the other writes. Reading may
+produce ciphertext too: alerts, and answers to the peer. Each method holds the lock without waiting. Ciphertext goes to
+the inner channel under the same lock, and so in the order in which it was produced, once.
 
-**What is unsent.** Plaintext that was taken is encrypted for good, and its ciphertext has to go out (`tls_ciphertext`).
-Nothing more is taken before that has happened: little is ever under way.
+**Unsent ciphertext.** Plaintext that was taken is encrypted for good, and its ciphertext must be sent (`ciphertext`).
+No more is taken until then, so little is ever buffered.
 
-**Interruptions.** When the peer's own message (a session ticket, say) has come in part, OpenSSL writes nothing until it
-has read the rest. That is left to a reader, where one waits: it would never learn of what another took from the inner
-channel. Where none does, the writer reads on.
+**Interruptions.** When a message of the peer's own (a session ticket, for example) has arrived in part, OpenSSL does
+not write until it has read the rest. If a reader waits, it does that: otherwise it would not notice that another had
+taken its bytes from the inner channel. If none waits, the writer reads.
 
-**The end.** Only close_notify ends the stream. An inner channel that ends without it was cut off, perhaps by an
-attacker, and that is an error, which stays one however often it is asked for.
+**The end.** Only close_notify ends the stream. An inner channel that ends without it was truncated, perhaps by an
+attacker. That is an error, and remains one on every later call.
 """
 
 import contextlib
@@ -29,20 +29,20 @@ from ..vectors import gather, scatter
 from .ciphertext import Ciphertext, again
 from .errors import explain
 
-_LONGEST_RECORD = 16384
-"""Bytes of plaintext in one record, at most (RFC 8446, 5.1)."""
+_MAX_RECORD = 16384
+"""Bytes of plaintext in one record (RFC 8446, 5.1)."""
 
-_MOST_TAKEN = 4 * _LONGEST_RECORD
+_MAX_WRITE = 4 * _MAX_RECORD
 """Bytes of plaintext taken at a time."""
 
 
 class TlsSession:
     """A connection over `inner`, which it uses and does not own. All methods may be called from any thread.
 
-    They raise BrokenResourceError when the connection has failed, with the ssl.SSLError or other OSError as its cause.
+    They raise BrokenResourceError when the connection has failed, from the ssl.SSLError or other OSError.
 
     established: whether the handshake is complete.
-    reader_waits: whether a reader does, as `note_reader` was told.
+    reader_waits: whether a reader waits, set by `note_reader`.
     """
 
     def __init__(self, inner: Channel, context: ssl.SSLContext, server_side: bool, server_hostname: str | None) -> None:
@@ -60,7 +60,7 @@ class TlsSession:
         self.reader_waits = False
 
     def handshake(self) -> bool:
-        """Go on with the handshake as far as is possible now: whether it is complete."""
+        """Continue the handshake as far as possible now; return whether it is complete."""
         with self._lock, self._failing("the TLS handshake failed"):
             while not self.established:
                 try:
@@ -74,7 +74,7 @@ class TlsSession:
             return True
 
     def read(self, buffers: Sequence[WritableBuffer]) -> int | None:
-        """Read into `buffers`: how many bytes, 0 after the peer's close_notify, None if it would block."""
+        """Read into `buffers`: the number of bytes, 0 after the peer's close_notify, None if it would block."""
         with self._lock:
             if not self._fetch():
                 return None
@@ -83,20 +83,20 @@ class TlsSession:
             return count
 
     def write(self, buffers: Sequence[ReadableBuffer]) -> int | None:
-        """Take plaintext from `buffers`: how many bytes, None if it would block. `send` sends what is left unsent."""
+        """Take plaintext from `buffers`: the number of bytes, None if it would block. `send` sends what is unsent."""
         with self._lock:
             if self._writing_ended_here:
                 raise BrokenResourceError("writing was ended here") from BrokenPipeError(errno.EPIPE, "close_notify")
             if not self._ciphertext.send_all():
                 return None
-            if not (plaintext := gather(buffers, _MOST_TAKEN)):
+            if not (plaintext := gather(buffers, _MAX_WRITE)):
                 return 0
             count = self._encrypt(plaintext)
             self._ciphertext.send_all()
             return count
 
     def readable(self) -> bool:
-        """Whether `read` would not block now: there is plaintext, or the end, or a failure to tell."""
+        """Whether `read` would not block: there is plaintext, the end, or an error to raise."""
         with self._lock:
             try:
                 return self._fetch()
@@ -104,32 +104,32 @@ class TlsSession:
                 return True
 
     def send(self) -> bool:
-        """Send what is unsent: whether nothing is left of it."""
+        """Send what is unsent; return whether nothing is left of it."""
         with self._lock:
             return self._ciphertext.send_all()
 
     def end_writing(self) -> bool:
-        """Have close_notify sent behind all that was written: False if an interruption has to be over first."""
+        """Send close_notify after all that was written; return False if an interruption has to end first."""
         with self._lock:
             due = self.established and not self._writing_ended_here
-            done = not due or self._say_close_notify()
+            done = not due or self._make_close_notify()
             self._writing_ended_here |= done
             self._ciphertext.send()
             return done
 
     def shut_down_writing(self) -> None:
-        """Shut down the inner channel's writing as soon as nothing is unsent."""
+        """Shut down writing on the inner channel as soon as nothing is unsent."""
         with self._lock:
             self._ciphertext.shut_down_when_sent()
             self._ciphertext.send()
 
     def end_reading(self) -> None:
-        """From now on take the end of the inner channel for the end of the stream: it was shut down on this side."""
+        """Treat the end of the inner channel as the end of the stream: reading was shut down on this side."""
         with self._lock:
             self._reading_ended_here = True
 
     def receive_leftovers(self) -> None:
-        """Take from the inner channel what nobody will read: TCP throws the unsent away if its socket is closed so."""
+        """Discard unread input: closing a TCP socket with any sends RST and drops output not yet transmitted."""
         with self._lock:
             self._ciphertext.receive()
 
@@ -139,7 +139,7 @@ class TlsSession:
         return self._ciphertext.unsent
 
     def note_reader(self, waits: bool) -> None:
-        """A reader begins to wait, which it says before it looks for plaintext; or it has stopped, for any reason."""
+        """Note that a reader begins to wait, before it looks for plaintext, or that it has stopped, for any reason."""
         with self._lock:
             self.reader_waits = waits
             if not waits and self._read_on is not None:
@@ -147,24 +147,24 @@ class TlsSession:
 
     @property
     def interruption(self) -> EventFd | None:
-        """While a writer is interrupted, what becomes readable when a reader has read on, or left. Until `close`."""
+        """While a writer is interrupted: readable once a reader has read on or left. Owned by this object."""
         return self._read_on if self._interrupted else None
 
     def close(self) -> None:
-        """Let go of the one descriptor there may be."""
+        """Close the descriptor of `interruption`, if there is one."""
         if self._read_on is not None:
             self._read_on.close()
 
     # Under the lock.
 
     def _fetch(self) -> bool:
-        """Have plaintext, or know of the end: False where that would block."""
+        """Read plaintext, or the end, unless there is some already; return False if that would block."""
         with self._failing("TLS failed"):
             while not self._plaintext and not self._ended:
                 try:
-                    self._plaintext = memoryview(self._ssl.read(_LONGEST_RECORD))
+                    self._plaintext = memoryview(self._ssl.read(_MAX_RECORD))
                     self._ended = not self._plaintext
-                except ssl.SSLZeroReturnError:  # both ends have said close_notify
+                except ssl.SSLZeroReturnError:  # both ends have sent close_notify
                     self._ended = True
                 except ssl.SSLWantReadError:
                     if not self._receive(clean_end=self._reading_ended_here):
@@ -176,7 +176,7 @@ class TlsSession:
         return True
 
     def _encrypt(self, plaintext: bytes | memoryview) -> int | None:
-        """Have OpenSSL take plaintext: how many bytes, None if it is interrupted."""
+        """Pass plaintext to OpenSSL: the number of bytes it took, None if it is interrupted."""
         with self._failing("TLS failed"):
             while True:
                 try:
@@ -196,7 +196,7 @@ class TlsSession:
         self._interrupted = True
 
     def _receive(self, clean_end: bool = False) -> bool:
-        """Take ciphertext, or the inner channel's end, which may be a clean one: False if it would block."""
+        """Take ciphertext, or the inner channel's end, proper or not; return False if it would block."""
         if (count := self._ciphertext.receive()) is None:
             return False
         if count == 0 and clean_end:
@@ -205,13 +205,13 @@ class TlsSession:
             self._ciphertext.incoming.write_eof()
         return True
 
-    def _say_close_notify(self) -> bool:
-        """Whether OpenSSL has said it, as it does not in an interruption."""
+    def _make_close_notify(self) -> bool:
+        """Have OpenSSL produce close_notify; return False if it is interrupted."""
         if self._encrypt(b"") is None:
             return False
-        # Having said it, OpenSSL throws away what it finds while it looks for the peer's: let it find nothing.
+        # OpenSSL then looks for the peer's, and discards what it finds before it: let it find nothing.
         unread = self._ciphertext.incoming.read()
-        with contextlib.suppress(ssl.SSLError):  # the peer has not said it yet
+        with contextlib.suppress(ssl.SSLError):  # the peer's has not arrived yet
             self._ssl.unwrap()
         if unread:
             self._ciphertext.incoming.write(unread)
@@ -219,7 +219,7 @@ class TlsSession:
 
     @contextlib.contextmanager
     def _failing(self, what: str) -> Iterator[None]:
-        """Once failed, the connection stays so: OpenSSL's errors afterwards would tell nothing."""
+        """Raise the first failure again on every later call: OpenSSL's later errors say nothing."""
         if self._fault is not None:
             raise again(self._fault)
         try:

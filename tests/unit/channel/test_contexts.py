@@ -115,7 +115,7 @@ def test_a_plain_thread_cannot_wait_for_what_only_a_loop_provides() -> None:
             cleaned.append("cleaned")
 
     coroutine = body()  # kept, so that nothing but `run` can have closed it
-    with pytest.raises(RuntimeError, match="no channel"):
+    with pytest.raises(RuntimeError, match="other than a channel"):
         run(coroutine)
     assert cleaned == ["cleaned"]
 

@@ -232,7 +232,7 @@ def test_a_channel_that_cannot_be_made_closes_its_file(path: Path, monkeypatch: 
     def refuse(_: OwnedFd) -> bool:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(fd_channel, "_can_be_waited_for", refuse)
+    monkeypatch.setattr(fd_channel, "_is_pollable", refuse)
     with pytest.raises(OSError, match="Too many"):
         FileChannel.open(path, os.O_RDWR | os.O_CREAT)
 

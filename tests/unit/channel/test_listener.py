@@ -225,7 +225,7 @@ def test_who_starts_at_the_same_time_is_waited_for_but_not_for_ever(
         if longest == 60.0:
             fcntl.flock(lock, fcntl.LOCK_UN)
 
-    monkeypatch.setattr(unix_path, "_LONGEST_LOCK", longest)
+    monkeypatch.setattr(unix_path, "_MAX_LOCK_WAIT", longest)
     monkeypatch.setattr(unix_path, "pause", pause)
     with run(UnixListener.bind(path)):
         assert path.is_socket()
@@ -243,7 +243,7 @@ def test_others_in_the_loop_go_on_while_it_waits_and_it_can_be_cancelled(
             await anyio.wait_all_tasks_blocked()
             tasks.cancel_scope.cancel()
 
-    monkeypatch.setattr(unix_path, "_LONGEST_LOCK", PATIENCE)
+    monkeypatch.setattr(unix_path, "_MAX_LOCK_WAIT", PATIENCE)
     lock = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     loop.run(give_up)

@@ -164,7 +164,7 @@ def test_a_wrong_key_or_identity_is_refused(inner: Pair, directory: Path, contex
     server = psk_server(directory)
     (directory / "keys.psk").write_text(keys)
     client = psk_client(directory, keys.partition(":")[0])
-    with pytest.raises(BrokenResourceError, match="the TLS handshake failed: the peer refuses it"):
+    with pytest.raises(BrokenResourceError, match="the TLS handshake failed: the peer sent the alert"):
         talk(inner, client, server, context)
 
 

@@ -1,4 +1,4 @@
-"""TLS: the end of the stream, told apart from a stream that was cut off."""
+"""TLS: the end of the stream, as opposed to truncation."""
 
 import socket
 import ssl
@@ -41,10 +41,10 @@ def test_a_stream_that_is_cut_off_is_no_end(
         inner.writer.shutdown(Direction.WRITE)
     fault = reading.fault()
     assert isinstance(fault, BrokenResourceError)
-    assert str(fault) == "TLS failed: the stream was cut off: the peer went without close_notify"
+    assert str(fault) == "TLS failed: the stream was truncated: the peer left without close_notify"
     assert isinstance(fault.__cause__, ssl.SSLError)
     for deed in pair.reader.read(1), pair.reader.write_all([b"x"]):
-        with pytest.raises(BrokenResourceError, match="cut off"):
+        with pytest.raises(BrokenResourceError, match="truncated"):
             context.run(lambda deed=deed: deed)  # type: ignore[misc]
 
 
@@ -59,10 +59,10 @@ def test_who_has_sent_all_is_not_told_that_an_alert_found_nobody(pair: Pair, inn
     assert pair.reader.writev([b"farewell"]) == 8
     assert context.run(lambda: pair.writer.read_exactly(8)) == b"farewell"
     inner.writer.shutdown()
-    with pytest.raises(BrokenResourceError, match="cut off"):
+    with pytest.raises(BrokenResourceError, match="truncated"):
         context.run(lambda: pair.reader.read(1))
     context.run(lambda: pair.reader.wait(Direction.WRITE))
-    with pytest.raises(BrokenResourceError, match="cut off"):
+    with pytest.raises(BrokenResourceError, match="truncated"):
         pair.reader.writev([b"more"])
 
 
@@ -73,7 +73,7 @@ def test_a_record_cut_in_the_middle_is_no_end(inner: Pair, context: Context) -> 
             pass
         assert server._session.unsent
         inner.writer.shutdown(Direction.WRITE)
-        with pytest.raises(BrokenResourceError, match="cut off"):
+        with pytest.raises(BrokenResourceError, match="truncated"):
             context.run(lambda: client.read(1))
 
 
@@ -149,7 +149,7 @@ def test_after_shutting_down_writing_a_stream_that_is_cut_off_is_still_no_end(
 ) -> None:
     pair.reader.shutdown(Direction.WRITE)
     inner.writer.shutdown(Direction.WRITE)
-    with pytest.raises(BrokenResourceError, match="cut off"):
+    with pytest.raises(BrokenResourceError, match="truncated"):
         context.run(lambda: pair.reader.read(1))
 
 
@@ -185,7 +185,7 @@ def test_shutting_down_both_directions_ends_both_cleanly(pair: Pair, context: Co
 def test_closing_a_clogged_channel_cuts_it_off(pair: Pair, context: Context) -> None:
     clog(pair.writer)
     pair.writer.close()
-    with pytest.raises(BrokenResourceError, match="cut off"):
+    with pytest.raises(BrokenResourceError, match="truncated"):
         context.run(lambda: count_to_the_end(pair.reader))
 
 

@@ -79,24 +79,24 @@ FAILURES: dict[str, tuple[Callable[[], ssl.SSLContext], Callable[[], ssl.SSLCont
         strangers_client,
         server_context,
         "the peer's certificate is not accepted: unable to get local issuer certificate",
-        "the peer refuses it, with the alert 'unknown ca'",
+        "the peer sent the alert 'unknown ca'",
     ),
     "another's name": (
         client_context,
         lambda: server_context("other.test"),
         "the peer's certificate is not accepted: Hostname mismatch, certificate is not valid for 'channel.test'",
-        "the peer refuses it, with the alert 'bad certificate'",
+        "the peer sent the alert 'bad certificate'",
     ),
     "no certificate": (
         client_context,
         curious_server,
-        "the peer refuses it, with the alert 'certificate required'",
+        "the peer sent the alert 'certificate required'",
         "peer did not return a certificate",
     ),
     "no common version": (
         modern_client,
         old_server,
-        "the peer refuses it, with the alert 'protocol version'",
+        "the peer sent the alert 'protocol version'",
         "unsupported protocol",
     ),
 }
@@ -138,7 +138,7 @@ def test_a_peer_that_leaves_during_the_handshake_is_named(inner: Pair, context: 
         inner.reader.close()
         assert (
             str(serving.fault())
-            == "the TLS handshake failed: the stream was cut off: the peer went without close_notify"
+            == "the TLS handshake failed: the stream was truncated: the peer left without close_notify"
         )
 
 

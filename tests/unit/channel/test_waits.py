@@ -54,7 +54,7 @@ def test_a_deadline_far_away_changes_nothing(pair: Pair, context: Context, waits
 
 
 def test_a_deadline_beyond_one_poll_is_kept_all_the_same(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(context_module, "_LONGEST_POLL", 0.01)
+    monkeypatch.setattr(context_module, "_MAX_POLL", 0.01)
     deadline = time.monotonic() + 0.05
     with pytest.raises(TimeoutError):
         run(pair.reader.read(1, deadline=deadline))
