@@ -1,7 +1,7 @@
 """Start-up and shut-down, told in order.
 
-Capabilities belong to threads, so nothing that makes a thread comes before the drop of privileges; everything that
-needs a privilege comes before it.
+Capabilities belong to threads, so everything that needs a privilege comes before the drop of privileges, and
+everything that starts a thread comes after it.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import anyio
 
+from . import main_loop
 from .channel import SocketListener, UnixListener
 from .channel import run as run_in_thread
 from .device.dispatch import Devices
@@ -30,7 +31,7 @@ from .host.privileges import CAP_SYS_RAWIO, drop_privileges, has_capability, in_
 from .host.systemd import adopt_listening_socket
 from .logs import trace
 from .logs.handler import LogHandler, set_up, set_up_traces
-from .main_loop import STOP_SIGNALS, control, remove_socket_file
+from .main_loop import STOP_SIGNALS, remove_socket_file
 from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, DEFAULT_STATE_DIRECTORY, Options
 from .scheduler.iothread import IOThreads
 from .serving.clients import Clients
@@ -42,7 +43,7 @@ _FILES_PER_CLIENT = 2  # its connection, and the descriptor that it passes
 _FILES_OF_OUR_OWN = 32
 
 _LAST_WAIT = 1.0
-"""Seconds for threads to end that have nothing left to do."""
+"""Seconds for idle threads to end."""
 
 _REMEDIES = {
     errno.EEXIST: "; remove it, or choose another path",
@@ -69,7 +70,7 @@ def _run_or_clean_up(options: Options, ready: threading.Event) -> int:
     try:
         return _run(options, ready)
     except BaseException:
-        # All that was made is removed: what is left is to say why, perhaps on a terminal that nobody reads.
+        # All that was made is removed. What is left is to say why, perhaps on a terminal that blocks.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         raise
 
@@ -83,28 +84,28 @@ def _in_words(error: Exception) -> str:
 
 def _run(options: Options, ready: threading.Event) -> int:
     with contextlib.ExitStack() as made:
-        # First, what can be wrong with the options, while there is a terminal to say it on.
+        # First, everything that can be wrong with the options, while there is a terminal to report it on.
         open_standard_descriptors()
         remove_variables_of_other_processes()
         traces = trace.enable(options.trace)
         open_files = _raise_file_limit()
         identity = look_up(options.user, options.group)
 
-        # From here on something is made. A stop signal waits until the main loop hears it, so that all is removed.
+        # From here on there is something to clean up, so a stop signal waits until the main loop takes it.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         listener = _listen(options)
         made.callback(remove_socket_file, listener)
 
-        # Next, the background; the parent stays until we are ready or dead.
+        # Next, the background; the parent waits until we are ready or dead.
         background = go_into_background() if options.daemon else None
         logs = _open_logs(options, traces.output)
         for log in logs:
-            made.callback(log.stop)  # writes what was said until then, even if no thread was started
+            made.callback(log.stop)  # writes what was logged so far, even if no thread was started
         if options.daemon or options.pidfile is not None:
             pidfile = Pidfile(options.pidfile or DEFAULT_PIDFILE)
             made.callback(pidfile.remove)
 
-        # Now there is nothing left that needs more than one privilege.
+        # Nothing below needs more than one privilege.
         _import_the_rest(options)
         drop_privileges(identity)
         _warn_about_what_is_missing(options, open_files, traces.unknown)
@@ -117,16 +118,16 @@ def _run(options: Options, ready: threading.Event) -> int:
         server = Server(threads, devices_for, clients, options.request_timeout)
         _start_threads(logs, threads, server)
 
-        # Serve, until a signal says to stop.
-        stuck = anyio.run(control, listener, server, threads, options.stop_timeout, background, ready)
+        # Serve until a stop signal.
+        stuck = anyio.run(main_loop.run, listener, server, threads, options.stop_timeout, background, ready)
 
-        # Finally, leave nothing behind that we made.
+        # Finally, remove everything we made.
         for one in stuck:
             _log.error("abandoned, still in flight after --stop-timeout: %s", one)
         ended = threads.stop(_LAST_WAIT)
         made.close()
         if stuck or not ended or any(log.stuck for log in logs):
-            # A thread sleeps in the kernel, where nothing can end it: leave without waiting for it any more.
+            # A thread is stuck in the kernel, where nothing can end it: exit without it.
             os._exit(0)
         server.close()
     return 0
@@ -143,8 +144,8 @@ def _raise_file_limit() -> int:
 
 
 def _import_the_rest(options: Options) -> None:
-    """Import what is otherwise imported late: after the drop of privileges Python's files may not be readable."""
-    anyio.run(anyio.sleep, 0)  # the event loop is imported when first used
+    """Import everything that would be imported later: without privileges Python's files may be unreadable."""
+    anyio.run(anyio.sleep, 0)  # imports the event loop
     importlib.import_module("traceback")
     if options.emulate is not None:
         importlib.import_module("prhelper.device.emulated.devices")
@@ -179,7 +180,7 @@ def _devices_for(options: Options) -> DevicesFor:
         devices = Devices(scsi)
         return lambda _peer, _number: devices
 
-    from .device.emulated.devices import Emulation  # late: nobody else needs SQLite
+    from .device.emulated.devices import Emulation  # late: only emulation needs SQLite
     from .device.emulated.storage import Storage, StorageError
     from .device.emulated.units import Units
 
@@ -190,7 +191,7 @@ def _devices_for(options: Options) -> DevicesFor:
         raise StartError(f"--state-directory {error}") from error
     _log.warning(
         "--emulate: reservations of %s are emulated here and FENCE NO DATA: "
-        "the disks know nothing of them, and any initiator can still write. Never use it in production",
+        "the disks know nothing of them, and any initiator can still write. Never use this in production",
         "all devices" if options.emulate == "all" else "devices that have none of their own",
     )
     emulation = Emulation(units, options.emulate_nexus, _may_send_commands())
@@ -236,7 +237,7 @@ def _warn_about_what_is_missing(options: Options, open_files: int, unknown: list
 
 
 def _die_loudly(made: contextlib.ExitStack, arguments: threading.ExceptHookArgs) -> None:
-    """A thread of our own has a bug, outside any session: better to be restarted than to limp on."""
+    """A bug ended one of our threads, outside any session: better to be restarted than to limp on."""
     try:
         _log.critical("a bug ended a thread; please report it", exc_info=arguments.exc_value)
         made.close()

@@ -1,6 +1,6 @@
-"""The control plane: accepts clients, takes signals, keeps the service manager informed, and leads the way out.
+"""The main thread, or control plane: accepts clients, takes signals, informs the service manager, and shuts down.
 
-An ordinary anyio program on the main thread. It never touches a device, so nothing that a device does can stop it.
+It is an ordinary anyio program. It never touches a device, so no device can block it.
 """
 
 import logging
@@ -20,19 +20,19 @@ _log = logging.getLogger(__name__)
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _STATUS_PAUSE = 1.0
-"""Seconds between two reports of the status at the least."""
+"""Minimum seconds between two status reports."""
 
 _STATUS_REFRESH = 30.0
-"""Seconds after which the status is looked at though no client came or went."""
+"""Seconds after which the status is checked even if no client came or went."""
 
 _NAME_AFTER = 1.0
-"""Seconds after being told to stop when the log names what is still in flight."""
+"""Seconds after a stop signal when the log names what is still in flight."""
 
-_LAST_WORD = 1.0
+_STOPPING_PATIENCE = 1.0
 """Seconds for the service manager to take STOPPING=1, once all else is done."""
 
 
-async def control(
+async def run(
     listener: SocketListener,
     server: Server,
     threads: IOThreads,
@@ -40,10 +40,10 @@ async def control(
     background: Background | None,
     ready: threading.Event,
 ) -> list[str]:
-    """Serve until SIGTERM, SIGINT or SIGHUP, then let what is in flight end: what did not in time, in words.
+    """Serve until SIGTERM, SIGINT or SIGHUP, then let commands in flight finish. Returns those that did not, in words.
 
-    `ready` is set once clients are served. Those signals are expected to be blocked, and are blocked again on return:
-    to be told twice changes nothing.
+    ready: set once clients are served.
+    Those signals must be blocked on entry, and are blocked again on return: a second one changes nothing.
     """
     with anyio.open_signal_receiver(*STOP_SIGNALS) as signals:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
@@ -72,19 +72,19 @@ async def _stop(listener: SocketListener, server: Server, timeout: float) -> lis
             naming.start_soon(_name_what_is_waited_for, server)
             stuck = await server.drain(listener, timeout)
             naming.cancel_scope.cancel()
-        telling.cancel_scope.deadline = anyio.current_time() + _LAST_WORD
+        telling.cancel_scope.deadline = anyio.current_time() + _STOPPING_PATIENCE
     return stuck
 
 
 async def _name_what_is_waited_for(server: Server) -> None:
-    """Before whoever stops us loses patience: libvirt kills after 10 s."""
+    """Name them well before libvirt loses patience and kills us, after 10 s."""
     await anyio.sleep(_NAME_AFTER)
     for one in server.unfinished():
         _log.warning("still waiting for %s", one)
 
 
 def remove_socket_file(listener: SocketListener) -> None:
-    """Remove the socket file if it was made here; say so where that is not allowed."""
+    """Remove the socket file if we made it; log it if that is not permitted."""
     if isinstance(listener, UnixListener):
         try:
             listener.remove_file()
@@ -100,7 +100,7 @@ def _tell_ready(listener: SocketListener, background: Background | None) -> None
 
 
 async def _ping_watchdog(threads: IOThreads) -> None:
-    """Tell the service manager that we are alive, as long as leader and guard are: a dead disk does not count."""
+    """Tell the service manager that we are alive while leader and guard are: a dead disk does not matter."""
     interval = watchdog_interval()
     if interval is None:
         return
