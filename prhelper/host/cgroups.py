@@ -9,16 +9,28 @@ from pathlib import Path
 
 _POD = re.compile(r"(^|-)pod[0-9a-f]{8}[0-9a-f_-]*(\.slice)?$")
 _LOGIN = re.compile(r"^user-\d+\.slice$")
-_HIERARCHIES = ("0::", "name=systemd:")
 
 
 def unit_of_process(pid: int) -> str | None:
     """The unit of a process; None where its cgroup cannot be seen, or names no unit."""
     try:
-        lines = Path(f"/proc/{pid}/cgroup").read_text(errors="replace").splitlines()
+        content = Path(f"/proc/{pid}/cgroup").read_bytes()
     except OSError:
         return None
-    paths = [line.partition(hierarchy)[2] for hierarchy in _HIERARCHIES for line in lines if hierarchy in line]
+    return unit_in(content)
+
+
+def unit_in(content: bytes) -> str | None:
+    """The unit that /proc/PID/cgroup names.
+
+    A process may give the cgroups below its own any name that has no newline. So only the first two fields of a line
+    say which hierarchy it is of, and only a newline ends one: `str.splitlines` knows more ends, and reading as text
+    makes one of a carriage return.
+    """
+    lines = [fields for line in content.split(b"\n") if len(fields := line.split(b":", 2)) == 3]
+    unified = [path for number, controllers, path in lines if (number, controllers) == (b"0", b"")]
+    systemd = [path for _, controllers, path in lines if controllers == b"name=systemd"]
+    paths = (path.decode(errors="replace") for path in unified + systemd)
     return next((unit for path in paths if (unit := unit_of_path(path)) is not None), None)
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from prhelper.host.cgroups import unit_of_path, unit_of_process
+from prhelper.host.cgroups import unit_in, unit_of_path, unit_of_process
 
 MACHINE = "machine.slice/machine-qemu\\x2d1\\x2dvm.scope"
 PODS = "kubepods.slice/kubepods-burstable.slice"
@@ -30,6 +30,27 @@ PATHS = [
 @pytest.mark.parametrize(("path", "unit"), PATHS)
 def test_the_outermost_unit_of_a_path_counts_and_what_lies_below_is_ignored(path: str, unit: str | None) -> None:
     assert unit_of_path(path) == unit
+
+
+FORGED = "machine.slice/machine-qemu-9-victim.scope"
+LOGIN = "user.slice/user-1000.slice"
+
+LINES = [
+    (f"0::/{MACHINE}\n", MACHINE),
+    (f"5:devices:/\n1:name=systemd:/{MACHINE}/libvirt\n", MACHINE),
+    (f"5:devices:/\n1:name=systemd:/{MACHINE}\n0::/\n", MACHINE),
+    ("5:devices:/a.service\n", None),
+    (f"5:devices:/{LOGIN}/0::/{FORGED}\n0::/{LOGIN}/b\n", LOGIN),
+    (f"1:name=systemd:/{LOGIN}/0::/{FORGED}\n", LOGIN),
+    (f"5:devices:/{LOGIN}/name=systemd:/{FORGED}\n1:name=systemd:/{LOGIN}\n", LOGIN),
+    *((f"0::/{LOGIN}/a{end}0::/{FORGED}\n", LOGIN) for end in "\v\f\x1c\x85\u2028\r"),
+    (f"5:devices:/{LOGIN}/a\v0::/{FORGED}\n0::/{LOGIN}/a\n", LOGIN),
+]
+
+
+@pytest.mark.parametrize(("text", "unit"), LINES)
+def test_a_unit_cannot_be_forged_by_the_name_of_a_cgroup(text: str, unit: str | None) -> None:
+    assert unit_in(text.encode()) == unit
 
 
 def test_a_process_that_is_gone_has_no_unit() -> None:
