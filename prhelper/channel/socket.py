@@ -10,6 +10,7 @@ import errno
 import fcntl
 import math
 import os
+import select
 import socket
 import struct
 import sys
@@ -49,6 +50,7 @@ _SEND_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 _TRUNCATED = int(socket.MSG_CTRUNC)
 _SHUT = {Direction.READ: socket.SHUT_RD, Direction.WRITE: socket.SHUT_WR, None: socket.SHUT_RDWR}
 _UCRED = struct.Struct("3i")
+_SO_PEERPIDFD = 77  # include/uapi/asm-generic/socket.h
 _SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
 _TIMEVAL = struct.Struct("@ll")
 _RECEIVE_TIMEOUT = _TIMEVAL.pack(0, int(PATIENCE * 1_000_000))
@@ -144,6 +146,20 @@ class SocketChannel(Channel):
         raw = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
         pid, uid, gid = _UCRED.unpack(raw)
         return pid, uid, gid
+
+    def peer_has_ended(self) -> bool:
+        """Whether the process that connected has ended, though its pid may be another's by now (SO_PEERPIDFD).
+
+        False where this cannot be told: before Linux 6.5, and while no more descriptors may be open.
+        """
+        try:
+            process = OwnedFd(self._socket.getsockopt(socket.SOL_SOCKET, _SO_PEERPIDFD))
+        except OSError as error:  # EINVAL, from older kernels, and ESRCH: it has been waited for
+            return error.errno in (errno.EINVAL, errno.ESRCH)
+        with process:
+            poll = select.poll()
+            poll.register(process.fileno(), select.POLLIN)
+            return bool(poll.poll(0))
 
     def fileno(self) -> int:
         """The descriptor, which the channel continues to own."""

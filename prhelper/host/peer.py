@@ -1,9 +1,14 @@
 """The process at the other end of a connection."""
 
+import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from .cgroups import unit_of_process
+
+_PF_EXITING = 0x4
+"""The process is ending, or has ended and was not waited for (include/linux/sched.h)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +29,16 @@ class Peer:
 
     @classmethod
     def of(cls, pid: int, uid: int) -> "Peer":
-        """Look up the process that connected, by the credentials of its socket (SO_PEERCRED)."""
+        """Look up the process that connected, by the credentials of its socket (SO_PEERCRED).
+
+        Raises ProcessLookupError if it has ended: then no unit can be seen, and it would be counted by its user. So a
+        connection that a child has left to its parent would be counted apart from the parent's own.
+        """
         unit = unit_of_process(pid) if pid else None
-        return cls(pid, uid, _command_name(pid), unit or f"user {uid}")
+        peer = cls(pid, uid, _command_name(pid), unit or f"user {uid}")
+        if pid and _has_ended(pid):
+            raise ProcessLookupError(errno.ESRCH, f"{peer} has ended")
+        return peer
 
     def __str__(self) -> str:
         name = f' "{self.name}"' if self.name else ""
@@ -40,3 +52,23 @@ def _command_name(pid: int) -> str:
         return ""
     # A process chooses its own name: it must not close its quotes, or break or colour a line of the log.
     return "".join(character if character.isprintable() and character != '"' else "?" for character in name)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return not _exists(pid)
+    after_name = stat.rpartition(b")")[2].split()  # the name may hold blanks and parentheses
+    return bool(int(after_name[6]) & _PF_EXITING)
+
+
+def _exists(pid: int) -> bool:
+    """Whether there is a process of this number, though /proc may hide it."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True

@@ -43,6 +43,11 @@ def refused(peer: Peer, full: Full) -> None:
     trace.client_refused(peer)
 
 
+def gone(error: OSError) -> None:
+    """A connection was turned away, for the process that made it has ended."""
+    _log.debug("turned away: %s", error.strerror, extra=at_most(3, "gone"))
+
+
 def connected(client: Client) -> None:
     """A client has connected."""
     trace.client_connect(client.number, client.peer)

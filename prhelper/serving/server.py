@@ -4,6 +4,7 @@ Part of the control plane: it runs in the main thread's event loop and never tou
 threads, and report their end from there.
 """
 
+import errno
 import logging
 from collections.abc import Callable
 
@@ -95,8 +96,9 @@ class Server:
         try:
             peer = _peer_of(channel)
             client = self._clients.enter(peer, channel)
-        except OSError:  # it has gone already
+        except OSError as error:  # it has gone already
             self._turn_away(channel)
+            audit.gone(error)
             return
         except Full as full:
             self._turn_away(channel)
@@ -162,5 +164,9 @@ async def wait_for(flag: EventFd) -> None:
 
 
 def _peer_of(channel: SocketChannel) -> Peer:
+    """Raises ProcessLookupError if the process that connected has ended."""
     pid, uid, _ = channel.peer_credentials()
-    return Peer.of(pid, uid)
+    peer = Peer.of(pid, uid)
+    if channel.peer_has_ended():  # what was seen of it may be another's, who was given its number
+        raise ProcessLookupError(errno.ESRCH, f"{peer} has ended")
+    return peer

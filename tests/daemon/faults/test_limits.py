@@ -5,6 +5,8 @@ It is hung up on at once, the log says why, and the rest go on.
 
 import contextlib
 import re
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -82,6 +84,20 @@ def test_the_limit_in_all_counts_every_process(start: Start) -> None:
     with another_process_connected(bench.helper.socket):
         assert turned_away(bench)
     bench.connect_when_there_is_room().close()
+
+
+def test_a_connection_whose_process_has_ended_is_turned_away(start: Start) -> None:
+    """Its cgroup is gone: it would be counted by user, and who keeps it have twice its share."""
+    bench = start("-v")
+    with socket.socket(socket.AF_UNIX) as kept:
+        bench.helper.process.send_signal(signal.SIGSTOP)  # it shall look when the process has ended
+        program = "import socket, sys; socket.socket(fileno=int(sys.argv[1])).connect(sys.argv[2])"
+        command = [sys.executable, "-I", "-c", program, str(kept.fileno()), str(bench.helper.socket)]
+        subprocess.run(command, pass_fds=[kept.fileno()], check=True)
+        bench.helper.process.send_signal(signal.SIGCONT)
+        kept.settimeout(20.0)
+        assert kept.recv(4) == b""
+    bench.helper.wait_for_log("has ended")
 
 
 def test_many_refusals_are_a_line_and_a_sum_in_the_log(start: Start) -> None:

@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from prhelper.channel import BrokenResourceError, Direction, Feature, SocketChan
 from .contexts import PATIENCE, Context
 from .kinds import Pair
 from .watching import Waits, number_of
+
+KERNEL = tuple(map(int, os.uname().release.split(".")[:2]))
 
 Wire = tuple[SocketChannel, socket.socket]
 
@@ -119,6 +123,27 @@ def test_what_is_no_socket_is_not_adopted_and_stays_the_callers() -> None:
 
 def test_the_peer_credentials_are_those_of_who_connected(wire: Wire) -> None:
     assert wire[0].peer_credentials() == (os.getpid(), os.geteuid(), os.getegid())
+
+
+def test_a_peer_that_lives_has_not_ended(wire: Wire) -> None:
+    assert not wire[0].peer_has_ended()
+
+
+@pytest.mark.skipif(KERNEL < (6, 5), reason="needs SO_PEERPIDFD, of Linux 6.5")
+@pytest.mark.parametrize("waited_for", [True, False])
+def test_a_peer_that_has_ended_is_told_though_its_connection_lives_on(tmp_path: Path, waited_for: bool) -> None:
+    connect = "import socket, sys; socket.socket(fileno=0).connect(sys.argv[1])"
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
+        server.bind(path)
+        server.listen()
+        with subprocess.Popen([sys.executable, "-I", "-c", connect, path], stdin=client.fileno()) as process:
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            if waited_for:
+                process.wait()
+            with SocketChannel(server.accept()[0]) as channel:
+                assert channel.peer_credentials()[0] == process.pid
+                assert channel.peer_has_ended()
 
 
 def test_connecting_reaches_who_listens(tmp_path: Path, context: Context) -> None:
