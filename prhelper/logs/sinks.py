@@ -70,7 +70,7 @@ class JournalSink:
                 "MESSAGE": _text(record),
                 "PRIORITY": str(_priority(record.levelno)),
                 "SYSLOG_IDENTIFIER": IDENTIFIER,
-                "CODE_FUNC": record.funcName or "",
+                **({"CODE_FUNC": record.funcName} if record.funcName else {}),
                 **{f"PRHELPER_{name.upper()}": value for name, value in fields.items()},
             }
         )

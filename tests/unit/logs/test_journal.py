@@ -78,6 +78,14 @@ def test_record_carries_priority_and_fields(
     ]
 
 
+def test_record_without_a_caller_names_none(
+    far_end: socket.socket, connection: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sinks, "Journal", lambda: connection)
+    sinks.JournalSink().write(logging.LogRecord("prhelper", logging.WARNING, "", 0, "text", None, None))
+    assert b"CODE_FUNC" not in far_end.recv(4096)
+
+
 @pytest.mark.parametrize("stream", [None, "", "1:2", "nonsense"])
 def test_stderr_is_not_taken_for_the_journal_without_proof(stream: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if stream is None:
