@@ -15,7 +15,7 @@ from ..device.identity import DeviceId
 from ..host.peer import Peer
 from ..logs import rate_limit, trace
 from ..logs.handler import BYTES
-from ..logs.record import LazyMessage, at_most, unlimited
+from ..logs.record import LazyMessage, at_most, log_lazily, unlimited
 from ..protocol import ProtocolError
 from ..scsi.outcome import NO_SENSE
 from ..scsi.reservation import Command
@@ -74,9 +74,9 @@ def done(client: Client, command: Command, device: DeviceId | None, result: Resu
             line = CommandLine(client.peer, command, device, result)
             # The limit comes first: where it withholds lines, making a record for each would be most of the work.
             if rate_limit.lines.admit(("out", account), MAX_OUT_LINES, line, time.monotonic()):
-                _log.info(line, extra=unlimited(account))
+                log_lazily(_log, logging.INFO, line, unlimited(account))
     elif _log.isEnabledFor(logging.DEBUG):
-        _log.debug(CommandLine(client.peer, command, device, result), extra=unlimited(account))
+        log_lazily(_log, logging.DEBUG, CommandLine(client.peer, command, device, result), unlimited(account))
     if _log.isEnabledFor(BYTES):
         _log_bytes(client.peer, command, device, outcome.sense, outcome.data)
 
