@@ -48,6 +48,18 @@ def test_a_command_in_flight_is_answered_before_the_end(
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_reservations_answered_just_before_the_stop_are_in_the_log(start: Start, number: signal.Signals) -> None:
+    """Their lines may still be queued then, and not even worded."""
+    bench = start()
+    with bench.connect() as client:
+        for key in range(100):
+            assert client.command(bench.healthy, reserve_out(0), keys(key, key + 1)).status == GOOD
+        assert bench.helper.stop(number) == 0
+    lines = [line for line in bench.helper.output().splitlines() if "PERSISTENT RESERVE OUT REGISTER" in line]
+    assert [f"service action key {key + 1:#x}: GOOD" in line for key, line in enumerate(lines)] == [True] * 100
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_clients_with_nothing_in_flight_are_hung_up_on(start: Start, number: signal.Signals) -> None:
     bench = start()
     with bench.connect() as fresh, bench.connect() as used, bench.connect(negotiate=False) as silent:
