@@ -94,7 +94,7 @@ class LogHandler(logging.Handler):
 
     def _report_losses(self) -> None:
         if count := self._backlog.take_lost():
-            text = f"{count} lines were lost: the log could not be written, or not fast enough"
+            text = f"{count} line{'s' * (count != 1)} lost: the log could not be written, or not fast enough"
             if self._write_to_sink(_record(logging.WARNING, text)):
                 self._losses_reported = time.monotonic()
             else:

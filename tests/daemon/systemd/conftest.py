@@ -1,4 +1,4 @@
-"""What systemd says to the helper and the other way round, on machines that need not run systemd (see service.py)."""
+"""What systemd and the helper tell each other, on machines that need not run systemd (see service.py)."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

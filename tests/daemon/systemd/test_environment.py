@@ -1,4 +1,4 @@
-"""Variables of the environment that a manager handed to another process, which passed them on with the rest of it."""
+"""Variables that a service manager set for another process, from which the helper inherited them."""
 
 import os
 import select

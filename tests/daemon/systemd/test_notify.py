@@ -1,4 +1,4 @@
-"""What the helper tells the service manager: READY=1, STATUS=, STOPPING=1; and that it is alive, if that is asked."""
+"""Notifications to the service manager: READY=1, STATUS=, STOPPING=1, and WATCHDOG=1 if it has a watchdog."""
 
 import contextlib
 import errno
@@ -63,7 +63,7 @@ def test_the_status_follows_the_clients_and_counts_the_commands(tmp_path: Path, 
         os.close(null)
 
 
-def test_the_watchdog_is_told_twice_an_interval(tmp_path: Path, manager: ServiceManager) -> None:
+def test_the_watchdog_is_notified_twice_an_interval(tmp_path: Path, manager: ServiceManager) -> None:
     count = 10
     with start(tmp_path, manager, WATCHDOG):
         manager.wait_for("WATCHDOG=1")
@@ -106,7 +106,7 @@ def test_a_device_that_hangs_is_no_reason_to_be_killed(
     ],
     ids=["not asked", "zero", "no number", "401 digits", "for another process"],
 )
-def test_without_a_watchdog_nothing_is_told_of_it(tmp_path: Path, manager: ServiceManager, env: dict[str, str]) -> None:
+def test_without_a_watchdog_none_is_notified(tmp_path: Path, manager: ServiceManager, env: dict[str, str]) -> None:
     with start(tmp_path, manager, env) as helper:
         messages = manager.wait_for("STATUS=")  # the watchdog would be told first
         with Client(helper.socket):
@@ -116,7 +116,7 @@ def test_without_a_watchdog_nothing_is_told_of_it(tmp_path: Path, manager: Servi
     assert not any("WATCHDOG" in message for message in messages)
 
 
-def test_a_service_manager_that_does_not_read_keeps_nobody_waiting(fake_device_library: Path, tmp_path: Path) -> None:
+def test_a_service_manager_that_does_not_read_blocks_no_client(fake_device_library: Path, tmp_path: Path) -> None:
     device = FakeDevice(fake_device_library, tmp_path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
@@ -131,7 +131,7 @@ def test_a_service_manager_that_does_not_read_keeps_nobody_waiting(fake_device_l
         os.close(null)
 
 
-def test_a_service_manager_that_had_no_room_is_told_when_it_has(tmp_path: Path, manager: ServiceManager) -> None:
+def test_a_service_manager_without_room_is_notified_once_it_has(tmp_path: Path, manager: ServiceManager) -> None:
     fill(manager.address)
     with start(tmp_path, manager) as helper, Client(helper.socket) as half_a_request:
         # Clients are served, so there was an attempt already.

@@ -1,4 +1,4 @@
-"""What may be in the place where systemd passes a socket: one listening Unix stream socket, and nothing else."""
+"""What systemd may pass: one listening Unix stream socket, and nothing else."""
 
 import os
 import socket

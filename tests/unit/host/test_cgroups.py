@@ -1,4 +1,4 @@
-"""Which part of a cgroup path limits are counted by."""
+"""Which part of a cgroup path limits count by."""
 
 import os
 

@@ -37,7 +37,7 @@ def closes_at_once(closer: Closer, connection: socket.socket) -> bool:
     return done.wait(LINGER / 3)
 
 
-def test_a_connection_that_was_taken_is_closed_without_waiting_time_after_time(closer: Closer) -> None:
+def test_connections_are_closed_without_blocking_time_after_time(closer: Closer) -> None:
     for _ in range(5):
         with socket_that_blocks_when_closed() as passed:
             near, far = connection_with_a_descriptor_unread(passed)
@@ -59,7 +59,7 @@ def test_many_connections_at_once_are_all_closed(closer: Closer) -> None:
         far.close()
 
 
-def test_where_the_sandbox_forbids_it_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_connection_is_taken_where_the_sandbox_forbids_unshare(monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(_: int) -> None:
         raise PermissionError
 

@@ -1,4 +1,4 @@
-"""Each wrapper does what its manual page says, and says so where the kernel refuses."""
+"""Each wrapper does what its manual page says, and raises OSError where the kernel refuses."""
 
 import errno
 import os

@@ -17,7 +17,7 @@ def take_in_another_process(path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", TAKE, str(path)], capture_output=True, text=True, check=False)
 
 
-def test_pidfile_names_its_process_and_goes_with_it(tmp_path: Path) -> None:
+def test_pidfile_holds_the_pid_and_is_removed_with_it(tmp_path: Path) -> None:
     path = tmp_path / "pid"
     pidfile = Pidfile(path)
     assert path.read_text() == f"{os.getpid()}\n"
@@ -25,7 +25,7 @@ def test_pidfile_names_its_process_and_goes_with_it(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_second_holder_is_refused_by_the_number_of_the_first(tmp_path: Path) -> None:
+def test_second_holder_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
     pidfile = Pidfile(tmp_path / "pid")
     second = take_in_another_process(tmp_path / "pid")
     pidfile.remove()
@@ -61,7 +61,7 @@ def test_no_other_user_can_open_it_and_so_lock_it(tmp_path: Path, left_behind: b
     assert mode == 0o600
 
 
-def test_file_that_was_put_in_its_place_is_left_alone(tmp_path: Path) -> None:
+def test_file_that_replaced_it_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "pid"
     pidfile = Pidfile(path)
     path.unlink()

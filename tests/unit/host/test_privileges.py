@@ -1,4 +1,4 @@
-"""What a process may still do after it gave up its privileges, as the kernel tells it."""
+"""What a process may still do after it dropped its privileges, according to the kernel."""
 
 import json
 import os
@@ -75,7 +75,7 @@ ONE_CAPABILITY = {
         ("4242", "4243", 4242, 4243),
     ],
 )
-def test_root_keeps_one_capability_and_becomes_who_was_asked_for(
+def test_root_keeps_one_capability_and_becomes_the_user_asked_for(
     user: str | None, group: str | None, uid: int, gid: int
 ) -> None:
     status = drop(user, group, "os.setgroups([1, 2, 3])")
@@ -97,7 +97,7 @@ def test_changing_the_user_without_the_right_to_is_refused_with_the_remedy() -> 
 
 
 @as_root
-def test_process_that_is_already_who_it_should_be_asks_the_kernel_for_nothing() -> None:
+def test_process_with_nothing_to_drop_makes_no_privileged_call() -> None:
     """A sandbox (SystemCallFilter=~@privileged) may forbid capset(2) and setresuid(2) outright."""
     become = "privileges.drop_privileges(look_up('nobody', None))"
     forbid = "privileges.libc.capset = None; os.setresuid = os.setresgid = os.setgroups = None"

@@ -1,4 +1,4 @@
-"""Records that wait to be written: how much memory they may take, and whose are lost when there is no room."""
+"""Records waiting to be written: the memory they may take, and whose are lost when it is full."""
 
 import logging
 import tracemalloc
@@ -38,7 +38,7 @@ def taken(backlog: Backlog) -> list[str]:
     return texts
 
 
-def test_records_come_out_in_the_order_they_went_in_whoever_put_them() -> None:
+def test_records_of_all_accounts_come_out_in_the_order_they_went_in() -> None:
     backlog = Backlog()
     for number in range(9):
         backlog.put(record(str(number)), f"account {number % 3}")
@@ -84,7 +84,7 @@ def test_a_flood_costs_no_other_account_its_line() -> None:
     assert taken(backlog)[-2:] == ["one", "another"]
 
 
-def test_accounts_that_flood_share_alike() -> None:
+def test_accounts_that_flood_get_equal_shares() -> None:
     backlog = Backlog(100_000)
     for text in ("a", "b", "c"):
         for _ in range(1000):
@@ -95,7 +95,7 @@ def test_accounts_that_flood_share_alike() -> None:
     assert backlog.take_lost() == 3000 - len(texts)
 
 
-def test_a_record_that_is_larger_than_all_is_lost_alone() -> None:
+def test_a_record_larger_than_the_backlog_is_lost_alone() -> None:
     backlog = Backlog(100_000)
     backlog.put(record("small"), "one")
     backlog.put(record("x" * 100_000), "another")
@@ -103,7 +103,7 @@ def test_a_record_that_is_larger_than_all_is_lost_alone() -> None:
     assert backlog.take_lost() == 1
 
 
-def test_it_is_over_when_it_is_closed_and_everything_was_taken() -> None:
+def test_it_is_over_once_closed_and_empty() -> None:
     backlog = Backlog()
     backlog.put(record("last"), "one")
     backlog.close()

@@ -88,25 +88,25 @@ def test_lines_come_out_in_order(handler: LogHandler, sink: Sink) -> None:
     assert sink.lines == [str(number) for number in range(100)]
 
 
-def test_stuck_sink_stalls_nobody_and_what_is_lost_is_counted(handler: LogHandler, sink: Sink) -> None:
+def test_stuck_sink_blocks_no_thread_and_losses_are_counted(handler: LogHandler, sink: Sink) -> None:
     sink.go.clear()
     for number in range(20_000):
         handler.emit(record(str(number)))
     sink.go.set()
-    wait_until(lambda: sink.lines and "lines were lost" in sink.lines[-1], what="the confession")
+    wait_until(lambda: sink.lines and "lines lost" in sink.lines[-1], what="the report of losses")
     assert int(sink.lines[-1].split()[0]) == 20_000 - (len(sink.lines) - 1)
 
 
-def test_what_is_lost_is_told_though_the_log_never_catches_up(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_losses_are_reported_though_the_log_never_catches_up(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_handler, "WINDOW", 0.0)
     handler = LogHandler(sink, own_choice=True)
     for number in range(20_000):
         handler.emit(record(str(number)))
     handler.stop(10)
-    assert "lines were lost" in sink.lines[1]
+    assert "lines lost" in sink.lines[1]
 
 
-def test_one_accounts_flood_does_not_mute_another(handler: LogHandler, sink: Sink) -> None:
+def test_flood_of_one_account_loses_no_line_of_another(handler: LogHandler, sink: Sink) -> None:
     sink.go.clear()
     for number in range(20_000):
         handler.emit(record(str(number), account="flood"))
@@ -147,9 +147,7 @@ def test_sums_are_written_though_the_log_never_catches_up(sink: Sink) -> None:
 
 
 @pytest.mark.parametrize("broken", [BrokenPipeError(), OSError(errno.ENOSPC, "full"), TypeError()])
-def test_broken_sink_loses_lines_and_nothing_else_and_they_are_counted(
-    handler: LogHandler, sink: Sink, broken: Exception
-) -> None:
+def test_broken_sink_loses_only_lines_and_counts_them(handler: LogHandler, sink: Sink, broken: Exception) -> None:
     sink.broken = broken
     for number in range(3):
         handler.emit(record(str(number)))
@@ -157,14 +155,14 @@ def test_broken_sink_loses_lines_and_nothing_else_and_they_are_counted(
     sink.broken = None
     handler.emit(record("written"))
     handler.stop(10)
-    assert sink.lines == ["written", "3 lines were lost: the log could not be written, or not fast enough"]
+    assert sink.lines == ["written", "3 lines lost: the log could not be written, or not fast enough"]
 
 
-def test_a_record_that_is_wrong_is_lost_alone(handler: LogHandler, sink: Sink) -> None:
+def test_faulty_record_is_lost_alone(handler: LogHandler, sink: Sink) -> None:
     handler.emit(logging.LogRecord("prhelper", logging.INFO, "", 0, "%d", ("not a number",), None))
     handler.emit(record("written"))
     handler.stop(10)
-    assert sink.lines == ["written", "1 lines were lost: the log could not be written, or not fast enough"]
+    assert sink.lines == ["written", "1 line lost: the log could not be written, or not fast enough"]
 
 
 def test_lazy_message_is_worded_with_its_fields_by_the_thread_that_writes(handler: LogHandler, sink: Sink) -> None:
@@ -192,19 +190,19 @@ def test_lazy_message_that_is_withheld_is_worded_only_as_an_example(handler: Log
 @pytest.mark.parametrize(
     "wrong", [Lazy("", fault=LookupError()), Lazy("", fault=BrokenPipeError()), Lazy("", size_fault=LookupError())]
 )
-def test_lazy_message_that_fails_is_lost_alone(sink: Sink, wrong: Lazy) -> None:
+def test_faulty_lazy_message_is_lost_alone(sink: Sink, wrong: Lazy) -> None:
     handler = LogHandler(sink, own_choice=True)
     handler.emit(record(wrong))
     handler.emit(record("written"))
     handler.stop(10)
-    assert sink.lines == ["written", "1 lines were lost: the log could not be written, or not fast enough"]
+    assert sink.lines == ["written", "1 line lost: the log could not be written, or not fast enough"]
 
 
 def test_lazy_message_can_be_written_by_any_handler() -> None:
     assert record(Lazy("text")).getMessage() == "text"
 
 
-def test_broken_stderr_is_replaced_where_the_choice_was_ours(monkeypatch: pytest.MonkeyPatch, sink: Sink) -> None:
+def test_broken_stderr_is_replaced_unless_it_was_asked_for(monkeypatch: pytest.MonkeyPatch, sink: Sink) -> None:
     monkeypatch.setattr(log_handler, "fallback", lambda: sink)
     reading, broken = os.pipe()
     os.close(reading)
@@ -241,7 +239,7 @@ def test_stop_does_not_wait_for_a_stuck_sink(handler: LogHandler, sink: Sink) ->
     assert sink.lines == []
 
 
-def test_what_is_said_before_the_start_waits_for_it(sink: Sink) -> None:
+def test_lines_before_the_start_wait_for_it(sink: Sink) -> None:
     sink.go.clear()
     handler = LogHandler(sink, own_choice=True)
     handler.emit(record("early"))
@@ -252,14 +250,14 @@ def test_what_is_said_before_the_start_waits_for_it(sink: Sink) -> None:
     handler.stop(10)
 
 
-def test_what_is_said_where_there_is_no_start_is_written_at_the_stop(sink: Sink) -> None:
+def test_lines_without_a_start_are_written_at_the_stop(sink: Sink) -> None:
     handler = LogHandler(sink, own_choice=True)
     handler.emit(record("early"))
     handler.stop(10)
     assert sink.lines == ["early"]
 
 
-def test_nothing_is_kept_alive_by_a_record_that_waits(sink: Sink) -> None:
+def test_waiting_record_keeps_no_object_alive(sink: Sink) -> None:
     class Large:
         def __str__(self) -> str:
             return "large"

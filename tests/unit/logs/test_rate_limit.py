@@ -4,7 +4,7 @@ from prhelper.logs.rate_limit import WINDOW, Repeats
 from prhelper.logs.record import LazyMessage
 
 
-def test_a_kind_is_written_so_often_and_then_summed_up() -> None:
+def test_kind_is_written_up_to_its_limit_and_then_summed_up() -> None:
     repeats = Repeats()
     assert [repeats.admit("kind", 2, f"line {number}", 100.0) for number in range(5)] == [
         True,
@@ -19,12 +19,12 @@ def test_a_kind_is_written_so_often_and_then_summed_up() -> None:
     assert repeats.admit("kind", 2, "line", 200.0)
 
 
-def test_kinds_do_not_count_against_one_another() -> None:
+def test_each_kind_has_its_own_limit() -> None:
     repeats = Repeats()
     assert all(repeats.admit(kind, 1, "line", 0.0) for kind in range(10))
 
 
-def test_nothing_is_summed_up_that_was_written_whole() -> None:
+def test_kind_that_was_written_whole_is_not_summed_up() -> None:
     repeats = Repeats()
     repeats.admit("kind", 1, "line", 0.0)
     assert repeats.sum_up(WINDOW) == []
@@ -46,7 +46,7 @@ def test_a_sum_words_one_lazy_message_of_all_that_were_withheld() -> None:
     assert len(worded) == 1
 
 
-def test_a_lazy_message_that_fails_is_summed_up_without_its_words() -> None:
+def test_faulty_lazy_message_is_summed_up_without_its_words() -> None:
     class Wrong(LazyMessage):
         def words(self) -> tuple[str, dict[str, str]]:
             raise LookupError
@@ -66,7 +66,7 @@ def test_open_windows_are_summed_up_at_the_end() -> None:
     assert repeats.sum_up(1.0, everything=True) == ["2 more like this: line"]
 
 
-def test_memory_is_bounded_and_yet_nobody_is_silenced() -> None:
+def test_memory_is_bounded_and_yet_no_kind_is_silenced() -> None:
     repeats = Repeats()
     repeats.admit("first", 1, "line", 0.0)
     repeats.admit("first", 1, "line", 0.0)
@@ -76,13 +76,13 @@ def test_memory_is_bounded_and_yet_nobody_is_silenced() -> None:
     assert repeats.sum_up(0.0) == ["1 more like this: line"]
 
 
-def test_a_window_ends_by_the_clock_though_nothing_is_summed_up() -> None:
+def test_window_ends_on_time_though_sum_up_is_late() -> None:
     repeats = Repeats()
     assert [repeats.admit("kind", 1, "line", now) for now in (0.0, WINDOW - 1, WINDOW)] == [True, False, True]
     assert repeats.sum_up(WINDOW) == ["1 more like this: line"]
 
 
-def test_memory_is_bounded_though_nothing_is_summed_up() -> None:
+def test_memory_is_bounded_though_sum_up_is_late() -> None:
     repeats = Repeats()
     for number in range(20_000):
         for _ in range(3):

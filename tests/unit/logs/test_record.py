@@ -1,4 +1,4 @@
-"""What a record carries; and a record that is made in a hurry is one like any other."""
+"""What a record carries, and that one made without the usual look-ups is like any other."""
 
 import logging
 import time
