@@ -13,7 +13,7 @@ from .logs import trace
 from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, DEFAULT_STATE_DIRECTORY, Options
 
 _EPILOG = """\
-Each machine's QEMU connects with -object pr-manager-helper,path=SOCKET. See prhelper(8).
+Each virtual machine's QEMU connects with -object pr-manager-helper,path=SOCKET. See prhelper(8).
 """
 
 _MAX_SOCKET_PATH = 107  # struct sockaddr_un, unix(7)

@@ -158,8 +158,17 @@ def test_broken_sink_loses_only_lines_and_counts_them(handler: LogHandler, sink:
     assert sink.lines == ["written", "3 lines lost: the log could not be written, or not fast enough"]
 
 
-def test_faulty_record_is_lost_alone(handler: LogHandler, sink: Sink) -> None:
-    handler.emit(logging.LogRecord("prhelper", logging.INFO, "", 0, "%d", ("not a number",), None))
+@pytest.mark.parametrize(
+    "faulty",
+    [
+        logging.LogRecord("prhelper", logging.INFO, "", 0, "%d", ("not a number",), None),
+        record("text", limit=3),
+        record("text", fields=3),
+    ],
+    ids=["arguments", "limit", "fields"],
+)
+def test_faulty_record_is_lost_alone(handler: LogHandler, sink: Sink, faulty: logging.LogRecord) -> None:
+    handler.emit(faulty)
     handler.emit(record("written"))
     handler.stop(10)
     assert sink.lines == ["written", "1 line lost: the log could not be written, or not fast enough"]
