@@ -5,8 +5,9 @@ description can block for as long as its sender likes: a TCP socket with SO_LING
 kernel makes an exception for tasks that exit: they do not linger (PF_EXITING in inet_release, net/ipv4/af_inet.c).
 
 So the closer is a thread with a descriptor table of its own (CLONE_FILES, unshare(2)). It receives connections by
-SCM_RIGHTS; the sender then closes its own descriptor, which is not the last, and says so. Once the closer holds the
-last descriptor of each, it starts its successor and exits, and the kernel closes what is in its table.
+SCM_RIGHTS, and the sender then closes its own descriptor, which is not the last. A lock tells when that is done. Then
+the closer holds the last descriptor of each: it starts its successor and exits, and the kernel closes what is in its
+table.
 
 A successor starts in its predecessor's table, copies it and closes what it copied. The predecessor waits for that, so
 none of these closes is the last one either.
@@ -18,6 +19,8 @@ import os
 import queue
 import select
 import socket
+import threading
+import time
 from collections.abc import Callable
 
 from . import libc
@@ -29,33 +32,40 @@ _RETRY_PAUSE = 0.1
 """Seconds until the next attempt, if no successor can be started."""
 
 _MAX_FD = 2**31 - 1
-_CONNECTION, _CLOSED, _NOTHING = b"+", b"-", b"."
 
 
 class Closer:
-    """Closes connections for any thread. Where the sandbox forbids unshare(2), it closes none."""
+    """Closes connections for any thread. Where the sandbox lets no thread have its own table, it closes none."""
 
     def __init__(self) -> None:
         inbox, self._outbox = socket.socketpair()
         self._inbox = inbox.detach()  # a number, which names another file in each table
-        self._works = False
+        self._sending = threading.Lock()
+        self.works = False
 
     def start(self) -> None:
-        """Start the first thread, which inherits the caller's blocked signals. Raises RuntimeError if it cannot."""
-        self._works = self._start_thread()
+        """Start the first thread, which inherits the caller's blocked signals. Raises RuntimeError if it cannot.
+
+        `works` is then whether this system lets it close anything.
+        """
+        self.works = self._start_thread()
         os.close(self._inbox)
 
     def close_at_once(self, fd: int, close: Callable[[], None]) -> bool:
-        """Let the thread do the last close of `fd`; call `close`, which closes it here. False: nothing was done."""
-        if not self._works:
+        """Let the thread do the last close of `fd`; call `close`, which closes it here. False: nothing was done.
+
+        It is worth another try if `works`: the thread may be behind (EAGAIN), or the user have too many descriptors in
+        flight (ETOOMANYREFS).
+        """
+        if not self.works:
             return False
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))
-        try:
-            self._outbox.sendmsg([_CONNECTION], [rights], socket.MSG_DONTWAIT)
-        except OSError:  # its queue is full, or too many descriptors are in flight
-            return False
-        close()
-        self._outbox.send(_CLOSED)
+        with self._sending:
+            try:
+                self._outbox.sendmsg([b"\0"], [rights], socket.MSG_DONTWAIT)
+            except OSError:
+                return False
+            close()
         return True
 
     def stop(self) -> None:
@@ -69,12 +79,10 @@ class Closer:
 
     def _run(self, started: "queue.SimpleQueue[bool]") -> None:
         try:
-            libc.unshare(libc.CLONE_FILES)
+            self._leave_table()
         except OSError:
             started.put(False)
             return
-        os.closerange(0, self._inbox)
-        os.closerange(self._inbox + 1, _MAX_FD)
         started.put(True)
         inbox = socket.socket(fileno=self._inbox)
         try:
@@ -82,34 +90,37 @@ class Closer:
         finally:
             inbox.detach()  # the table closes it; anywhere else its number is another file's
 
+    def _leave_table(self) -> None:
+        """Have a table with nothing in it but the inbox."""
+        try:
+            libc.unshare(libc.CLONE_FILES)
+        except OSError:  # containers forbid unshare(2) whatever its flags are
+            libc.close_range(self._inbox + 1, _MAX_FD, libc.CLOSE_RANGE_UNSHARE)
+        os.closerange(0, self._inbox)
+        os.closerange(self._inbox + 1, _MAX_FD)
+
     def _collect(self, inbox: socket.socket) -> None:
         """Hold connections until they have no other descriptor and a successor runs."""
-        held = closed = 0
-        timeout = None
-        while message := _receive(inbox, timeout):
-            held += message == _CONNECTION
-            closed += message == _CLOSED
-            timeout = None
-            if message == _NOTHING or (held == closed and (held >= _BATCH or _is_empty(inbox))):
-                if self._hand_over():
-                    return
-                timeout = _RETRY_PAUSE
+        held = 0
+        while held < _BATCH and not (held and _is_empty(inbox)):
+            try:
+                message, _, _, _ = inbox.recvmsg(1, socket.CMSG_SPACE(4))
+            except OSError:  # no memory
+                time.sleep(_RETRY_PAUSE)
+                continue
+            if not message:
+                return
+            held += 1
+        with self._sending:  # so the senders have closed theirs
+            pass
+        while not self._hand_over():
+            time.sleep(_RETRY_PAUSE)
 
     def _hand_over(self) -> bool:
         try:
             return self._start_thread()
         except RuntimeError:
             return False
-
-
-def _receive(inbox: socket.socket, timeout: float | None) -> bytes:
-    """The next message; its connection stays open in this thread's table. _NOTHING on timeout, b"" at the end."""
-    inbox.settimeout(timeout)
-    try:
-        message, _, _, _ = inbox.recvmsg(1, socket.CMSG_SPACE(4))
-    except TimeoutError:
-        return _NOTHING
-    return message
 
 
 def _is_empty(inbox: socket.socket) -> bool:

@@ -14,6 +14,9 @@ from typing import NamedTuple
 # include/uapi/linux/sched.h
 CLONE_FILES = 0x400
 
+# include/uapi/linux/close_range.h
+CLOSE_RANGE_UNSHARE = 2
+
 # include/uapi/linux/prctl.h
 PR_SET_KEEPCAPS = 8
 PR_CAPBSET_READ = 23
@@ -87,6 +90,7 @@ _cap_user_p = ctypes.POINTER(_CapUserHeader), ctypes.POINTER(_CapUserData)
 
 _capget = _declare("capget", *_cap_user_p)
 _capset = _declare("capset", *_cap_user_p)
+_close_range = _declare("close_range", ctypes.c_uint, ctypes.c_uint, ctypes.c_int)
 _prctl = _declare("prctl", ctypes.c_int, _long, _long, _long, _long)
 _sched_getcpu = _declare("sched_getcpu")
 _statx = _declare("statx", ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)
@@ -109,6 +113,11 @@ def capset(capabilities: Capabilities) -> None:
         *(_CapUserData(*(bits >> shift & 0xFFFF_FFFF for bits in capabilities)) for shift in (0, 32))
     )
     _capset(_CapUserHeader(_LINUX_CAPABILITY_VERSION_3, 0), data)
+
+
+def close_range(first: int, last: int, flags: int) -> None:
+    """Close each descriptor from `first` to `last` (close_range(2))."""
+    _close_range(first, last, flags)
 
 
 def prctl(option: int, argument: int = 0) -> int:

@@ -1,5 +1,7 @@
 """Connections whose close would block are closed by the exit of a thread, which does not block."""
 
+import errno
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -59,15 +61,97 @@ def test_many_connections_at_once_are_all_closed(closer: Closer) -> None:
         far.close()
 
 
-def test_no_connection_is_taken_where_the_sandbox_forbids_unshare(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(_: int) -> None:
+def forbid(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    def forbidden(*_: int) -> None:
         raise PermissionError
 
-    monkeypatch.setattr("prhelper.host.libc.unshare", forbidden)
+    for name in names:
+        monkeypatch.setattr(f"prhelper.host.libc.{name}", forbidden)
+
+
+def test_where_the_sandbox_forbids_unshare_the_other_call_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    forbid(monkeypatch, "unshare")
     closer = Closer()
     closer.start()
+    for _ in range(3):
+        with socket_that_blocks_when_closed() as passed:
+            near, far = connection_with_a_descriptor_unread(passed)
+            with far:
+                assert closes_at_once(closer, near)
+                far.settimeout(LINGER / 3)
+                with pytest.raises(ConnectionResetError):
+                    far.recv(1)
+    closer.stop()
+
+
+def test_where_the_sandbox_forbids_both_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    forbid(monkeypatch, "unshare", "close_range")
+    closer = Closer()
+    closer.start()
+    assert not closer.works
     near, far = socket.socketpair()
     with near, far:
         assert not closer.close_at_once(near.fileno(), near.close)
         assert near.fileno() >= 0
     closer.stop()
+
+
+def test_a_sender_never_waits_while_the_thread_is_behind(closer: Closer) -> None:
+    """Its queue fills up: no thread can be had for the next closer meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(closer, "_hand_over", lambda: False)
+        pairs = [socket.socketpair() for _ in range(400)]
+        taken = [near for near, _ in pairs if closer.close_at_once(near.fileno(), near.close)]
+        assert 0 < len(taken) < len(pairs)
+    for near, far in pairs:
+        while near.fileno() >= 0 and not closer.close_at_once(near.fileno(), near.close):
+            pass
+        far.settimeout(LINGER / 3)
+        assert far.recv(1) == b""
+        far.close()
+
+
+def test_a_connection_stays_open_here_until_its_sender_has_closed_it(closer: Closer) -> None:
+    """Else the sender's close would be the last, and block."""
+    near, far = socket.socketpair()
+    with far:
+
+        def close() -> None:
+            far.settimeout(0.2)
+            with pytest.raises(TimeoutError):  # the thread has not exited with it
+                far.recv(1)
+            near.close()
+
+        assert closer.close_at_once(near.fileno(), close)
+        far.settimeout(LINGER / 3)
+        assert far.recv(1) == b""
+
+
+def test_nothing_is_taken_once_it_is_stopped() -> None:
+    closer = Closer()
+    closer.start()
+    closer.stop()
+    near, far = socket.socketpair()
+    with near, far:
+        assert not closer.close_at_once(near.fileno(), near.close)
+
+
+def test_the_thread_survives_a_message_that_could_not_be_received(closer: Closer) -> None:
+    failures: list[int] = []
+
+    class Failing(socket.socket):
+        def recvmsg(self, *arguments: int) -> tuple[bytes, list[tuple[int, int, bytes]], int, object]:
+            if not failures:
+                failures.append(1)
+                raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+            return super().recvmsg(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("prhelper.host.closer.socket.socket", Failing)
+        for _ in range(2):  # the first is received by the thread that is there
+            near, far = socket.socketpair()
+            assert closer.close_at_once(near.fileno(), near.close)
+            far.settimeout(LINGER / 3)
+            assert far.recv(1) == b""
+            far.close()
+    assert failures
