@@ -9,7 +9,7 @@ from .block import BlockChannel
 from .buffer import BufferChannel
 from .byte_stream import ChannelStream
 from .command import CommandChannel
-from .context import BareCoroutine, Call, Context, current_context, run, stepping
+from .context import BareCoroutine, Call, Context, current_context, pause, run, stepping
 from .descriptors import OwnedFd
 from .errors import (
     BrokenResourceError,
@@ -72,6 +72,7 @@ __all__ = [
     "connect_tcp",
     "current_context",
     "is_ready",
+    "pause",
     "psk_client",
     "psk_server",
     "run",

@@ -26,7 +26,7 @@ import anyio.to_thread
 
 from .eventfd import EventFd
 from .loops import loop_runner, loop_runs_here, wait_ready
-from .waiter import Direction, Waiter
+from .waiter import Direction, Pause, Waiter
 
 T = TypeVar("T")
 
@@ -148,9 +148,14 @@ def current_context() -> Context:
 
 
 async def pause(seconds: float) -> None:
-    """Sleep in the current context, for `seconds` or less: as with every wait, wakeups may be spurious."""
-    with EventFd() as never_set, contextlib.suppress(TimeoutError):
-        await current_context().wait(Waiter(never_set.fileno(), Direction.READ, time.monotonic() + seconds))
+    """Wait for so many seconds in the current context, or less: like every wait it may return for nothing."""
+    deadline = time.monotonic() + seconds
+    with contextlib.suppress(TimeoutError):
+        if _stepping.depth:  # the stepper may watch a descriptor for longer than this keeps it open
+            await _BARE.wait(Pause(deadline))
+        else:
+            with EventFd() as never:
+                await current_context().wait(Waiter(never.fileno(), Direction.READ, deadline))
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
-from .context import current_context
+from .context import pause
 from .descriptors import OwnedFd
 from .errors import EndOfStream, IncompleteRead, ShortageError
 from .waiter import Direction
@@ -81,7 +81,7 @@ class Transfer(ABC):
             except ShortageError:
                 if deadline is not None and time.monotonic() >= deadline:
                     raise TimeoutError from None
-                await current_context().call(None, lambda: time.sleep(_SHORTAGE_PAUSE))
+                await pause(_SHORTAGE_PAUSE)
                 continue
             if count is None:
                 await self.wait(Direction.WRITE, deadline)

@@ -1,6 +1,7 @@
 """One wait of one coroutine for one direction of a channel."""
 
 import enum
+import itertools
 import select
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ class Waiter:
     The channel makes one, passes it to the context that the coroutine runs in, and drops it when the wait is over. The
     context *arms* it with a function that makes the wait return early, and that any thread may call.
 
-    fd: what to wait on; borrowed from the channel, which keeps it open until the wait is over.
+    fd: what to wait on; borrowed from the channel, which keeps it open until the wait is over. Negative in a Pause.
     deadline: a time of `time.monotonic`; None to wait for ever.
     """
 
@@ -59,6 +60,18 @@ class Waiter:
         self.woken = True
         if (waker := self._waker) is not None:
             waker()
+
+
+_pauses = itertools.count(2)
+
+
+class Pause(Waiter):
+    """A wait for nothing but its deadline: `fd` is no descriptor but a negative number, which no other wait has."""
+
+    __slots__ = ()
+
+    def __init__(self, deadline: float) -> None:
+        super().__init__(-next(_pauses), Direction.READ, deadline)
 
 
 def is_ready(fd: int, direction: Direction, seconds: float = 0.0) -> bool:

@@ -135,6 +135,8 @@ class RestingSet:
 
     def _arm(self, strand: Strand, waiter: Waiter) -> None:
         fd = waiter.fd
+        if fd < 0:  # a Pause
+            return
         if strand.in_set == fd:
             self._epoll.modify(fd, _ARMED[waiter.direction])
             return

@@ -71,6 +71,8 @@ async def answer(channel: Channel, command: Command, result: Result, deadline: f
         raise _lost(command, result, "it took too long to read it (--request-timeout)") from error
     except BrokenResourceError as error:
         raise _lost(command, result, str(error.__cause__ or "it hung up")) from error
+    except OSError as error:
+        raise _lost(command, result, error.strerror or str(error)) from error
 
 
 def _lost(command: Command, result: Result, reason: str) -> AnswerLostError:

@@ -82,9 +82,10 @@ def test_an_answer_for_which_the_kernel_has_no_memory_is_sent_again(bench: HeldB
         bench.hold.wait("send")
 
 
-def test_an_answer_that_is_lost_is_said_in_the_log(bench: HeldBench) -> None:
+@pytest.mark.parametrize("error", [errno.ECONNRESET, errno.EMSGSIZE], ids=errno.errorcode.get)
+def test_an_answer_that_is_lost_is_said_in_the_log(bench: HeldBench, error: int) -> None:
     with bench.connect() as client:
-        bench.hold.fail("send", errno.ECONNRESET)
+        bench.hold.fail("send", error)
         with pytest.raises(HungUpError):
             client.command(bench.healthy, reserve_in(0, 64))
     bench.helper.wait_for_log("lost the answer to PERSISTENT RESERVE IN")

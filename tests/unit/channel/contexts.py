@@ -110,7 +110,8 @@ def sit_out(waiter: Waiter) -> None:
     """Wait as a stepper does for a coroutine that yielded `waiter`."""
     with EventFd() as woken:
         poll = select.poll()
-        poll.register(waiter.fd, select.POLLIN if waiter.direction is Direction.READ else select.POLLOUT)
+        if waiter.fd >= 0:
+            poll.register(waiter.fd, select.POLLIN if waiter.direction is Direction.READ else select.POLLOUT)
         poll.register(woken.fileno(), select.POLLIN)
         waiter.arm(woken.set)
         try:

@@ -1,5 +1,7 @@
 """Where sessions run: many of them on few threads, with calls that are fast, slow, unknown or stuck."""
 
+import errno
+import os
 import queue
 import random
 import socket
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from prhelper.channel import SocketChannel, current_context
+from prhelper.channel import Direction, SocketChannel, current_context, pause
 from prhelper.scheduler.iothread import IOThreads
 from prhelper.scheduler.thread_pool import IDLE_SECONDS, NoThreadError
 
@@ -206,3 +208,62 @@ def test_where_no_thread_can_be_had_a_call_that_may_block_is_refused_and_fast_on
         session.client.close()
     assert [fast.ask(byte) for byte in range(50)] == list(range(50))
     fast.end()
+
+
+@pytest.mark.parametrize("error", [errno.ENOBUFS, errno.ENOMEM], ids=errno.errorcode.get)
+def test_an_answer_waits_for_memory_without_a_thread(
+    threads: IOThreads, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    session = Echo(threads, nothing, key="fast")
+    session.ask(1)
+    no_memory = [OSError(error, os.strerror(error))] * 5
+
+    def send(sock: socket.socket, data: bytes, flags: int) -> int:
+        if no_memory:
+            raise no_memory.pop()
+        return sock.send(data, flags)
+
+    class Short:
+        """A socket for which there is no memory."""
+
+        def __init__(self, sock: socket.socket) -> None:
+            self._sock = sock
+
+        def send(self, data: bytes, flags: int) -> int:
+            return send(self._sock, data, flags)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._sock, name)
+
+    def no_thread(_: object) -> None:
+        raise NoThreadError
+
+    other = Echo(threads, nothing, key="fast")
+    with monkeypatch.context() as patch:
+        patch.setattr(threads._pool, "run", no_thread)
+        patch.setattr(session.channel, "_socket", Short(session.channel._socket))
+        session.client.sendall(b"\2")
+        assert other.ask(3) == 3
+        assert session.client.recv(1) == b"\2"
+    assert not no_memory
+    assert [session.end(), other.end()] == [None, None]
+
+
+def test_many_sessions_pause_at_once_and_rest_afterwards(threads: IOThreads) -> None:
+    """A pause has no descriptor: none is left in the set, and two do not take each other's place."""
+    paused: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    async def some(number: int, channel: SocketChannel) -> None:
+        for _ in range(3):
+            await pause(0.02)
+            await channel.wait(Direction.WRITE)
+        paused.put(number)
+
+    pairs = [socket.socketpair() for _ in range(20)]
+    channels = [SocketChannel(near) for near, _ in pairs]
+    for number, channel in enumerate(channels):
+        threads.spawn(some(number, channel), lambda _: None)
+    assert sorted(paused.get(timeout=10) for _ in pairs) == list(range(20))
+    for channel, (_, far) in zip(channels, pairs, strict=True):
+        channel.close()
+        far.close()
