@@ -5,7 +5,8 @@ import struct
 from prhelper.scsi.reservation import Command, InAction, OutAction, ReservationType
 from prhelper.scsi.sense import Sense
 from prhelper.scsi.status import Status, status_name
-from tests.support.client import Reply, keys, reserve_in, reserve_out
+from tests.support.client import Reply
+from tests.support.spc import keys, reserve_in, reserve_out
 
 TYPE = ReservationType.WRITE_EXCLUSIVE_REGISTRANTS_ONLY
 

@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PERSISTENT_RESERVE_IN = 0x5E
-PERSISTENT_RESERVE_OUT = 0x5F
-
 _HEADER = struct.Struct(">ii")
 _SENSE_SIZE = 96
 
@@ -22,11 +19,6 @@ class Reply:
     status: int
     sense: bytes
     payload: bytes
-
-    @property
-    def sense_codes(self) -> tuple[int, int, int]:
-        """Sense key, ASC and ASCQ of fixed format sense data."""
-        return self.sense[2] & 0x0F, self.sense[12], self.sense[13]
 
 
 class HungUpError(Exception):
@@ -109,18 +101,3 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def reserve_in(action: int, allocation_length: int = 8192) -> bytes:
-    """The CDB of PERSISTENT RESERVE IN."""
-    return struct.pack(">BB5xH7x", PERSISTENT_RESERVE_IN, action, allocation_length)
-
-
-def reserve_out(action: int, kind: int = 0, length: int = 24) -> bytes:
-    """The CDB of PERSISTENT RESERVE OUT; `kind` is the reservation type, the scope is the logical unit."""
-    return struct.pack(">BBB4xH7x", PERSISTENT_RESERVE_OUT, action, kind, length)
-
-
-def keys(key: int = 0, service_action_key: int = 0, flags: int = 0) -> bytes:
-    """The basic parameter list of PERSISTENT RESERVE OUT."""
-    return struct.pack(">QQ4xB3x", key, service_action_key, flags)

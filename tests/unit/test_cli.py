@@ -19,7 +19,7 @@ from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
 from prhelper.serving.audit import CommandLine
 
-from ..support.client import keys, reserve_out
+from ..support.spc import keys, reserve_out
 
 QEMU_STYLE = {
     "libvirt": (["-k", "/run/vm/pr-helper0.sock"], {"socket": Path("/run/vm/pr-helper0.sock")}),

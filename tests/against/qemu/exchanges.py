@@ -8,7 +8,7 @@ two helpers that are broken alike do not pass.
 import enum
 from dataclasses import dataclass
 
-from ...support.client import keys, reserve_in, reserve_out
+from ...support.spc import keys, reserve_in, reserve_out
 
 FEATURES = bytes(4)
 

@@ -10,15 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from ...support.client import keys, reserve_in, reserve_out
 from ...support.fake_device import HEALTHY, MOST_DATA, PATTERN, Answer
+from ...support.spc import (
+    CHECK_CONDITION,
+    GOOD,
+    INTERNAL_TARGET_FAILURE,
+    INVALID_OPCODE,
+    IO_TERMINATED,
+    NEXUS_LOSS,
+    Codes,
+    keys,
+    reserve_in,
+    reserve_out,
+)
 from .pair import Pair, Side, opened
-from .test_status_table import CHECK, FROM_HOST_STATUS, GOOD, response
-
-NEXUS_LOSS = (0x0B, 0x29, 0x07)
-INVALID_OPCODE = (0x05, 0x20, 0x00)
-IO_TERMINATED = (0x0B, 0x00, 0x06)
-TARGET_FAILURE = (0x04, 0x44, 0x00)
+from .test_status_table import FROM_HOST_STATUS, response
 
 HUNG_UP = b""
 
@@ -34,7 +40,7 @@ def one_command(side: Side) -> bytes:
 
 @pytest.mark.parametrize("host_status", [host for host, (_, codes) in FROM_HOST_STATUS.items() if codes], ids=hex)
 def test_zeros_follow_the_sense_made_for_a_command_that_failed_on_the_way(pair: Pair, host_status: int) -> None:
-    pair.set(Answer(host_status=host_status, status=CHECK, sense=DEVICE_SENSE))
+    pair.set(Answer(host_status=host_status, status=CHECK_CONDITION, sense=DEVICE_SENSE))
     made_here = response(*FROM_HOST_STATUS[host_status])
     assert one_command(pair.theirs) == made_here[: 8 + 18] + DEVICE_SENSE[18:]
     assert one_command(pair.ours) == made_here
@@ -44,20 +50,20 @@ def test_zeros_follow_the_sense_made_for_a_command_that_failed_on_the_way(pair: 
 def test_a_host_status_that_has_no_meaning_here_is_no_success(pair: Pair, host_status: int) -> None:
     pair.set(Answer(host_status=host_status))
     assert one_command(pair.theirs) == response(GOOD, None, PATTERN[:64])
-    assert one_command(pair.ours) == response(CHECK, NEXUS_LOSS)
+    assert one_command(pair.ours) == response(CHECK_CONDITION, NEXUS_LOSS)
 
 
 def test_a_host_status_that_has_no_meaning_here_does_not_hide_what_the_device_says(pair: Pair) -> None:
-    pair.set(Answer(host_status=0x07, status=CHECK, sense=DEVICE_SENSE))
+    pair.set(Answer(host_status=0x07, status=CHECK_CONDITION, sense=DEVICE_SENSE))
     assert one_command(pair.theirs) == response(GOOD, None, PATTERN[:64])[:8] + DEVICE_SENSE + PATTERN[:64]
-    assert one_command(pair.ours) == response(CHECK, None)[:8] + DEVICE_SENSE
+    assert one_command(pair.ours) == response(CHECK_CONDITION, None)[:8] + DEVICE_SENSE
 
 
 def test_zeros_follow_the_sense_made_for_a_read_only_descriptor(pair: Pair) -> None:
     with opened(HEALTHY, os.O_RDONLY) as fd:
         theirs, ours = pair.commands(fd, reserve_out(0), keys(1, 2))
     assert theirs[: 8 + 18] == ours[: 8 + 18]
-    assert ours == response(CHECK, INVALID_OPCODE)
+    assert ours == response(CHECK_CONDITION, INVALID_OPCODE)
 
 
 def test_the_device_gets_a_minute_and_not_a_millisecond(pair: Pair) -> None:
@@ -76,7 +82,7 @@ def test_an_impossible_resid_never_makes_more_data_than_there_is(pair: Pair, res
 
 def test_a_device_that_is_gone_is_a_hardware_error_as_since_version_11_1(pair: Pair) -> None:
     pair.set(Answer(error=errno.ENODEV))
-    before, since = response(CHECK, IO_TERMINATED), response(CHECK, TARGET_FAILURE)
+    before, since = response(CHECK_CONDITION, IO_TERMINATED), response(CHECK_CONDITION, INTERNAL_TARGET_FAILURE)
     assert one_command(pair.theirs) in (before, since)
     assert one_command(pair.ours) == since
 
@@ -87,10 +93,10 @@ def test_a_device_that_is_gone_is_a_hardware_error_as_since_version_11_1(pair: P
     ids=["in", "out"],
 )
 def test_an_o_path_descriptor_is_answered_where_version_11_1_hangs_up(
-    pair: Pair, cdb: bytes, parameter_list: bytes, codes: tuple[int, int, int]
+    pair: Pair, cdb: bytes, parameter_list: bytes, codes: Codes
 ) -> None:
     pair.set(Answer(error=errno.EBADF))  # as the kernel says
-    answered = response(CHECK, codes)
+    answered = response(CHECK_CONDITION, codes)
     with opened(Path("/dev/null"), os.O_PATH) as fd:
         theirs, ours = pair.commands(fd, cdb, parameter_list)
     assert theirs[: 8 + 18] in (HUNG_UP, answered[: 8 + 18])

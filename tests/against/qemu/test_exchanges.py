@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
-from ...support.client import reserve_in
 from ...support.fake_device import Answer
+from ...support.spc import reserve_in
 from .exchanges import EXCHANGES, READ_ONLY_OUT, End, Exchange, Message
 from .pair import Pair
 

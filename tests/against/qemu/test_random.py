@@ -11,8 +11,8 @@ import random
 
 import pytest
 
-from ...support.client import keys, reserve_in, reserve_out
 from ...support.fake_device import HEALTHY, MOST_DATA, Answer
+from ...support.spc import keys, reserve_in, reserve_out
 from .pair import Pair, opened
 from .test_status_table import FROM_HOST_STATUS
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ...support.client import Client, keys, reserve_in, reserve_out
+from ...support.client import Client
 from ...support.fake_device import (
     HEALTHY,
     MOST_DATA,
@@ -21,6 +21,7 @@ from ...support.fake_device import (
     Sent,
 )
 from ...support.helper import Helper
+from ...support.spc import keys, reserve_in, reserve_out
 from .pair import Pair, opened
 
 PARAMETER_LIST = (keys(0x1122334455667788, 0x99AABBCCDDEEFF00, 1) + bytes(range(256)) * 32)[:MOST_DATA]

@@ -9,41 +9,48 @@ from collections.abc import Mapping
 
 import pytest
 
-from ...support.client import keys, reserve_in, reserve_out
 from ...support.fake_device import HEALTHY, MOST_DATA, PATTERN, Answer
+from ...support.spc import (
+    BUSY,
+    CHECK_CONDITION,
+    CONFLICT,
+    GOOD,
+    TASK_SET_FULL,
+    Codes,
+    fixed_sense,
+    keys,
+    reserve_in,
+    reserve_out,
+)
 from .pair import Pair, opened
-
-Codes = tuple[int, int, int]
-
-GOOD, CHECK, BUSY, CONFLICT, TASK_SET_FULL = 0x00, 0x02, 0x08, 0x18, 0x28
 
 FROM_ERRNO: Mapping[int, tuple[int, Codes | None]] = {
     errno.EDOM: (TASK_SET_FULL, None),
     errno.EBADE: (CONFLICT, None),
-    errno.ENOMEM: (CHECK, (0x04, 0x44, 0x00)),
-    errno.EREMOTEIO: (CHECK, (0x04, 0x44, 0x00)),
-    errno.EINVAL: (CHECK, (0x05, 0x24, 0x00)),
-    errno.ENODATA: (CHECK, (0x03, 0x11, 0x00)),
-    errno.ENOMEDIUM: (CHECK, (0x02, 0x3A, 0x00)),
-    errno.ENOSPC: (CHECK, (0x07, 0x27, 0x07)),
+    errno.ENOMEM: (CHECK_CONDITION, (0x04, 0x44, 0x00)),
+    errno.EREMOTEIO: (CHECK_CONDITION, (0x04, 0x44, 0x00)),
+    errno.EINVAL: (CHECK_CONDITION, (0x05, 0x24, 0x00)),
+    errno.ENODATA: (CHECK_CONDITION, (0x03, 0x11, 0x00)),
+    errno.ENOMEDIUM: (CHECK_CONDITION, (0x02, 0x3A, 0x00)),
+    errno.ENOSPC: (CHECK_CONDITION, (0x07, 0x27, 0x07)),
     **dict.fromkeys(
         (errno.EPERM, errno.EIO, errno.ENOTTY, errno.EBUSY, errno.ETIMEDOUT, errno.ENXIO, errno.EACCES),
-        (CHECK, (0x0B, 0x00, 0x06)),
+        (CHECK_CONDITION, (0x0B, 0x00, 0x06)),
     ),
 }
 
 FROM_HOST_STATUS: Mapping[int, tuple[int, Codes | None]] = {
-    0x01: (CHECK, (0x0B, 0x05, 0x00)),
+    0x01: (CHECK_CONDITION, (0x0B, 0x05, 0x00)),
     0x02: (BUSY, None),
-    0x03: (CHECK, (0x0B, 0x2E, 0x02)),
-    0x04: (CHECK, (0x0B, 0x08, 0x00)),
-    0x05: (CHECK, (0x0B, 0x2F, 0x02)),
-    0x08: (CHECK, (0x06, 0x29, 0x00)),
-    0x0E: (CHECK, (0x0B, 0x29, 0x07)),
-    0x10: (CHECK, (0x04, 0x44, 0x00)),
+    0x03: (CHECK_CONDITION, (0x0B, 0x2E, 0x02)),
+    0x04: (CHECK_CONDITION, (0x0B, 0x08, 0x00)),
+    0x05: (CHECK_CONDITION, (0x0B, 0x2F, 0x02)),
+    0x08: (CHECK_CONDITION, (0x06, 0x29, 0x00)),
+    0x0E: (CHECK_CONDITION, (0x0B, 0x29, 0x07)),
+    0x10: (CHECK_CONDITION, (0x04, 0x44, 0x00)),
     0x11: (CONFLICT, None),
-    0x12: (CHECK, (0x07, 0x27, 0x07)),
-    0x13: (CHECK, (0x03, 0x11, 0x00)),
+    0x12: (CHECK_CONDITION, (0x07, 0x27, 0x07)),
+    0x13: (CHECK_CONDITION, (0x03, 0x11, 0x00)),
 }
 
 FIXED_SENSE = bytes.fromhex("70000600000000180000000029000000000000") + bytes(range(13))
@@ -54,13 +61,16 @@ PASSED_ON = {
     "GOOD": (Answer(), GOOD),
     "GOOD, half of the data": (Answer(resid=MOST_DATA - 300), GOOD),
     "GOOD, no data": (Answer(resid=MOST_DATA), GOOD),
-    "CHECK CONDITION, fixed sense": (Answer(status=CHECK, sense=FIXED_SENSE), CHECK),
-    "CHECK CONDITION, fixed sense, driver says so": (Answer(status=CHECK, driver_status=8, sense=FIXED_SENSE), CHECK),
-    "CHECK CONDITION, descriptor sense": (Answer(status=CHECK, sense=DESCRIPTOR_SENSE), CHECK),
-    "BUS_BUSY, and sense": (Answer(host_status=0x02, status=CHECK, sense=FIXED_SENSE), BUSY),
+    "CHECK CONDITION, fixed sense": (Answer(status=CHECK_CONDITION, sense=FIXED_SENSE), CHECK_CONDITION),
+    "CHECK CONDITION, fixed sense, driver says so": (
+        Answer(status=CHECK_CONDITION, driver_status=8, sense=FIXED_SENSE),
+        CHECK_CONDITION,
+    ),
+    "CHECK CONDITION, descriptor sense": (Answer(status=CHECK_CONDITION, sense=DESCRIPTOR_SENSE), CHECK_CONDITION),
+    "BUS_BUSY, and sense": (Answer(host_status=0x02, status=CHECK_CONDITION, sense=FIXED_SENSE), BUSY),
     "NEXUS_FAILURE, and sense": (Answer(host_status=0x11, status=CONFLICT, sense=FIXED_SENSE), CONFLICT),
-    "CHECK CONDITION, longest sense": (Answer(status=CHECK, sense=LONGEST_SENSE), CHECK),
-    "CHECK CONDITION, no sense": (Answer(status=CHECK), CHECK),
+    "CHECK CONDITION, longest sense": (Answer(status=CHECK_CONDITION, sense=LONGEST_SENSE), CHECK_CONDITION),
+    "CHECK CONDITION, no sense": (Answer(status=CHECK_CONDITION), CHECK_CONDITION),
     **{
         f"driver status {driver:#x} with sense": (Answer(driver_status=driver, sense=FIXED_SENSE), GOOD)
         for driver in (1, 8, 0x18)
@@ -83,10 +93,7 @@ def both_answer(pair: Pair, answer: Answer, direction: str) -> bytes:
 
 
 def response(status: int, codes: Codes | None, payload: bytes = b"") -> bytes:
-    sense = bytearray(96)
-    if codes is not None:
-        sense[0], sense[7] = 0x70, 10
-        sense[2], sense[12], sense[13] = codes
+    sense = (b"" if codes is None else fixed_sense(codes)).ljust(96, b"\0")
     return status.to_bytes(4) + len(payload).to_bytes(4) + sense + payload
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from ...support.helper import Helper
 from ...support.programs import compile_library
+from ...support.spc import APTPL, CHECK_CONDITION, GOOD, INTERNAL_TARGET_FAILURE, Out, sense_code
 from .conftest import Connect, Start
-from .node import APTPL, CHECK_CONDITION, GOOD, TARGET_FAILURE, Node
+from .node import Node
 
 LONG_ENOUGH = 0.3
 """Seconds in which an answer would come that did not wait for the disk."""
@@ -45,7 +46,7 @@ def test_answer_waits_for_the_disk_and_clients_of_other_disks_do_not(
     assert writer.register(0xA, aptpl=True) == GOOD
 
     sync.held.touch()
-    writer.begin(0, key=0xA, new=0xB, flags=APTPL)
+    writer.begin(Out.REGISTER, key=0xA, new=0xB, flags=APTPL)
     assert not is_answered(writer, LONG_ENOUGH)
     for key in range(100):
         assert stranger.register(key + 1, key=key) == GOOD
@@ -65,7 +66,7 @@ def test_killed_while_it_waits_for_the_disk_it_comes_back_before_or_after_the_co
     node = connect(sync.helper)
     assert node.register(0xA, aptpl=True) == GOOD
     sync.held.touch()
-    node.begin(0, key=0xA, new=0xB, flags=APTPL)
+    node.begin(Out.REGISTER, key=0xA, new=0xB, flags=APTPL)
     assert not is_answered(node, LONG_ENOUGH)
     sync.helper.kill()
     assert connect(start()).keys() in ([0xA], [0xB])
@@ -75,8 +76,8 @@ def test_command_that_cannot_be_stored_is_not_carried_out_and_the_log_says_why(s
     node = connect(sync.helper)
     assert node.register(0xA, aptpl=True) == GOOD
     sync.broken.touch()
-    reply = node.out(0, key=0xA, new=0xB, flags=APTPL)
-    assert (reply.status, reply.sense_codes) == (CHECK_CONDITION, TARGET_FAILURE)
+    reply = node.write(Out.REGISTER, key=0xA, new=0xB, flags=APTPL)
+    assert (reply.status, sense_code(reply.sense)) == (CHECK_CONDITION, INTERNAL_TARGET_FAILURE)
     assert node.keys() == [0xA]
     sync.helper.wait_for_log("not carried out, for it could not be stored")
 

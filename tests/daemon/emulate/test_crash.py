@@ -9,14 +9,13 @@ import pytest
 
 from ...support.client import HungUpError
 from ...support.programs import compile_library
+from ...support.spc import APTPL, EXCLUSIVE_ACCESS, GOOD, Out
 from .conftest import Connect, Start
-from .node import APTPL, GOOD, Node
+from .node import Node
 
 KILLS = 25
 DISKS = 3
 LONGEST_LIFE = 0.1  # seconds
-
-REGISTER, RESERVE, RELEASE = 0, 1, 2
 
 State = tuple[list[int], int | None]
 
@@ -24,7 +23,7 @@ State = tuple[list[int], int | None]
 def command(step: int) -> tuple[int, int, int]:
     """The commands, over and over: a new key, reserve, release; as service action, key, service action key."""
     rounds, action = divmod(step, 3)
-    return action, rounds + (action != REGISTER), rounds + 1 if action == REGISTER else 0
+    return action, rounds + (action != Out.REGISTER), rounds + 1 if action == Out.REGISTER else 0
 
 
 def state(steps: int) -> State:
@@ -47,7 +46,8 @@ class Writer(threading.Thread):
         while True:
             action, key, new = command(self.steps)
             try:
-                status = self._node.out(action, key, new, flags=APTPL if action == REGISTER else 0).status
+                flags = APTPL if action == Out.REGISTER else 0
+                status = self._node.write(action, key, new, EXCLUSIVE_ACCESS, flags).status
             except (HungUpError, OSError):
                 return
             self.statuses.add(status)

@@ -9,17 +9,20 @@ import pytest
 
 from ...support.fake_device import HEALTHY, PATTERN, Answer, FakeDevice
 from ...support.helper import Helper
+from ...support.spc import (
+    CHECK_CONDITION,
+    CONFLICT,
+    GOOD,
+    INVALID_FIELD_IN_CDB,
+    INVALID_OPCODE,
+    Out,
+    fixed_sense,
+    sense_code,
+)
 from .conftest import Connect, Start
-from .node import CHECK_CONDITION, CONFLICT, GOOD, INVALID_OPCODE, Node
+from .node import Node
 
-FIXED_SENSE = "70 00 {:02x} 00 00 00 00 0a 00 00 00 00 {:02x} {:02x} 00 00 00 00"
-
-
-def sense(key: int, asc: int, ascq: int) -> bytes:
-    return bytes.fromhex(FIXED_SENSE.format(key, asc, ascq))
-
-
-UNKNOWN_COMMAND = Answer(status=CHECK_CONDITION, sense=sense(*INVALID_OPCODE))
+UNKNOWN_COMMAND = Answer(status=CHECK_CONDITION, sense=fixed_sense(INVALID_OPCODE))
 
 MISSING = {
     "no such command": UNKNOWN_COMMAND,
@@ -31,11 +34,11 @@ PASSED_ON = {
     "no right to ask": Answer(error=errno.EPERM),
     "gone": Answer(error=errno.ENODEV),
     "no room for what was sent": Answer(error=errno.EINVAL),
-    "invalid field": Answer(status=CHECK_CONDITION, sense=sense(5, 0x24, 0)),
-    "not ready": Answer(status=CHECK_CONDITION, sense=sense(2, 4, 1)),
-    "unit attention": Answer(status=CHECK_CONDITION, sense=sense(6, 0x29, 0)),
+    "invalid field": Answer(status=CHECK_CONDITION, sense=fixed_sense(INVALID_FIELD_IN_CDB)),
+    "not ready": Answer(status=CHECK_CONDITION, sense=fixed_sense((2, 4, 1))),
+    "unit attention": Answer(status=CHECK_CONDITION, sense=fixed_sense((6, 0x29, 0))),
     "conflict": Answer(status=CONFLICT),
-    "conflict with the sense of no such command": Answer(status=CONFLICT, sense=sense(*INVALID_OPCODE)),
+    "conflict with the sense of no such command": Answer(status=CONFLICT, sense=fixed_sense(INVALID_OPCODE)),
     "timeout": Answer(host_status=3),
     "busy": Answer(status=8),
 }
@@ -76,10 +79,10 @@ def test_any_other_trouble_is_passed_on_as_it_is(
     (tmp_path / "plain").mkdir()
     with Helper(tmp_path / "plain", env=device.env) as plain:
         plain_node = Node(type(node.client)(plain.socket), node.fd)
-        expected = [plain_node.read(0), plain_node.out(0, new=0xA)]
+        expected = [plain_node.read(0), plain_node.write(Out.REGISTER, new=0xA)]
         plain_node.client.close()
     assert fake_device_library.exists()
-    assert [node.read(0), node.out(0, new=0xA)] == expected
+    assert [node.read(0), node.write(Out.REGISTER, new=0xA)] == expected
     assert expected[0].status != GOOD
 
 
@@ -117,8 +120,8 @@ def test_disk_that_is_read_only_for_the_machine_cannot_be_reserved(
 ) -> None:
     node = connect(start(emulate=emulate), flags=os.O_RDONLY)
     assert node.keys() == []
-    reply = node.out(0, new=0xA)
-    assert (reply.status, reply.sense_codes) == (CHECK_CONDITION, INVALID_OPCODE)
+    reply = node.write(Out.REGISTER, new=0xA)
+    assert (reply.status, sense_code(reply.sense)) == (CHECK_CONDITION, INVALID_OPCODE)
     assert node.keys() == []
 
 

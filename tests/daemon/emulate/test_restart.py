@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ...support.helper import Helper, run_to_end
+from ...support.spc import CONFLICT, GOOD
 from .conftest import Connect, Start
-from .node import CONFLICT, GOOD
 
 DATABASE = "emulated.sqlite"
 

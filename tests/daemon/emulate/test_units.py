@@ -10,8 +10,9 @@ import pytest
 from ...support.client import Client
 from ...support.helper import OURS, Helper
 from ...support.programs import missing, require_program
+from ...support.spc import CHECK_CONDITION, CONFLICT, EXCLUSIVE_ACCESS, GOOD, REGISTRATIONS_PREEMPTED, Out, sense_code
 from .conftest import Connect, Start
-from .node import CHECK_CONDITION, CONFLICT, GOOD, REGISTRATIONS_PREEMPTED, Node
+from .node import Node
 
 ENOUGH = 500
 """So many files are made until one has an inode number that was given back."""
@@ -31,8 +32,8 @@ def test_second_node_is_refused_until_it_preempts_and_the_first_learns_of_it(hel
     assert second.preempt(0xB, 0xA) == GOOD
     assert (second.keys(), second.holder()) == ([0xB], 0xB)
 
-    woken = first.out(1, 0xA)
-    assert (woken.status, woken.sense_codes) == (CHECK_CONDITION, REGISTRATIONS_PREEMPTED)
+    woken = first.write(Out.RESERVE, 0xA, kind=EXCLUSIVE_ACCESS)
+    assert (woken.status, sense_code(woken.sense)) == (CHECK_CONDITION, REGISTRATIONS_PREEMPTED)
     assert first.reserve(0xA) == CONFLICT
 
 
@@ -128,10 +129,10 @@ def test_log_says_loudly_that_no_data_is_fenced_and_marks_what_is_emulated(helpe
 def test_many_nodes_at_once_leave_one_holder(helper: Helper, connect: Connect) -> None:
     nodes = [connect(helper) for _ in range(20)]
     for number, node in enumerate(nodes, 1):
-        node.begin(0, new=number)
+        node.begin(Out.REGISTER, new=number)
     assert [node.client.reply().status for node in nodes] == [GOOD] * len(nodes)
     for number, node in enumerate(nodes, 1):
-        node.begin(1, key=number)
+        node.begin(Out.RESERVE, key=number, kind=EXCLUSIVE_ACCESS)
     statuses = [node.client.reply().status for node in nodes]
     assert sorted(statuses) == [GOOD] + [CONFLICT] * (len(nodes) - 1)
     assert nodes[0].holder() == statuses.index(GOOD) + 1

@@ -5,11 +5,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ...support.client import Client, HungUpError, reserve_in
+from ...support.client import Client, HungUpError
 from ...support.fake_device import HANGING, HEALTHY, PATTERN, FakeDevice, Held
 from ...support.helper import Helper, Rest, wait_until
-
-GOOD = 0
+from ...support.spc import GOOD, reserve_in
 
 
 class Bench:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ...support.client import Client, keys, reserve_in, reserve_out
-from .bench import GOOD, Bench
+from ...support.client import Client
+from ...support.spc import GOOD, keys, reserve_in, reserve_out
+from .bench import Bench
 
 FEATURES = bytes(4)
 

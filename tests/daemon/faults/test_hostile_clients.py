@@ -6,9 +6,10 @@ import subprocess
 import sys
 import time
 
-from ...support.client import HungUpError, reserve_in
+from ...support.client import HungUpError
 from ...support.helper import wait_until
 from ...support.lingering import LINGER, socket_that_blocks_when_closed
+from ...support.spc import reserve_in
 from .conftest import Start
 
 

@@ -1,7 +1,7 @@
 """Connections by the thousand come and go, one after another and many at a time, and the helper is as it was."""
 
-from ...support.client import keys, reserve_in, reserve_out
-from .bench import GOOD, Bench
+from ...support.spc import GOOD, keys, reserve_in, reserve_out
+from .bench import Bench
 
 AT_ONCE = 100  # the default --max-clients-per-process is 128
 

@@ -6,8 +6,9 @@ The limit is lowered from outside while the helper runs, to leave room for a few
 import select
 from collections.abc import Sequence
 
-from ...support.client import Client, reserve_in
+from ...support.client import Client
 from ...support.helper import wait_until
+from ...support.spc import reserve_in
 from .bench import Bench
 from .conftest import Start
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ...support.client import HungUpError, reserve_in
+from ...support.client import HungUpError
 from ...support.fake_device import PATTERN
 from ...support.hold import Hold
+from ...support.spc import reserve_in
 from .bench import Bench
 
 REQUEST_TIMEOUT = "0.2"

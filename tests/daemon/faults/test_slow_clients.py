@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from ...support.client import keys, reserve_in, reserve_out
-from .bench import GOOD, Bench
+from ...support.spc import GOOD, keys, reserve_in, reserve_out
+from .bench import Bench
 from .conftest import Start
 
 TIMEOUT = 0.2

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ...support.client import Client, HungUpError, keys, reserve_in, reserve_out
+from ...support.client import Client, HungUpError
 from ...support.helper import wait_until
-from .bench import GOOD, Bench
+from ...support.spc import GOOD, keys, reserve_in, reserve_out
+from .bench import Bench
 from .conftest import Start
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ...support.client import Client, keys, reserve_in, reserve_out
+from ...support.client import Client
 from ...support.fake_device import Held
-from .bench import GOOD, Bench
+from ...support.spc import GOOD, keys, reserve_in, reserve_out
+from .bench import Bench
 from .conftest import Start
 
 STUCK = 100

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ...support.client import PERSISTENT_RESERVE_IN, PERSISTENT_RESERVE_OUT, Client
+from ...support.client import Client
 from ...support.helper import Helper, for_any_interpreter
 from ...support.programs import compile_library
+from ...support.spc import PERSISTENT_RESERVE_IN, PERSISTENT_RESERVE_OUT
 from .interpreters import VERSIONS, find_interpreter
 
 CLIENTS = 24

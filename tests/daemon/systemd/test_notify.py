@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ...support.client import Client, reserve_in
+from ...support.client import Client
 from ...support.fake_device import HANGING, HEALTHY, FakeDevice
 from ...support.helper import Helper, wait_until
 from ...support.hold import Hold
+from ...support.spc import reserve_in
 from .service import ServiceManager
 
 INTERVAL = 0.4

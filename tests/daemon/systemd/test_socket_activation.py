@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ...support.client import Client, HungUpError, reserve_in
+from ...support.client import Client, HungUpError
 from ...support.helper import is_listening, wait_until
 from ...support.programs import require_program
-
-IO_PROCESS_TERMINATED = (0x0B, 0x00, 0x06)
+from ...support.spc import IO_TERMINATED, reserve_in, sense_code
 
 
 @contextmanager
@@ -44,7 +43,7 @@ def test_the_first_client_starts_the_helper_and_is_served(tmp_path: Path, comman
     with activated([path], command) as process, (tmp_path / "file").open("w+b") as file:
         for _ in range(2):
             with Client(path) as client:
-                assert client.command(file.fileno(), reserve_in(0)).sense_codes == IO_PROCESS_TERMINATED
+                assert sense_code(client.command(file.fileno(), reserve_in(0)).sense) == IO_TERMINATED
         process.terminate()
         _, output = process.communicate(timeout=20)
         assert process.returncode == 0

@@ -16,7 +16,6 @@ from pathlib import Path
 from .modules import modprobe
 
 METADATA = Path("/var/target/pr")
-APTPL = 0x01
 
 
 def mount_metadata() -> None:

@@ -8,9 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.support.client import Client
+from tests.support.nexus import Nexus, Result, over
+from tests.support.spc import GOOD, Out
 
-from .persistent import GOOD, Nexus, Out, Result
 from .sg_io import sg_io, test_unit_ready
+
+CDB_SIZE = 10
+"""What the standard has; the helper's protocol pads it to 16."""
 
 
 def opened(device: Path, stack: ExitStack) -> int:
@@ -28,12 +32,7 @@ def generic(device: Path) -> Path:
 def through_helper(device: Path, socket: Path, stack: ExitStack) -> Nexus:
     """An initiator with a connection of its own to the helper, until `stack` closes."""
     fd = opened(device, stack)
-    client = stack.enter_context(Client(socket, timeout=60))
-
-    def execute(cdb: bytes, data: bytes, _allocation: int) -> Result:
-        return client.command(fd, cdb.ljust(16, b"\0"), data)
-
-    return Nexus(execute)
+    return Nexus(over(stack.enter_context(Client(socket, timeout=60)), fd))
 
 
 def straight(device: Path, stack: ExitStack) -> Nexus:
@@ -41,7 +40,7 @@ def straight(device: Path, stack: ExitStack) -> Nexus:
     fd = opened(device, stack)
 
     def execute(cdb: bytes, data: bytes, allocation: int) -> Result:
-        return sg_io(fd, cdb, data, allocation)
+        return sg_io(fd, cdb[:CDB_SIZE], data, allocation)
 
     return Nexus(execute)
 

@@ -15,7 +15,7 @@ from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
 
-from ...support.client import keys, reserve_in, reserve_out
+from ...support.spc import keys, reserve_in, reserve_out
 
 OUT = Command(reserve_out(0), keys(0, 0xA))
 IN = Command(reserve_in(0))

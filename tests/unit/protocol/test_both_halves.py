@@ -15,7 +15,7 @@ from prhelper.protocol import Decoder, ResponseDecoder, encode_features, encode_
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 
-from ...support.client import reserve_in, reserve_out
+from ...support.spc import reserve_in, reserve_out
 
 commands = st.builds(lambda action, length: Command(reserve_in(action, length)), st.integers(0, 31), st.integers(0, 64))
 commands |= st.builds(

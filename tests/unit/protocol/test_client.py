@@ -8,7 +8,7 @@ from prhelper.protocol import ProtocolError, ResponseDecoder, encode_features, e
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 
-from ...support.client import keys, reserve_in, reserve_out
+from ...support.spc import keys, reserve_in, reserve_out
 
 OFFERED = bytes(4)
 SENSE = bytes(range(96))

@@ -12,7 +12,7 @@ from prhelper.scsi import sense
 from prhelper.scsi.outcome import NO_SENSE, Outcome, check_condition
 from prhelper.scsi.status import Status
 
-from ...support.client import keys, reserve_in, reserve_out
+from ...support.spc import keys, reserve_in, reserve_out
 
 NO_FEATURES = bytes(4)
 INQUIRY = bytes([0x12]) + bytes(15)

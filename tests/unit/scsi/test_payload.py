@@ -18,7 +18,7 @@ from prhelper.scsi.reservation import MAX_DATA
 from prhelper.scsi.sg_io import read_command, write_command
 from prhelper.scsi.status import HostStatus
 
-from ...support.client import reserve_in, reserve_out
+from ...support.spc import reserve_in, reserve_out
 
 ANSWER = struct.Struct("=BBBBHHi")
 """What the kernel writes: status, masked_status, msg_status, sb_len_wr, host_status, driver_status, resid."""

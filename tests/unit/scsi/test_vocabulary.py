@@ -11,7 +11,7 @@ from prhelper.scsi.sense import Sense
 from prhelper.scsi.sg_io import read_command, write_command
 from prhelper.scsi.status import status_name
 
-from ...support.client import keys, reserve_in, reserve_out
+from ...support.spc import keys, reserve_in, reserve_out
 
 FIXED = sense.RESET_OCCURRED.to_bytes()
 

@@ -24,7 +24,7 @@ from prhelper.scsi.status import Status
 from prhelper.serving import audit
 from prhelper.serving.clients import Client
 
-from ...support.client import keys, reserve_in, reserve_out
+from ...support.spc import keys, reserve_in, reserve_out
 
 FILE = DeviceId(stat.S_IFREG, 0)
 RESERVE = Command(reserve_out(1, 3), keys(0xABC))

@@ -24,7 +24,7 @@ from prhelper.serving.clients import Client
 from prhelper.serving.end import End
 from prhelper.serving.session import Devices, serve
 
-from ...support.client import keys, reserve_in, reserve_out
+from ...support.spc import keys, reserve_in, reserve_out
 
 HELLO = bytes(4)
 NOT_SCSI = bytes.fromhex("00000002 00000000 70000b00 0000000a 00000000 0006") + bytes(82)

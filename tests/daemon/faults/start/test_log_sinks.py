@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ....support.client import Client, keys, reserve_in, reserve_out
+from ....support.client import Client
 from ....support.fake_device import HEALTHY, FakeDevice
 from ....support.helper import OURS, Helper
-from ..bench import GOOD
+from ....support.spc import GOOD, keys, reserve_in, reserve_out
 
 MANY = 200
 """Commands whose lines, with all their bytes, are far more than a pipe holds."""

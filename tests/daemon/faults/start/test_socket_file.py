@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ....support.client import Client, reserve_in
+from ....support.client import Client
 from ....support.helper import OURS, Helper, run_to_end, wait_until
 from ....support.hold import Hold, build
+from ....support.spc import reserve_in
 
 
 def make_file(path: Path) -> None:

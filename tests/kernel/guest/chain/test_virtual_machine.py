@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.nexus import Holder, Nexus
+from tests.support.spc import GOOD, Out
+
 from ..initiators import forget_everything, straight
-from ..persistent import GOOD, Holder, Nexus, Out
 from .machine import Machine
 from .service import Service
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.nexus import Nexus
+
 from .. import helper, lio
 from .. import scsi_debug as scsi_debug_disk
 from ..initiators import forget_everything, straight, through_helper
-from ..persistent import Nexus
 
 
 @pytest.fixture(scope="session")

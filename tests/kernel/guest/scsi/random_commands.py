@@ -11,6 +11,7 @@ import struct
 from prhelper.device.emulated.state import Nexus, State
 from prhelper.scsi.reservation import Command, OutAction, ReservationType
 from prhelper.scsi.transport_id import FibreChannelPort, SasPort
+from tests.support.spc import ALL_TG_PT, APTPL, SPEC_I_PT, keys, reserve_in, reserve_out, with_naca
 
 KEYS = (0x1, 0xAAAA0001, 0x8000000000000000, 0xFFFFFFFFFFFFFFFF)
 STRANGER = SasPort(0x6001405000000099)
@@ -46,8 +47,7 @@ class Commands:
 
     def _read(self) -> Command:
         action = self._random.choice(_IN_ACTIONS)
-        cdb = struct.pack(">BB5xHB", 0x5E, action, self._random.choice(ALLOCATIONS), self._control())
-        return Command(cdb.ljust(16, b"\0"))
+        return Command(self._controlled(reserve_in(action, self._random.choice(ALLOCATIONS))))
 
     def _write(self, state: State, nexus: Nexus) -> Command:
         action = self._random.choice(_OUT_ACTIONS)
@@ -66,8 +66,7 @@ class Commands:
         return self._out(action, self._kind(state), parameters)
 
     def _out(self, action: int, kind: int, parameters: bytes) -> Command:
-        cdb = struct.pack(">BBB2xIB", 0x5F, action, kind, len(parameters), self._control())
-        return Command(cdb.ljust(16, b"\0"), parameters)
+        return Command(self._controlled(reserve_out(action, kind, len(parameters))), parameters)
 
     def _key(self, state: State, nexus: Nexus) -> int:
         if self._once_in(8):
@@ -86,18 +85,18 @@ class Commands:
             return state.reservation.type
         return self._random.choice(list(ReservationType))
 
-    def _control(self) -> int:
-        return 0x04 if self._once_in(60) else 0
+    def _controlled(self, cdb: bytes) -> bytes:
+        return with_naca(cdb) if self._once_in(60) else cdb
 
     def _basic_list(self, action: int, key: int, new: int) -> bytes:
-        flags = 0x01 if self._once_in(5) else 0
-        flags |= 0x04 if self._once_in(25) else 0
+        flags = APTPL if self._once_in(5) else 0
+        flags |= ALL_TG_PT if self._once_in(25) else 0
         flags |= 0xF2 if self._once_in(30) else 0  # reserved bits
         additional = b""
         if self._once_in(10 if action == OutAction.REGISTER else 80):
-            flags |= 0x08
+            flags |= SPEC_I_PT
             additional = self._transport_ids()
-        return struct.pack(">QQ4xB3x", key, new, flags) + additional
+        return keys(key, new, flags) + additional
 
     def _transport_ids(self) -> bytes:
         ids = self._random.sample([self._transport_id(each) for each in self._nexuses], self._random.randrange(3))

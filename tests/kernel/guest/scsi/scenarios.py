@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .. import lio
-from ..persistent import (
+from tests.support.nexus import Holder, Nexus, Result
+from tests.support.spc import (
     ALL_REGISTRANTS,
     CHECK_CONDITION,
+    CONFLICT,
     EXCLUSIVE_ACCESS,
     GOOD,
-    RESERVATION_CONFLICT,
     TYPES,
     WRITE_EXCLUSIVE,
     WRITE_EXCLUSIVE_REGISTRANTS_ONLY,
-    Holder,
-    Nexus,
     Out,
-    Result,
 )
+
+from .. import lio
 
 A, B, C = range(3)
 KA, KB, OTHER = 0xAAAA0001, 0xBBBB0002, 0xCCCC000000000003
@@ -80,7 +79,7 @@ SCENARIOS: dict[str, list[Step]] = {
     ],
     "register with a wrong existing key": [
         register(A, KA),
-        Step(A, Out.REGISTER, RESERVATION_CONFLICT, (KA,), key=KB, new=OTHER),
+        Step(A, Out.REGISTER, CONFLICT, (KA,), key=KB, new=OTHER),
     ],
     "register, ignoring the existing key": [
         Step(A, Out.REGISTER_AND_IGNORE_EXISTING_KEY, GOOD, (KA,), new=KA),
@@ -88,7 +87,7 @@ SCENARIOS: dict[str, list[Step]] = {
     ],
     "reserve with a wrong key": [
         *REGISTERED,
-        Step(A, Out.RESERVE, RESERVATION_CONFLICT, (KA, KB), key=KB, kind=WE),
+        Step(A, Out.RESERVE, CONFLICT, (KA, KB), key=KB, kind=WE),
     ],
     "release by another than the holder does nothing": [
         *reserved(WE),
@@ -96,7 +95,7 @@ SCENARIOS: dict[str, list[Step]] = {
     ],
     "release with the wrong type": [
         *reserved(WE),
-        Step(A, Out.RELEASE, RESERVATION_CONFLICT, (KA, KB), held(WE), key=KA, kind=EA),
+        Step(A, Out.RELEASE, CONFLICT, (KA, KB), held(WE), key=KA, kind=EA),
     ],
     "clear by any registrant, which the former holder is told": [
         *reserved(WE),
@@ -117,12 +116,12 @@ SCENARIOS: dict[str, list[Step]] = {
     ],
     "preempt a key that nobody has": [
         *reserved(WE),
-        Step(B, Out.PREEMPT, RESERVATION_CONFLICT, (KA, KB), held(WE), key=KB, new=OTHER, kind=WE),
+        Step(B, Out.PREEMPT, CONFLICT, (KA, KB), held(WE), key=KB, new=OTHER, kind=WE),
     ],
     # A key that somebody has would hang LIO (Linux 6.1): its abort waits for the very command that asked for it.
     "preempt and abort a key that nobody has": [
         *reserved(WE),
-        Step(B, Out.PREEMPT_AND_ABORT, RESERVATION_CONFLICT, (KA, KB), held(WE), key=KB, new=OTHER, kind=WE),
+        Step(B, Out.PREEMPT_AND_ABORT, CONFLICT, (KA, KB), held(WE), key=KB, new=OTHER, kind=WE),
     ],
     "the holder moves registration and reservation to another node": [
         register(A, KA),
@@ -145,6 +144,6 @@ for _kind in TYPES:
     SCENARIOS[f"reserve type {_kind}, again, meet a conflict, release"] = [
         *reserved(_kind),
         Step(A, Out.RESERVE, GOOD, (KA, KB), held(_kind), key=KA, kind=_kind),
-        Step(B, Out.RESERVE, RESERVATION_CONFLICT, (KA, KB), held(_kind), key=KB, kind=EA if _kind == WE else WE),
+        Step(B, Out.RESERVE, CONFLICT, (KA, KB), held(_kind), key=KB, kind=EA if _kind == WE else WE),
         Step(A, Out.RELEASE, GOOD, (KA, KB), key=KA, kind=_kind),
     ]

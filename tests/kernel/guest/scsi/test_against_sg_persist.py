@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.nexus import Nexus, Result
+from tests.support.spc import CHECK_CONDITION, CONFLICT, GOOD, Out, sense_code
+
 from .. import lio
 from ..initiators import forget_everything
-from ..persistent import CHECK_CONDITION, GOOD, RESERVATION_CONFLICT, Nexus, Out, Result, sense_code
 from .scenarios import SCENARIOS, C, Step
 
 OPTION = {
@@ -41,7 +43,7 @@ def exit_status(answer: Result) -> int:
     """The exit status by which sg3_utils would tell of an answer: the sense key, mostly."""
     if answer.status == CHECK_CONDITION:
         return sense_code(answer.sense)[0]
-    return {GOOD: 0, RESERVATION_CONFLICT: 24}[answer.status]
+    return {GOOD: 0, CONFLICT: 24}[answer.status]
 
 
 State = tuple[int, list[int], object, list[object]]

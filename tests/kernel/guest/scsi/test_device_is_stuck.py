@@ -13,10 +13,12 @@ from typing import TypeVar
 
 import pytest
 
+from tests.support.nexus import Nexus, Result
+from tests.support.spc import APTPL, CHECK_CONDITION, GOOD, Out, sense_code
+
 from .. import helper
-from ..freezer import APTPL, frozen
+from ..freezer import frozen
 from ..initiators import generic, settle, through_helper
-from ..persistent import CHECK_CONDITION, GOOD, Nexus, Out, Result, sense_code
 from ..trace import Trace
 
 T = TypeVar("T")

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client import Client, keys, reserve_in, reserve_out
+from tests.support.client import Client
+from tests.support.nexus import Nexus
+from tests.support.spc import CHECK_CONDITION, keys, reserve_in, reserve_out, sense_code
 
 from .. import helper
 from ..modules import modprobe
-from ..persistent import CHECK_CONDITION, Nexus, sense_code
 from ..trace import Trace
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.nexus import Holder, Nexus
+from tests.support.spc import CHECK_CONDITION, CONFLICT, GOOD, Out, sense_code
+
 from .. import helper
 from ..initiators import through_helper
 from ..modules import modprobe
 from ..partition import partition_of
-from ..persistent import CHECK_CONDITION, GOOD, RESERVATION_CONFLICT, Holder, Nexus, Out, sense_code
 from .test_privileges import AS_NOBODY
 
 pytestmark = pytest.mark.skipif("qemu" in "".join(helper.COMMAND[:1]), reason="qemu-pr-helper emulates nothing")
@@ -33,7 +35,7 @@ def fail_over(first: Nexus, second: Nexus) -> None:
     assert first.write(Out.REGISTER, new=0xA).status == GOOD
     assert first.write(Out.RESERVE, key=0xA, kind=5).status == GOOD
     assert second.write(Out.REGISTER, new=0xB).status == GOOD
-    assert second.write(Out.RESERVE, key=0xB, kind=5).status == RESERVATION_CONFLICT
+    assert second.write(Out.RESERVE, key=0xB, kind=5).status == CONFLICT
     assert second.write(Out.PREEMPT, key=0xB, new=0xA, kind=5).status == GOOD
     assert (second.keys(), second.reservation()) == ([0xB], Holder(0xB, 5))
     assert second.write(Out.CLEAR, key=0xB).status == GOOD

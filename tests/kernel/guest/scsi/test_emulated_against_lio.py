@@ -18,11 +18,10 @@ from prhelper.device.emulated import state as emulated
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, InAction
 from prhelper.scsi.transport_id import SasPort
-from tests.support.client import reserve_in
+from tests.support.spc import CHECK_CONDITION, GOOD, Out, reserve_in, sense_code
 
 from .. import lio
 from ..initiators import forget_everything, opened, settle, straight
-from ..persistent import CHECK_CONDITION, GOOD, Out, sense_code
 from ..sg_io import Answer, sg_io
 from .lio_model.departures import DEPARTURES
 from .lio_model.unit import Lio

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client import Client, keys, reserve_in, reserve_out
+from tests.support.client import Client
+from tests.support.nexus import Nexus
+from tests.support.spc import CHECK_CONDITION, Out, keys, reserve_in, reserve_out, sense_code
 
 from .. import helper, lio
 from ..initiators import generic, straight, through_helper
-from ..persistent import CHECK_CONDITION, Nexus, Out, sense_code
 from ..sg_io import sg_io
 from ..trace import Trace
 

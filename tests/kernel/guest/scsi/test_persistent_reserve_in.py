@@ -6,18 +6,10 @@ import struct
 
 import pytest
 
+from tests.support.nexus import Holder, Nexus
+from tests.support.spc import ALL_REGISTRANTS, CHECK_CONDITION, GOOD, TYPES, In, Out, sense_code
+
 from .. import lio
-from ..persistent import (
-    ALL_REGISTRANTS,
-    CHECK_CONDITION,
-    GOOD,
-    TYPES,
-    Holder,
-    In,
-    Nexus,
-    Out,
-    sense_code,
-)
 
 Nexuses = list[Nexus]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ..persistent import CHECK_CONDITION, GOOD, Nexus, Out, sense_code
+from tests.support.nexus import Nexus
+from tests.support.spc import CHECK_CONDITION, GOOD, Out, sense_code
+
 from .scenarios import SCENARIOS, C, Step
 
 Nexuses = list[Nexus]

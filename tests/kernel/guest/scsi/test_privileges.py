@@ -6,9 +6,11 @@ import pwd
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.support.nexus import Nexus
+from tests.support.spc import CHECK_CONDITION, GOOD, Out, sense_code
+
 from .. import helper
 from ..initiators import through_helper
-from ..persistent import CHECK_CONDITION, GOOD, Nexus, Out, sense_code
 
 ONLY_SYS_RAWIO = f"{1 << 17:016x}"
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.nexus import Holder, Nexus
+from tests.support.spc import APTPL, GOOD, Out
+
 from .. import lio
 from ..initiators import through_helper
-from ..persistent import GOOD, Holder, Nexus, Out
 from .units import LOG, SERVICE, SOCKET, install, listens_at, show, systemctl, with_options
 
-APTPL = 1
 ONLY_SYS_RAWIO = f"{1 << 17:016x}"
 
 

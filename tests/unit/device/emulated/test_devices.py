@@ -22,7 +22,7 @@ from prhelper.host.peer import Peer
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
 
-from ....support.client import keys, reserve_in, reserve_out
+from ....support.spc import keys, reserve_in, reserve_out
 
 REGISTER = Command(reserve_out(0), keys(0, 0xA))
 READ_KEYS = Command(reserve_in(0))

@@ -10,10 +10,15 @@ from prhelper.device.emulated.state import MOST_ATTENTIONS, Nexus, Registration,
 from prhelper.scsi.reservation import Command, InAction, OutAction
 from prhelper.scsi.transport_id import SasPort
 
-from ....support.client import reserve_in
-from .unit import ALL_TG_PT, EAA, GOOD, KA, KB, REGISTRATIONS_PREEMPTED, SPEC_I_PT, WR, A, B, answer, listed, out
-
-INSUFFICIENT_REGISTRATION_RESOURCES = "05/55/04"
+from ....support.spc import (
+    ALL_TG_PT,
+    GOOD,
+    INSUFFICIENT_REGISTRATION_RESOURCES,
+    REGISTRATIONS_PREEMPTED,
+    SPEC_I_PT,
+    reserve_in,
+)
+from .unit import EAA, KA, KB, WR, A, Answer, B, answer, listed, out
 
 AT_ONCE = 256
 """So many ports fit into the parameter list of one command."""
@@ -61,7 +66,7 @@ def crowd(number: int) -> bytes:
     return listed(*(SasPort(number * AT_ONCE + each) for each in range(AT_ONCE)))
 
 
-def register_crowd(state: State, number: int) -> tuple[State, str]:
+def register_crowd(state: State, number: int) -> tuple[State, Answer]:
     """A registers, and a crowd with it."""
     state, _ = execute(state, A, out(OutAction.REGISTER, KA, 0))
     state, outcome = execute(state, A, out(OutAction.REGISTER, 0, KA, flags=SPEC_I_PT, additional=crowd(number)))

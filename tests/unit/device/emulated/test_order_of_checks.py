@@ -8,28 +8,21 @@ from prhelper.device.emulated.state import Nexus, State
 from prhelper.scsi import sense
 from prhelper.scsi.reservation import Command, OutAction
 
-from ....support.client import keys, reserve_in
-from .unit import (
+from ....support.spc import (
     CONFLICT,
     GOOD,
-    INVALID_CDB,
-    INVALID_PARAMETER,
-    KA,
-    KB,
+    INVALID_FIELD_IN_CDB,
+    INVALID_FIELD_IN_PARAMETER_LIST,
+    INVALID_OPCODE,
+    PARAMETER_LIST_LENGTH_ERROR,
     RESERVATIONS_PREEMPTED,
     RESERVATIONS_RELEASED,
     SPEC_I_PT,
-    WE,
-    WR,
-    WRONG_LENGTH,
-    A,
-    B,
-    C,
-    out,
-    out_raw,
-    registered,
-    run,
+    keys,
+    reserve_in,
+    with_naca,
 )
+from .unit import KA, KB, WE, WR, A, B, C, out, out_raw, registered, run
 
 RESERVED = registered(A, B, holder=A, kind=WE)
 BASIC = [
@@ -52,17 +45,16 @@ def test_unit_attentions_go_first_one_a_command_and_the_command_is_not_carried_o
 @pytest.mark.parametrize("action", [OutAction.REPLACE_LOST_RESERVATION, *range(9, 32)])
 @pytest.mark.parametrize("nexus", [A, B, C], ids=str)
 def test_service_action_that_is_not_there_is_refused_to_everybody(action: int, nexus: Nexus) -> None:
-    assert run(RESERVED, nexus, out_raw(action, b"")) == (RESERVED, INVALID_CDB)
+    assert run(RESERVED, nexus, out_raw(action, b"")) == (RESERVED, INVALID_FIELD_IN_CDB)
 
 
 @pytest.mark.parametrize("command", [out(OutAction.CLEAR, KA), Command(reserve_in(0))])
 def test_naca_is_not_supported(command: Command) -> None:
-    cdb = command.cdb[:9] + b"\x04" + command.cdb[10:]
-    assert run(RESERVED, A, Command(cdb, command.parameter_list)) == (RESERVED, INVALID_CDB)
+    assert run(RESERVED, A, Command(with_naca(command.cdb), command.parameter_list)) == (RESERVED, INVALID_FIELD_IN_CDB)
 
 
 def test_other_operation_codes_are_not_known() -> None:
-    assert run(RESERVED, A, Command(bytes(16))) == (RESERVED, "05/20/00")
+    assert run(RESERVED, A, Command(bytes(16))) == (RESERVED, INVALID_OPCODE)
 
 
 @pytest.mark.parametrize("action", set(OutAction) - {*FOR_ANYBODY, OutAction.REPLACE_LOST_RESERVATION})
@@ -80,16 +72,16 @@ def test_registrant_s_conflict_goes_before_the_parameter_list(action: int) -> No
 @pytest.mark.parametrize("action", BASIC)
 def test_basic_parameter_list_is_24_bytes_whatever_the_key(action: int, length: int) -> None:
     wrong = keys(0xBAD, 1).ljust(length, b"\0")[:length]
-    assert run(RESERVED, A, out_raw(action, wrong)) == (RESERVED, WRONG_LENGTH)
+    assert run(RESERVED, A, out_raw(action, wrong)) == (RESERVED, PARAMETER_LIST_LENGTH_ERROR)
 
 
 @pytest.mark.parametrize("action", set(BASIC) - {OutAction.REGISTER})
 def test_specified_ports_are_for_register_only_whatever_the_key(action: int) -> None:
-    assert run(RESERVED, A, out(action, 0xBAD, 1, flags=SPEC_I_PT)) == (RESERVED, INVALID_PARAMETER)
+    assert run(RESERVED, A, out(action, 0xBAD, 1, flags=SPEC_I_PT)) == (RESERVED, INVALID_FIELD_IN_PARAMETER_LIST)
 
 
 def test_move_needs_its_24_bytes_too() -> None:
-    assert run(RESERVED, A, out_raw(OutAction.REGISTER_AND_MOVE, bytes(23))) == (RESERVED, WRONG_LENGTH)
+    assert run(RESERVED, A, out_raw(OutAction.REGISTER_AND_MOVE, bytes(23))) == (RESERVED, PARAMETER_LIST_LENGTH_ERROR)
 
 
 @pytest.mark.parametrize("action", set(BASIC) - set(FOR_ANYBODY))

@@ -7,30 +7,16 @@ import pytest
 from prhelper.device.emulated.state import Registration, Reservation, State
 from prhelper.scsi.reservation import OutAction, ReservationType
 
-from .unit import (
+from ....support.spc import (
     CONFLICT,
-    EA,
-    EAA,
     GOOD,
-    INVALID_CDB,
-    INVALID_PARAMETER,
-    KA,
-    KB,
-    KC,
+    INVALID_FIELD_IN_CDB,
+    INVALID_FIELD_IN_PARAMETER_LIST,
     REGISTRATIONS_PREEMPTED,
+    RESERVATIONS_PREEMPTED,
     RESERVATIONS_RELEASED,
-    TYPES,
-    WA,
-    WE,
-    A,
-    B,
-    C,
-    attentions_of,
-    keys_of,
-    out,
-    registered,
-    run,
 )
+from .unit import EA, EAA, KA, KB, KC, TYPES, WA, WE, A, Answer, B, C, attentions_of, keys_of, out, registered, run
 
 SINGLE = [kind for kind in TYPES if kind < WA]
 
@@ -107,15 +93,15 @@ def test_last_registrant_of_all_that_removes_itself_releases(action: int) -> Non
         (registered(A, B), KA, KA, WE, CONFLICT),
         (registered(A, B, holder=A, kind=WE), KA, KA, WE, CONFLICT),
         (registered(A, B, holder=A, kind=WE), KB, KC, WE, CONFLICT),  # nobody has that key
-        (registered(A, B), KB, 0, WE, INVALID_PARAMETER),
-        *((registered(A, B, holder=A, kind=kind), KB, 0, WE, INVALID_PARAMETER) for kind in SINGLE),
-        (registered(A, B, holder=A, kind=WE), KB, KA, 0, INVALID_CDB),
-        (registered(A, B, holder=A, kind=WE), KB, KA, 0x10 | WE, INVALID_CDB),
-        (registered(A, B, holder=A, kind=WA), KB, 0, 2, INVALID_CDB),
+        (registered(A, B), KB, 0, WE, INVALID_FIELD_IN_PARAMETER_LIST),
+        *((registered(A, B, holder=A, kind=kind), KB, 0, WE, INVALID_FIELD_IN_PARAMETER_LIST) for kind in SINGLE),
+        (registered(A, B, holder=A, kind=WE), KB, KA, 0, INVALID_FIELD_IN_CDB),
+        (registered(A, B, holder=A, kind=WE), KB, KA, 0x10 | WE, INVALID_FIELD_IN_CDB),
+        (registered(A, B, holder=A, kind=WA), KB, 0, 2, INVALID_FIELD_IN_CDB),
     ],
 )
 def test_what_may_not_preempt_changes_nothing(
-    action: int, state: State, key: int, named: int, kind: int, told: str
+    action: int, state: State, key: int, named: int, kind: int, told: Answer
 ) -> None:
     assert run(state, B, out(action, key, named, kind=kind)) == (state, told)
 
@@ -126,4 +112,4 @@ def test_same_news_is_told_once_and_different_news_in_turn(action: int) -> None:
         state, _ = run(state, A, out(action, KA, KB, kind=WE))
         state = state.registered([B], KB)
     state, _ = run(state, A, out(OutAction.CLEAR, KA))
-    assert attentions_of(state, B) == [REGISTRATIONS_PREEMPTED, "06/2A/03"]
+    assert attentions_of(state, B) == [REGISTRATIONS_PREEMPTED, RESERVATIONS_PREEMPTED]

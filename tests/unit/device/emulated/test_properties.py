@@ -14,8 +14,8 @@ from prhelper.scsi.reservation import Command, InAction, OutAction
 from prhelper.scsi.status import Status
 from prhelper.scsi.transport_id import TransportID
 
-from ....support.client import reserve_in
-from .unit import ALL_TG_PT, APTPL, KA, KB, SPEC_I_PT, TYPES, A, B, C, answer, listed, move, out
+from ....support.spc import ALL_TG_PT, APTPL, SPEC_I_PT, UNIT_ATTENTION, reserve_in, sense_code
+from .unit import KA, KB, TYPES, A, B, C, listed, move, out
 
 Log = list[tuple[Nexus, Command]]
 Make = Callable[[int, int, int, int, TransportID], Command]
@@ -130,7 +130,7 @@ def test_command_that_is_not_good_changes_nothing_but_the_attention_it_reports(l
     before, _ = replay(log)
     command = command_of(step, before)
     after, outcome = execute(before, step[0], command)
-    told = answer(outcome).startswith("06/")
+    told = sense_code(outcome.sense)[0] == UNIT_ATTENTION
     assert outcome.data == b"" or not command.is_out
     if outcome.status != Status.GOOD or not command.is_out:
         assert replace(after, attentions=before.attentions) == before

@@ -8,8 +8,8 @@ from prhelper.device.emulated.rules import execute
 from prhelper.device.emulated.state import State
 from prhelper.scsi.reservation import Command, InAction, ReservationType
 
-from ....support.client import reserve_in
-from .unit import INVALID_CDB, KA, KB, TYPES, WA, WE, A, B, answer, read, registered
+from ....support.spc import INVALID_FIELD_IN_CDB, reserve_in
+from .unit import KA, KB, TYPES, WA, WE, A, B, answer, read, registered
 
 EMPTY = replace(State(), generation=0xFFFFFFFE)
 FULL = replace(registered(A, B, holder=B, kind=WE), generation=7)
@@ -64,4 +64,4 @@ def test_registration_through_another_port_says_so() -> None:
 @pytest.mark.parametrize("action", range(4, 32))
 def test_unknown_service_action_is_an_invalid_field(action: int) -> None:
     after, outcome = execute(FULL, A, Command(reserve_in(action)))
-    assert (after, answer(outcome)) == (FULL, INVALID_CDB)
+    assert (after, answer(outcome)) == (FULL, INVALID_FIELD_IN_CDB)

@@ -8,25 +8,28 @@ from prhelper.device.emulated.state import Nexus, State
 from prhelper.scsi.reservation import Command, OutAction, ReservationType
 from prhelper.scsi.transport_id import FibreChannelPort, IscsiPort, SasPort, TransportID
 
-from .unit import (
+from ....support.spc import (
     ALL_TG_PT,
     APTPL,
     CONFLICT,
+    GOOD,
+    INVALID_FIELD_IN_CDB,
+    INVALID_FIELD_IN_PARAMETER_LIST,
+    RESERVATIONS_RELEASED,
+    SPEC_I_PT,
+)
+from .unit import (
     EA,
     ER,
-    GOOD,
-    INVALID_CDB,
-    INVALID_PARAMETER,
     KA,
     KB,
     KC,
-    RESERVATIONS_RELEASED,
-    SPEC_I_PT,
     TYPES,
     WA,
     WE,
     WR,
     A,
+    Answer,
     B,
     C,
     attentions_of,
@@ -54,16 +57,16 @@ TABLE_67 = [
     (True, KB, 0, 0, CONFLICT, KA, 0),
     (True, KB, NEW, SPEC_I_PT, CONFLICT, KA, 0),
     (True, KA, 0, 0, GOOD, None, 1),
-    (True, KA, 0, SPEC_I_PT, INVALID_PARAMETER, KA, 0),
+    (True, KA, 0, SPEC_I_PT, INVALID_FIELD_IN_PARAMETER_LIST, KA, 0),
     (True, KA, NEW, 0, GOOD, NEW, 1),
     (True, KA, KA, 0, GOOD, KA, 1),
     (True, KA, 2**64 - 1, 0, GOOD, 2**64 - 1, 1),
-    (True, KA, NEW, SPEC_I_PT, INVALID_PARAMETER, KA, 0),
+    (True, KA, NEW, SPEC_I_PT, INVALID_FIELD_IN_PARAMETER_LIST, KA, 0),
 ]
 
 
 @pytest.mark.parametrize(("known", "key", "new", "flags", "told", "then", "counts"), TABLE_67)
-def test_register(known: bool, key: int, new: int, flags: int, told: str, then: int | None, counts: int) -> None:
+def test_register(known: bool, key: int, new: int, flags: int, told: Answer, then: int | None, counts: int) -> None:
     before = registered(A, C) if known else registered(C)
     command = out(REGISTER, key, new, flags=flags, additional=B_LISTED if flags & SPEC_I_PT else b"")
     after, answered = run(before, A, command)
@@ -167,7 +170,7 @@ def test_initiator_named_twice_or_naming_itself_is_registered_once() -> None:
 def test_list_of_ports_that_fails_for_one_registers_none(additional: bytes) -> None:
     before = registered(B)
     after, answered = run(before, A, out(REGISTER, 0, NEW, flags=SPEC_I_PT, additional=additional))
-    assert (after, answered) == (before, INVALID_PARAMETER)
+    assert (after, answered) == (before, INVALID_FIELD_IN_PARAMETER_LIST)
 
 
 def test_empty_list_of_ports_registers_oneself() -> None:
@@ -199,24 +202,24 @@ def test_all_target_ports_goes_for_specified_initiators_too() -> None:
 MOVED = move(KA, NEW, B.transport_id)
 
 # Who is registered, the reservation's holder and type, the command of A, the answer.
-TABLE_70: list[tuple[str, State, Command, str]] = [
+TABLE_70: list[tuple[str, State, Command, Answer]] = [
     ("unregistered", registered(), MOVED, CONFLICT),
     ("unregistered, reservation of another", registered(B, holder=B, kind=WE), MOVED, CONFLICT),
     ("holder, wrong key", registered(A, holder=A, kind=WE), move(KB, NEW, B.transport_id), CONFLICT),
-    ("holder, zero", registered(A, holder=A, kind=WE), move(KA, 0, B.transport_id), INVALID_PARAMETER),
+    ("holder, zero", registered(A, holder=A, kind=WE), move(KA, 0, B.transport_id), INVALID_FIELD_IN_PARAMETER_LIST),
     ("holder", registered(A, holder=A, kind=WE), MOVED, GOOD),
     ("registered, holds nothing", registered(A, B, holder=B, kind=EA), MOVED, CONFLICT),
     ("registrants only, holds nothing", registered(A, B, holder=B, kind=ER), move(KA, 0, A.transport_id), CONFLICT),
     ("all registrants", registered(A, B, holder=A, kind=WA), MOVED, CONFLICT),
-    ("no reservation", registered(A), MOVED, INVALID_CDB),
-    ("to oneself", registered(A, holder=A, kind=WE), move(KA, NEW, A.transport_id), INVALID_PARAMETER),
-    ("to no port", registered(A, holder=A, kind=WE), move(KA, NEW, B.transport_id, 9), INVALID_PARAMETER),
-    ("to port 0", registered(A, holder=A, kind=WE), move(KA, NEW, B.transport_id, 0), INVALID_PARAMETER),
+    ("no reservation", registered(A), MOVED, INVALID_FIELD_IN_CDB),
+    ("to oneself", registered(A, holder=A, kind=WE), move(KA, NEW, A.transport_id), INVALID_FIELD_IN_PARAMETER_LIST),
+    ("to no port", registered(A, holder=A, kind=WE), move(KA, NEW, B.transport_id, 9), INVALID_FIELD_IN_PARAMETER_LIST),
+    ("to port 0", registered(A, holder=A, kind=WE), move(KA, NEW, B.transport_id, 0), INVALID_FIELD_IN_PARAMETER_LIST),
 ]
 
 
 @pytest.mark.parametrize(("before", "command", "told"), [row[1:] for row in TABLE_70], ids=[row[0] for row in TABLE_70])
-def test_register_and_move(before: State, command: Command, told: str) -> None:
+def test_register_and_move(before: State, command: Command, told: Answer) -> None:
     after, answered = run(before, A, command)
     assert answered == told
     if told != GOOD:
@@ -246,4 +249,4 @@ def test_transport_id_of_the_wrong_length_moves_nothing(tail: bytes) -> None:
     for parameter_list in (data[:-4] + tail[:3], data + b"\0" * 4, data[:20] + b"\0\0\0\x1c" + data[24:] + tail):
         cdb = MOVED.cdb[:7] + len(parameter_list).to_bytes(2) + MOVED.cdb[9:]
         after, answered = run(before, A, Command(cdb, parameter_list))
-        assert (after, answered) == (before, INVALID_PARAMETER)
+        assert (after, answered) == (before, INVALID_FIELD_IN_PARAMETER_LIST)

@@ -7,28 +7,15 @@ import pytest
 from prhelper.device.emulated.state import Reservation, State
 from prhelper.scsi.reservation import OutAction, ReservationType
 
-from .unit import (
+from ....support.spc import (
     CONFLICT,
-    EA,
     GOOD,
-    INVALID_CDB,
+    INVALID_FIELD_IN_CDB,
     INVALID_RELEASE,
-    KA,
-    KB,
     RESERVATIONS_PREEMPTED,
     RESERVATIONS_RELEASED,
-    TYPES,
-    WE,
-    WR,
-    A,
-    B,
-    C,
-    attentions_of,
-    keys_of,
-    out,
-    registered,
-    run,
 )
+from .unit import EA, KA, KB, TYPES, WE, WR, A, Answer, B, C, attentions_of, keys_of, out, registered, run
 
 RESERVE, RELEASE, CLEAR = OutAction.RESERVE, OutAction.RELEASE, OutAction.CLEAR
 UNKNOWN_TYPES = sorted(set(range(16)) - set(TYPES))
@@ -65,11 +52,11 @@ def test_another_registrant_conflicts_unless_it_holds_as_all_do(kind: Reservatio
         (registered(A), KB, WE, CONFLICT),
         (registered(A), 0, WE, CONFLICT),
         (registered(A), KB, 0x10 | WE, CONFLICT),  # the key is verified whatever the scope (6.16.3)
-        *((registered(A), KA, kind, INVALID_CDB) for kind in UNKNOWN_TYPES),
-        *((registered(A), KA, scope << 4 | WE, INVALID_CDB) for scope in range(1, 16)),
+        *((registered(A), KA, kind, INVALID_FIELD_IN_CDB) for kind in UNKNOWN_TYPES),
+        *((registered(A), KA, scope << 4 | WE, INVALID_FIELD_IN_CDB) for scope in range(1, 16)),
     ],
 )
-def test_what_may_not_reserve_changes_nothing(state: State, key: int, kind: int, told: str) -> None:
+def test_what_may_not_reserve_changes_nothing(state: State, key: int, kind: int, told: Answer) -> None:
     assert run(state, A, out(RESERVE, key, kind=kind)) == (state, told)
 
 

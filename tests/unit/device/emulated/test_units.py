@@ -14,10 +14,9 @@ from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
 
-from ....support.client import keys, reserve_in, reserve_out
+from ....support.spc import APTPL, keys, reserve_in, reserve_out
 
 A = nexus_named("uid 1")
-APTPL = 1
 READ_KEYS = Command(reserve_in(0))
 KEEP = Command(reserve_out(0), keys(0, 0xA, APTPL))
 REGISTER = Command(reserve_out(6), keys(0, 0xB))

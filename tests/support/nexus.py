@@ -1,45 +1,14 @@
-"""Persistent reservations as a test speaks of them: commands of one nexus, sent through the helper or straight.
-
-Commands and parameter data are laid out here after SPC-4, independently of the code under test.
-"""
+"""An initiator's view of a unit: its commands by name, and parameter data read. Any way to send a command will do."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Protocol
 
-GOOD, CHECK_CONDITION, RESERVATION_CONFLICT = 0x00, 0x02, 0x18
-
-TYPES = (1, 3, 5, 6, 7, 8)
-WRITE_EXCLUSIVE, EXCLUSIVE_ACCESS = 1, 3
-WRITE_EXCLUSIVE_REGISTRANTS_ONLY = 5
-ALL_REGISTRANTS = (7, 8)
-
-
-class In(IntEnum):
-    """Service actions of PERSISTENT RESERVE IN."""
-
-    READ_KEYS = 0
-    READ_RESERVATION = 1
-    REPORT_CAPABILITIES = 2
-    READ_FULL_STATUS = 3
-
-
-class Out(IntEnum):
-    """Service actions of PERSISTENT RESERVE OUT."""
-
-    REGISTER = 0
-    RESERVE = 1
-    RELEASE = 2
-    CLEAR = 3
-    PREEMPT = 4
-    PREEMPT_AND_ABORT = 5
-    REGISTER_AND_IGNORE_EXISTING_KEY = 6
-    REGISTER_AND_MOVE = 7
-    REPLACE_LOST_RESERVATION = 8
+from .client import Client
+from .spc import APTPL, EXCLUSIVE_ACCESS, GOOD, UNREG, In, Out, keys, move_list, reserve_in, reserve_out
 
 
 class Result(Protocol):
@@ -53,8 +22,13 @@ class Result(Protocol):
     def payload(self) -> bytes: ...
 
 
-# A command, parameter data to send, allocation length.
+# A CDB of 16 bytes, parameter data to send, allocation length.
 Execute = Callable[[bytes, bytes, int], Result]
+
+
+def over(client: Client, fd: int) -> Execute:
+    """Send commands for the disk `fd` over a connection to the helper."""
+    return lambda cdb, data, _allocation: client.command(fd, cdb, data)
 
 
 @dataclass(frozen=True)
@@ -77,27 +51,44 @@ class Registrant:
 
 
 class Nexus:
-    """One initiator's view of the unit. `execute` sends the commands."""
+    """One initiator; `execute` sends its commands."""
 
     def __init__(self, execute: Execute) -> None:
         self._execute = execute
 
     def read(self, action: int, allocation: int = 8192) -> Result:
-        cdb = struct.pack(">BB5xHx", 0x5E, action, allocation)
-        return self._execute(cdb, b"", allocation)
+        return self._execute(reserve_in(action, allocation), b"", allocation)
 
     def write(self, action: int, key: int = 0, new: int = 0, kind: int = 0, flags: int = 0) -> Result:
         """Send a PERSISTENT RESERVE OUT with the basic parameter list; `flags` is its byte 20."""
-        return self.write_raw(action, kind, struct.pack(">QQ4xB3x", key, new, flags))
+        return self.write_raw(action, kind, keys(key, new, flags))
 
     def write_raw(self, action: int, kind: int, parameters: bytes) -> Result:
-        cdb = struct.pack(">BBBxxIx", 0x5F, action, kind, len(parameters))
-        return self._execute(cdb, parameters, 0)
+        return self._execute(reserve_out(action, kind, len(parameters)), parameters, 0)
 
     def move(self, key: int, new: int, transport_id: bytes, port: int = 1, unregister: bool = False) -> Result:
         """REGISTER AND MOVE to another initiator, seen through the target port with that relative identifier."""
-        head = struct.pack(">QQxBHI", key, new, unregister << 1, port, len(transport_id))
-        return self.write_raw(Out.REGISTER_AND_MOVE, 0, head + transport_id)
+        flags = UNREG if unregister else 0
+        return self.write_raw(Out.REGISTER_AND_MOVE, 0, move_list(key, new, transport_id, port, flags))
+
+    # What a cluster does most; the answer is the status.
+
+    def register(self, new: int, key: int = 0, *, aptpl: bool = False) -> int:
+        return self.write(Out.REGISTER, key, new, flags=APTPL if aptpl else 0).status
+
+    def reserve(self, key: int, kind: int = EXCLUSIVE_ACCESS) -> int:
+        return self.write(Out.RESERVE, key, kind=kind).status
+
+    def release(self, key: int, kind: int = EXCLUSIVE_ACCESS) -> int:
+        return self.write(Out.RELEASE, key, kind=kind).status
+
+    def clear(self, key: int) -> int:
+        return self.write(Out.CLEAR, key).status
+
+    def preempt(self, key: int, other: int, kind: int = EXCLUSIVE_ACCESS) -> int:
+        return self.write(Out.PREEMPT, key, other, kind).status
+
+    # What there is, for everybody to read.
 
     def generation(self) -> int:
         (generation,) = struct.unpack_from(">I", self.good(In.READ_KEYS))
@@ -116,6 +107,11 @@ class Nexus:
         key, kind = struct.unpack_from(">Q5xB", data, 8)
         return Holder(key, kind)
 
+    def holder(self) -> int | None:
+        """The key of the reservation's holder; None if there is no reservation."""
+        reservation = self.reservation()
+        return None if reservation is None else reservation.key
+
     def registrants(self) -> list[Registrant]:
         data = self.good(In.READ_FULL_STATUS)
         (size,) = struct.unpack_from(">I", data, 4)
@@ -127,13 +123,7 @@ class Nexus:
         return found
 
     def good(self, action: In) -> bytes:
+        """The data of a command that must be GOOD."""
         answer = self.read(action)
         assert answer.status == GOOD, f"{action.name}: {answer}"
         return answer.payload
-
-
-def sense_code(sense: bytes) -> tuple[int, int, int]:
-    """Key, additional sense code and qualifier, from sense data of either format."""
-    if sense[0] & 0x7F in (0x72, 0x73):
-        return sense[1] & 15, sense[2], sense[3]
-    return sense[2] & 15, sense[12], sense[13]
