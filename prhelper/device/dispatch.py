@@ -3,6 +3,8 @@
 The descriptor has already been identified (`identity.Target`); nothing from here on asks again what it is.
 """
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from ..scsi import sense
@@ -10,6 +12,7 @@ from ..scsi.outcome import check_condition, outcome_of_errno
 from ..scsi.reservation import Command
 from .execution import Executor, Result
 from .identity import CannotTellError, Target
+from .stack import name_of
 
 
 class StandIn(Executor, Protocol):
@@ -41,12 +44,11 @@ class Unidentified(NamedTuple):
 
 READ_ONLY = Refusal("the virtual machine opened it read-only: give the disk to it writable")
 
-MULTIPATH = Refusal(
-    "it is a device-mapper device, where the command would reach only one of the paths: "
-    "multipath is not supported yet, give the virtual machine one path"
-)
-
-NOTHING_TELLS = Refusal("cannot tell whether it is a device-mapper device: mount /sys or /proc where prhelper runs")
+MULTIPATH = "it is a multipath map, where the command would reach only one of the paths"
+ON_MULTIPATH = "it lies on a multipath map ({}), where the command would reach only one of the paths"
+NOT_YET = "multipath is not supported yet, give the virtual machine one path"
+SEVERAL_DISKS = "it lies on several disks ({}), and a reservation is of one: give the virtual machine those disks"
+NOTHING_TELLS = "cannot tell what it is made of: mount /sys where prhelper runs"
 
 
 class Devices:
@@ -75,13 +77,30 @@ class Devices:
             return READ_ONLY
         if self._stand_in is not None and self._always:
             return self._stand_in
-        if command.is_out and (refusal := _device_mapper_refusal(target)) is not None:
-            return refusal
+        if command.is_out and (reason := _why_no_single_unit(target)) is not None:
+            return Refusal(reason)
         return self._scsi
 
 
-def _device_mapper_refusal(target: Target) -> Refusal | None:
+def _why_no_single_unit(target: Target) -> str | None:
+    """Why a command would not reach one unit by the one way there is to it; None if it would.
+
+    What the device mapper made of nothing, or not by mapping sectors to sectors, the kernel refuses by itself.
+    """
+    if target.device is None:
+        return None
     try:
-        return MULTIPATH if target.is_device_mapper() else None
+        stack = target.device.stack_below()
     except CannotTellError:
         return NOTHING_TELLS
+    if stack is None:
+        return None
+    if stack.maps:
+        names = _names(stack.maps)
+        where = MULTIPATH if names == target.device.name() else ON_MULTIPATH.format(names)
+        return f"{where}: {NOT_YET}"
+    return SEVERAL_DISKS.format(_names(stack.disks)) if len(stack.disks) > 1 else None
+
+
+def _names(folders: Iterable[Path]) -> str:
+    return ", ".join(sorted(map(name_of, folders)))

@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
+from . import stack
+
 _SYS_DEV = Path("/sys/dev")
 _PROC_DEVICES = Path("/proc/devices")
 
@@ -25,7 +27,7 @@ _KINDS = {
 
 
 class CannotTellError(Exception):
-    """Neither sysfs nor procfs says which driver a block device belongs to."""
+    """Nothing says whether a block device is the device mapper's, or what that made it of."""
 
 
 class DeviceId(NamedTuple):
@@ -56,33 +58,48 @@ class DeviceId(NamedTuple):
         return f"device {self.number}"
 
     def in_words(self) -> str:
-        """For people: number and name. Reads sysfs."""
-        return f"{self} ({self.name() or _KINDS[self.file_type]})" if self.is_device else str(self)
+        """For people: number, name, and what it is only a part of. Reads sysfs."""
+        if not self.is_device:
+            return str(self)
+        whole = self.whole()
+        part = f", a part of {whole}" if whole else ""
+        return f"{self} ({self.name() or _KINDS[self.file_type]}{part})"
 
     def name(self) -> str | None:
         """The device's name in sysfs, or the map's own name; None where sysfs does not show it."""
         sysfs = self._sysfs()
+        return stack.name_of(sysfs.resolve()) if sysfs.exists() else None
+
+    def whole(self) -> str | None:
+        """The disk or map that this is only a part of: its reservations are of the whole. None if there is none."""
+        if self.file_type != stat.S_IFBLK:
+            return None
         with contextlib.suppress(OSError):
-            return (sysfs / "dm/name").read_text().strip()
-        with contextlib.suppress(OSError):
-            return sysfs.readlink().name
+            return stack.whole_of(self._sysfs().resolve())
         return None
 
-    def is_device_mapper(self) -> bool:
-        """Whether the device mapper made this device. Raises CannotTellError where nothing tells.
+    def stack_below(self) -> stack.Stack | None:
+        """What the device mapper made this of; None if it did not make it. Raises CannotTellError if nothing tells.
 
-        sysfs is read each time, since numbers are reused; but a SCSI disk's number is never another driver's.
+        sysfs is read each time, since numbers are reused and tables reloaded; but a SCSI disk's number is never another
+        driver's.
         """
-        major = os.major(self.rdev)
-        if self.file_type != stat.S_IFBLK or major in _SCSI_DISK_MAJORS:
-            return False
-        if self._sysfs().exists():
-            return (self._sysfs() / "dm").exists()
+        if self.file_type != stat.S_IFBLK or os.major(self.rdev) in _SCSI_DISK_MAJORS:
+            return None
+        try:
+            sysfs = self._sysfs().resolve(strict=True)
+            return stack.stack_of(sysfs) if stack.is_device_mapper(sysfs) else None
+        except OSError as error:
+            if self._is_device_mapper_in_procfs():
+                raise CannotTellError from error
+            return None
+
+    def _is_device_mapper_in_procfs(self) -> bool:
         try:
             lines = _PROC_DEVICES.read_text().splitlines()
         except OSError as error:
             raise CannotTellError from error
-        return f"{major} device-mapper" in (line.strip() for line in lines)
+        return f"{os.major(self.rdev)} device-mapper" in (line.strip() for line in lines)
 
     def _sysfs(self) -> Path:
         return _SYS_DEV / _KINDS[self.file_type] / self.number
@@ -111,7 +128,3 @@ class Target(NamedTuple):
     def is_writable(self) -> bool:
         """Whether it is open for writing."""
         return fcntl.fcntl(self.fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
-
-    def is_device_mapper(self) -> bool:
-        """See `DeviceId.is_device_mapper`."""
-        return self.device is not None and self.device.is_device_mapper()

@@ -3,14 +3,16 @@
 import errno
 import os
 import stat
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from prhelper.channel import run
-from prhelper.device.dispatch import MULTIPATH, NOTHING_TELLS, READ_ONLY, Devices
+from prhelper.device.dispatch import MULTIPATH, NOT_YET, NOTHING_TELLS, ON_MULTIPATH, READ_ONLY, SEVERAL_DISKS, Devices
 from prhelper.device.execution import Result
 from prhelper.device.identity import CannotTellError, DeviceId, Target
+from prhelper.device.stack import Stack
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
@@ -23,7 +25,6 @@ IN = Command(reserve_in(0))
 FROM_DEVICE = Result(Outcome(Status.GOOD, data=b"device"))
 FROM_STAND_IN = Result(Outcome(Status.GOOD, data=b"stand-in"), emulated=True)
 
-DISK = DeviceId(stat.S_IFBLK, os.makedev(8, 0))
 MAPPED = DeviceId(stat.S_IFBLK, os.makedev(253, 0))
 
 
@@ -55,38 +56,41 @@ def fd(writable: bool, tmp_path: Path) -> int:
     return os.open(tmp_path / "disk", os.O_RDWR if writable else os.O_RDONLY)
 
 
-def mapped(_: DeviceId) -> bool:
-    return True
+def stack(maps: Iterable[str] = (), disks: Iterable[str] = ()) -> Callable[[DeviceId], Stack]:
+    return lambda _: Stack(frozenset(map(Path, maps)), frozenset(map(Path, disks)))
 
 
-def not_told(_: DeviceId) -> bool:
+def not_told(_: DeviceId) -> Stack:
     raise CannotTellError
 
 
+@pytest.mark.parametrize("command", [IN, OUT])
 @pytest.mark.parametrize(
-    ("is_device_mapper", "command", "expected"),
+    ("stack_below", "reason"),
     [
-        (DeviceId.is_device_mapper, OUT, None),
-        (DeviceId.is_device_mapper, IN, None),
-        (mapped, OUT, MULTIPATH.reason),
-        (mapped, IN, None),
-        (not_told, OUT, NOTHING_TELLS.reason),
-        (not_told, IN, None),
+        (lambda _: None, None),
+        (stack(disks=["sda"]), None),
+        (stack(), None),
+        (stack(maps=["mapped"]), f"{MULTIPATH}: {NOT_YET}"),
+        (stack(maps=["mpatha"]), f"{ON_MULTIPATH.format('mpatha')}: {NOT_YET}"),
+        (stack(disks=["sdb", "sda"]), SEVERAL_DISKS.format("sda, sdb")),
+        (not_told, NOTHING_TELLS),
     ],
+    ids=["a disk", "a volume", "of nothing", "a map", "on a map", "on several", "not told"],
 )
 def test_out_is_refused_where_it_would_be_wrong_and_in_never(
     monkeypatch: pytest.MonkeyPatch,
     fd: int,
     writable: bool,
-    is_device_mapper: object,
+    stack_below: object,
     command: Command,
-    expected: str | None,
+    reason: str | None,
 ) -> None:
-    monkeypatch.setattr(DeviceId, "is_device_mapper", is_device_mapper)
-    result = run(Devices(Device()).execute(command, Target(fd, DISK)))
+    monkeypatch.setattr(DeviceId, "stack_below", stack_below)
+    monkeypatch.setattr(DeviceId, "name", lambda _: "mapped")
+    result = run(Devices(Device()).execute(command, Target(fd, MAPPED)))
     os.close(fd)
-    if command is OUT and not writable:
-        expected = READ_ONLY.reason
+    expected = None if command is IN else reason if writable else READ_ONLY.reason
     if expected is None:
         assert result is FROM_DEVICE
     else:

@@ -17,13 +17,18 @@ NULL = DeviceId(stat.S_IFCHR, os.makedev(1, 3))
 
 @pytest.fixture
 def sysfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A sysfs with one disk and one device of the device mapper."""
-    for number, name in (("8:0", "sda"), ("253:7", "dm-7")):
-        (tmp_path / "devices" / name).mkdir(parents=True)
+    """A sysfs with one disk, and a logical volume on half of it."""
+    for number, name, sectors in (("8:0", "sda", 1000), ("253:7", "dm-7", 500)):
+        folder = tmp_path / "devices" / name
+        (folder / "slaves").mkdir(parents=True)
+        (folder / "size").write_text(f"{sectors}\n")
         (tmp_path / "dev/block").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "dev/block" / number).symlink_to(tmp_path / "devices" / name)
-    (tmp_path / "devices/dm-7/dm").mkdir()
-    (tmp_path / "devices/dm-7/dm/name").write_text("mpatha\n")
+        (tmp_path / "dev/block" / number).symlink_to(folder)
+    volume = tmp_path / "devices/dm-7"
+    (volume / "slaves/sda").symlink_to(tmp_path / "devices/sda")
+    (volume / "dm").mkdir()
+    (volume / "dm/name").write_text("volume\n")
+    (volume / "dm/uuid").write_text("LVM-abc\n")
     monkeypatch.setattr(identity, "_SYS_DEV", tmp_path / "dev")
     monkeypatch.setattr(identity, "_PROC_DEVICES", tmp_path / "proc-devices")
     return tmp_path
@@ -33,7 +38,7 @@ def sysfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("device", "text"),
     [
         (SDA, "device 8:0 (sda)"),
-        (MAPPED, "device 253:7 (mpatha)"),
+        (MAPPED, "device 253:7 (volume, a part of sda)"),
         (DeviceId(stat.S_IFBLK, os.makedev(9, 9)), "device 9:9 (block)"),
         (DeviceId(stat.S_IFREG, 0), "no device but a regular file"),
         (DeviceId(stat.S_IFSOCK, 0), "no device but a socket"),
@@ -44,38 +49,44 @@ def test_device_reads_as_number_and_name(device: DeviceId, text: str) -> None:
     assert device.in_words() == text
 
 
-@pytest.mark.parametrize(("device", "expected"), [(SDA, False), (MAPPED, True), (NULL, False)])
+@pytest.mark.parametrize(("device", "disks"), [(SDA, None), (MAPPED, {"sda"}), (NULL, None)])
 @pytest.mark.usefixtures("sysfs")
-def test_device_mapper_is_told_by_sysfs(device: DeviceId, expected: bool) -> None:
-    assert device.is_device_mapper() is expected
+def test_what_the_device_mapper_made_is_told_by_sysfs(device: DeviceId, disks: set[str] | None) -> None:
+    stack = device.stack_below()
+    assert (stack and {disk.name for disk in stack.disks}) == disks
 
 
-@pytest.mark.parametrize(("device", "expected"), [(SDA, False), (MAPPED, True)])
-def test_device_mapper_is_told_by_procfs_where_there_is_no_sysfs(
-    sysfs: Path, device: DeviceId, expected: bool, monkeypatch: pytest.MonkeyPatch
+def test_without_sysfs_procfs_tells_only_that_the_device_mapper_made_it(
+    sysfs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(identity, "_SYS_DEV", sysfs / "nothing")
-    (sysfs / "proc-devices").write_text("Block devices:\n  8 sd\n253 device-mapper\n")
-    assert device.is_device_mapper() is expected
+    (sysfs / "proc-devices").write_text("Block devices:\n  8 sd\n253 device-mapper\n259 blkext\n")
+    assert DeviceId(stat.S_IFBLK, os.makedev(259, 0)).stack_below() is None
+    with pytest.raises(CannotTellError):
+        MAPPED.stack_below()
 
 
 def test_where_nothing_tells_it_is_not_guessed(sysfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identity, "_SYS_DEV", sysfs / "nothing")
     with pytest.raises(CannotTellError):
-        MAPPED.is_device_mapper()
+        MAPPED.stack_below()
 
 
 def test_a_scsi_disk_is_known_by_its_number_without_looking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DeviceId, "_sysfs", lambda _: pytest.fail("it looked"))
     for major in (8, 65, 71, 128, 135):
-        assert not DeviceId(stat.S_IFBLK, os.makedev(major, 3)).is_device_mapper()
+        assert DeviceId(stat.S_IFBLK, os.makedev(major, 3)).stack_below() is None
 
 
 def test_what_a_device_mapper_number_leads_to_is_looked_at_afresh(sysfs: Path) -> None:
-    assert MAPPED.is_device_mapper()
-    (sysfs / "devices/dm-7/dm/name").unlink()
-    (sysfs / "devices/dm-7/dm").rmdir()
-    assert not MAPPED.is_device_mapper()
+    volume = sysfs / "devices/dm-7"
+    assert MAPPED.stack_below() is not None
+    (volume / "slaves/sda").unlink()
+    stack = MAPPED.stack_below()
+    assert stack is not None
+    assert not stack.disks
+    (volume / "dm").rename(volume / "another-driver")
+    assert MAPPED.stack_below() is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""What lies below a block device, as sysfs shows it to any process.
+
+The device mapper stacks devices: a multipath map on its paths, a logical volume or a partition on a disk or on a map.
+`slaves/` names what lies directly below a device, so walking down ends at disks or at multipath maps. All folders here
+are those of devices in sysfs, resolved.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+_MULTIPATH = "mpath-"
+"""How `dm/uuid` of a multipath map begins: multipathd gives it, and other tools have prefixes of their own."""
+
+
+class Stack(NamedTuple):
+    """What a device is made of.
+
+    maps: multipath maps, the device itself among them.
+    disks: disks that it reaches without a map between; itself, if it is one.
+    """
+
+    maps: frozenset[Path]
+    disks: frozenset[Path]
+
+
+def is_device_mapper(folder: Path) -> bool:
+    """Whether the device mapper made a device."""
+    return (folder / "dm").exists()
+
+
+def is_multipath(folder: Path) -> bool:
+    """Whether a device is a multipath map. Raises OSError if it is going away."""
+    return is_device_mapper(folder) and (folder / "dm/uuid").read_text().startswith(_MULTIPATH)
+
+
+def stack_of(folder: Path) -> Stack:
+    """Walk down from a device. Raises OSError if something of it is going away."""
+    if is_multipath(folder):
+        return Stack(frozenset({folder}), frozenset())
+    if slaves := _slaves(folder):
+        stacks = [stack_of(slave) for slave in slaves]
+        return Stack(
+            frozenset(path for stack in stacks for path in stack.maps),
+            frozenset(path for stack in stacks for path in stack.disks),
+        )
+    # A device of the device mapper with nothing below it (error, zero) reaches no disk.
+    return Stack(frozenset(), frozenset() if is_device_mapper(folder) else frozenset({_disk_of(folder)}))
+
+
+def whole_of(folder: Path) -> str | None:
+    """The name of the disk or map that a device is only a part of, as a partition or a logical volume is.
+
+    None if it covers all of it, or reaches several, or none. Raises OSError if something of it is going away.
+    """
+    wholes = frozenset().union(*stack_of(folder))
+    if len(wholes) != 1:
+        return None
+    (whole,) = wholes
+    return None if _sectors(whole) == _sectors(folder) else name_of(whole)
+
+
+def name_of(folder: Path) -> str:
+    """A map's own name, any other device's name in the kernel."""
+    try:
+        return (folder / "dm/name").read_text().strip()
+    except FileNotFoundError:
+        return folder.name
+
+
+def _slaves(folder: Path) -> list[Path]:
+    slaves = folder / "slaves"
+    return [slave.resolve() for slave in slaves.iterdir()] if slaves.exists() else []
+
+
+def _disk_of(folder: Path) -> Path:
+    """The disk of a partition; any other device itself."""
+    return folder.parent if (folder / "partition").exists() else folder
+
+
+def _sectors(folder: Path) -> int:
+    return int((folder / "size").read_text())
