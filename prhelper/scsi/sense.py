@@ -1,4 +1,4 @@
-"""Sense data: what is wrong, in the standard's three numbers (SPC-4, 4.5)."""
+"""Sense data: what went wrong, in the standard's three numbers (SPC-4, 4.5)."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class Sense:
 
     @classmethod
     def parse(cls, data: bytes) -> "Sense | None":
-        """Read sense data in fixed or descriptor format; None if it is neither, or too short to tell."""
+        """Read sense data in fixed or descriptor format; None if it is neither or too short."""
         response_code = data[0] & 0x7F if data else 0
         if response_code in _DESCRIPTOR_FORMATS and len(data) >= 4:
             return cls(data[1] & 0x0F, data[2], data[3])

@@ -1,4 +1,4 @@
-"""Names of sense keys and additional sense codes (SPC-4, tables 52 and 53; annex F), those seen with reservations."""
+"""Names of the sense keys and additional sense codes that occur with reservations (SPC-4, tables 52, 53; annex F)."""
 
 SENSE_KEYS = {
     0x0: "no sense",

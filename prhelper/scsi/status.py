@@ -42,7 +42,7 @@ class HostStatus(enum.IntEnum):
 
 
 def status_name(status: int) -> str:
-    """The standard's name of a status, or its number where the standard has none."""
+    """The standard's name of a status, or its number if the standard has no name for it."""
     try:
         return Status(status).name.replace("_", " ")
     except ValueError:

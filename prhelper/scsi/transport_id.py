@@ -1,7 +1,7 @@
-"""TransportIDs: which initiator port, in the words of its transport protocol (SPC-4, 7.6.4).
+"""TransportIDs: the name of an initiator port in its transport protocol (SPC-4, 7.6.4).
 
-Two TransportIDs are equal when they name the same port, however their bytes came padded or their letters were cased.
-iSCSI names of type `naa.` are not known here: their text could not be told from a SAS address.
+Two TransportIDs are equal if they name the same port, regardless of padding and of upper and lower case.
+iSCSI names of type `naa.` are not supported: their text could not be told from a SAS address.
 """
 
 import re
@@ -11,14 +11,14 @@ from typing import TypeAlias
 
 FIBRE_CHANNEL, ISCSI, SAS = 0x0, 0x5, 0x6  # protocol identifiers (SPC-4, table 499)
 
-_SHORTEST = 24
+_MIN_SIZE = 24
 _ADDRESS = re.compile(r"(naa|fc)\.([0-9a-f]{16})")
 _ISCSI = re.compile(r"((?:iqn|eui)\.[^,\0]+)(?:,i,0x([0-9a-f]{1,12}))?")
-_LONGEST_ISCSI_NAME = 223
+_MAX_ISCSI_NAME = 223
 
 
 class TransportIDError(ValueError):
-    """Bytes or a text that are no TransportID, or one of a protocol that is not known here; the text says why."""
+    """Bytes or text that are not a TransportID, or of an unsupported protocol; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class IscsiPort:
     def to_bytes(self) -> bytes:
         """As in parameter data: at least 24 bytes, a multiple of four."""
         text = str(self).encode() + b"\0"
-        size = max(_SHORTEST - 4, -(-len(text) // 4) * 4)
+        size = max(_MIN_SIZE - 4, -(-len(text) // 4) * 4)
         code = ISCSI if self.isid is None else 0x40 | ISCSI
         return struct.pack(">BxH", code, size) + text.ljust(size, b"\0")
 
@@ -74,16 +74,16 @@ TransportID: TypeAlias = FibreChannelPort | SasPort | IscsiPort
 
 
 def take_transport_id(data: bytes) -> tuple[TransportID, bytes]:
-    """Read the TransportID that `data` begins with; it, and the bytes behind it. Raises TransportIDError."""
-    if len(data) < _SHORTEST:
-        raise TransportIDError(f"a TransportID has at least {_SHORTEST} bytes, not {len(data)}")
+    """Read a TransportID from the start of `data`; return it and the remaining bytes. Raises TransportIDError."""
+    if len(data) < _MIN_SIZE:
+        raise TransportIDError(f"a TransportID has at least {_MIN_SIZE} bytes, not {len(data)}")
     code = data[0]
     if code & 0x0F == ISCSI:
         return _take_iscsi(data)
     if code == FIBRE_CHANNEL:
-        return FibreChannelPort(_number(data[8:16])), data[_SHORTEST:]
+        return FibreChannelPort(_number(data[8:16])), data[_MIN_SIZE:]
     if code == SAS:
-        return SasPort(_number(data[4:12])), data[_SHORTEST:]
+        return SasPort(_number(data[4:12])), data[_MIN_SIZE:]
     raise TransportIDError(f"format {code >> 6} of protocol {code & 0x0F:#x} is not known")
 
 
@@ -96,7 +96,7 @@ def parse_transport_id(text: str) -> TransportID:
 
 def _take_iscsi(data: bytes) -> tuple[IscsiPort, bytes]:
     end = 4 + int.from_bytes(data[2:4])
-    if not _SHORTEST <= end <= len(data) or end % 4:
+    if not _MIN_SIZE <= end <= len(data) or end % 4:
         raise TransportIDError(f"an iSCSI TransportID of {end} bytes, where there are {len(data)}")
     text, terminator, _padding = data[4:end].partition(b"\0")
     if not terminator:
@@ -112,7 +112,7 @@ def _take_iscsi(data: bytes) -> tuple[IscsiPort, bytes]:
 
 def _parse_iscsi(text: str) -> IscsiPort:
     match = _ISCSI.fullmatch(text.lower())
-    if match is None or len(match[1].encode()) > _LONGEST_ISCSI_NAME:
+    if match is None or len(match[1].encode()) > _MAX_ISCSI_NAME:
         raise TransportIDError(f"{text!r} names no initiator port")
     return IscsiPort(match[1], None if match[2] is None else int(match[2], 16))
 

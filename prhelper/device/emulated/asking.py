@@ -1,6 +1,6 @@
-"""What the kernel and udev tell of a file, a file system or a device, beyond the numbers that are given out again.
+"""What the kernel and udev report about a file, a file system or a device, beyond the numbers that are reused.
 
-Any process may ask; each function says None where nothing is told.
+No privileges are needed; each function returns None if nothing is reported.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ _FS_IOC_GETFSUUID = _READ | 17 << 16 | 0x1500
 
 
 def born(fd: int) -> str | None:
-    """When a file was made, to the nanosecond, by its file system (statx)."""
+    """Birth time of a file, to the nanosecond, from its file system (statx)."""
     with contextlib.suppress(OSError):
         if (time := birth_time(fd)) is not None:
             return f"{time[0]}.{time[1]:09}"
@@ -33,14 +33,14 @@ def born(fd: int) -> str | None:
 
 
 def generation(fd: int) -> str | None:
-    """What tells a file from others that had its inode number."""
+    """The inode generation, which distinguishes files that had the same inode number."""
     return _ioctl(fd, _FS_IOC_GETVERSION, 4)
 
 
 def file_system(fd: int, device: int) -> str | None:
-    """The UUID of a file system on `device`, and the id that it makes of that and, say, a subvolume's number.
+    """The UUID of a file system on `device`, and its ID, which may also encode, say, a subvolume.
 
-    The UUID is the kernel's (since 6.9) or udev's. An id that is only the device's number again says nothing.
+    The UUID comes from the kernel (since 6.9) or from udev. An ID that only repeats the device number is left out.
     """
     uuid = _ioctl(fd, _FS_IOC_GETFSUUID, 17)
     uuid = uuid[2:] if uuid is not None else _uuid_by_udev(device)
@@ -51,15 +51,15 @@ def file_system(fd: int, device: int) -> str | None:
 
 
 def disk_sequence(fd: int) -> str | None:
-    """A number that each disk, and each medium in one, is given once in a boot (since Linux 5.15)."""
+    """The sequence number of a disk and its medium, unique within a boot (since Linux 5.15)."""
     sequence = _ioctl(fd, _BLKGETDISKSEQ, 8)
     return None if sequence is None else str(int.from_bytes(bytes.fromhex(sequence), sys.byteorder))
 
 
 def world_wide_name(kind: str, device: int, sequence: str | None) -> str | None:
-    """What a disk calls itself, as sysfs has it of SCSI, NVMe and the device mapper; for a partition, that of its disk.
+    """The identifier that sysfs has for SCSI, NVMe and device-mapper disks; for a partition, that of its disk.
 
-    kind: `block` or `char`. sequence: `disk_sequence`; where sysfs has another, the number belongs to a new disk.
+    kind: `block` or `char`. sequence: `disk_sequence`; if sysfs has another, the number belongs to a new disk now.
     """
     disk = _sysfs(kind, device)
     if (disk / "partition").exists():
@@ -71,7 +71,7 @@ def world_wide_name(kind: str, device: int, sequence: str | None) -> str | None:
 
 
 def partition_start(device: int) -> str | None:
-    """Where a partition begins on its disk."""
+    """The first sector of a partition on its disk."""
     return _read(_sysfs("block", device) / "start")
 
 
@@ -111,6 +111,6 @@ def _read(path: Path) -> str | None:
 
 
 def _encoded(device: int) -> int:
-    """As the kernel makes a file system's id of a device number (huge_encode_dev)."""
+    """The file system ID that the kernel derives from a device number (huge_encode_dev)."""
     major, minor = os.major(device), os.minor(device)
     return minor & 0xFF | major << 8 | (minor & ~0xFF) << 12

@@ -1,11 +1,11 @@
-"""Which boot of the machine this is, for names that mean nothing in another one."""
+"""Marks names that are valid for this boot only."""
 
 import os
 import secrets
 from pathlib import Path
 
 RUN = secrets.token_hex(8)
-"""Tells what is named in this process from what was named in the last, whose names may still be in the database."""
+"""Distinguishes names made by this process from those of an earlier one, which may still be in the database."""
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _VARIABLE = "PRHELPER_BOOT_ID"
@@ -13,12 +13,12 @@ _MARK = " boot "
 
 
 def of_this_boot(name: str) -> str:
-    """The name, marked as one of this boot alone; where /proc does not tell which that is, of this process alone."""
+    """The name, marked as valid for this boot only; for this process only if /proc hides the boot ID."""
     return name + _MARK + _boot_id()
 
 
 def is_of_another_boot(name: str) -> bool:
-    """Whether a name was marked in another boot."""
+    """Whether a name is marked as one of another boot."""
     _, mark, boot = name.rpartition(_MARK)
     return bool(mark) and boot != _boot_id()
 

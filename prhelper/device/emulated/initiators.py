@@ -1,17 +1,17 @@
-"""Which initiator a client is: the I_T nexus that its commands come from, by one of four rules.
+"""Which initiator a client is: the I_T nexus of its commands, by one of four rules.
 
-    process     a process is an initiator, whatever it connects with and how often: its pid and start time
-    connection  each connection is an initiator, and a new one begins with nothing
-    uid         a user is an initiator, in all of its processes
-    host        everybody is the same initiator, as behind one host adapter
+    process     each process, by PID and start time, over all its connections
+    connection  each connection, so that a new connection is a new initiator
+    uid         each user, over all its processes
+    host        all clients together, as if behind one host adapter
 
-The nexus's name is what APTPL keeps: after a restart of prhelper the process that still runs, or the user, is the
-initiator that it was. The name of a process holds the boot's id too, so that no process of a later boot is taken for
-it. Its registration then belongs to nobody, and is removed as in life, by PREEMPT or CLEAR.
+APTPL stores the nexus's name, so that after a restart of prhelper a process that is still running, or a user, is the
+same initiator as before. The name of a process contains the boot ID, so that no process of a later boot is mistaken for
+it; its registration is then orphaned, and removed as on real disks, by PREEMPT or CLEAR.
 
-A process that cannot be seen from here (its pid is 0, for it lives in another pid namespace; or /proc hides it) cannot
-be told from another like it. Under the rule `process` each of its connections is an initiator then: two virtual
-machines are never mistaken for one, yet one that connects again is a stranger.
+Processes in another PID namespace (reported as PID 0), or hidden by /proc, cannot be told apart. Under the rule
+`process` each of their connections is then an initiator: two virtual machines are never mistaken for one, but one that
+reconnects is a new initiator.
 """
 
 import hashlib
@@ -30,18 +30,18 @@ _log = logging.getLogger(__name__)
 _PROC = Path("/proc")
 
 _NAA_LOCALLY_ASSIGNED = 0x3
-"""The first digit of an address that nobody gave out (SPC-4, 7.8.6.6.4)."""
+"""First digit of a locally assigned address (SPC-4, 7.8.6.6.4)."""
 
 Rule = Callable[[Peer, int], str]
 
 
 def nexus_of(rule: str, peer: Peer, number: int) -> Nexus:
-    """The nexus of a client, by a rule of `RULES`; `number` tells its connection from all others of this process."""
+    """The nexus of a client, by a rule of `RULES`; `number` identifies its connection within this process."""
     return nexus_named(RULES[rule](peer, number))
 
 
 def nexus_named(name: str) -> Nexus:
-    """The nexus of a name. Its port is a SAS address made of the name: the same in each run, and on each host."""
+    """The nexus of a name. Its port is a SAS address derived from the name, the same in every run and on every host."""
     digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
     return Nexus(name, SasPort(_NAA_LOCALLY_ASSIGNED << 60 | digest >> 4))
 
@@ -75,10 +75,10 @@ RULES: dict[str, Rule] = {"process": _by_process, "connection": _by_connection, 
 
 
 def _start_time(pid: int) -> int | None:
-    """When a process began, in clock ticks since the boot (proc(5), field 22 of stat); None where it is not seen."""
+    """Start time of a process in clock ticks since boot (proc(5), field 22 of stat); None if it is not visible."""
     try:
         stat = (_PROC / str(pid) / "stat").read_bytes()
     except OSError:
         return None
-    after_name = stat.rpartition(b")")[2].split()  # the name may hold blanks and parentheses
+    after_name = stat.rpartition(b")")[2].split()  # the name may contain spaces and parentheses
     return int(after_name[19])

@@ -1,16 +1,16 @@
-"""The name of an emulated unit: the same for the same disk or file, and another for whatever comes in its place.
+"""The name of an emulated unit: stable for one disk or file, different for its replacement.
 
-A number alone is given out again: that of an inode, of a device, of a file system. So a file is known by its file
-system's UUID, its inode, when it was made, and the inode's generation. A disk is known by its WWID; without one, by its
-sequence number, which no other disk of this boot has, nor the next file on the same loop device. A partition is known
-by its disk, and where it begins.
+Inode, device and file system numbers are reused. So a file is identified by its file system's UUID, its inode number,
+birth time and inode generation; a disk by its WWID or, without one, by its sequence number, which no other disk of this
+boot has, nor the next file on the same loop device; a partition by its disk and its first sector.
 
-A name that does not last is marked as one of this boot, and is not kept across the next. That is so of disks without a
-WWID, and so of loop devices; of files on a file system without a UUID, or with neither birth time nor generation.
+A name that means nothing after a reboot is marked as one of this boot and dropped after it: that of a disk without a
+WWID, such as a loop device, and that of a file on a file system without a UUID or with neither birth time nor
+generation.
 
-What cannot be told: two disks that give one WWID; a file system copied bit for bit and mounted beside the original;
-and, within a boot, what has an old number anew: a file, where the file system tells neither birth time nor generation;
-a disk, before Linux 5.15; a character device without a WWID.
+What cannot be distinguished: two disks that report one WWID; a file system copied bit for bit and mounted beside the
+original; and, within a boot, the next owner of a reused number: a file, if the file system has neither birth time nor
+generation; a disk, before Linux 5.15; a character device without a WWID.
 """
 
 import os
@@ -21,7 +21,7 @@ from .boot import of_this_boot
 
 
 def unit_behind(fd: int) -> str:
-    """The name of the unit that a descriptor leads to: of the file behind it, however it was opened. Raises OSError."""
+    """The name of the unit behind a descriptor, however it was opened. Raises OSError."""
     status = os.fstat(fd)
     match stat.S_IFMT(status.st_mode):
         case stat.S_IFBLK:

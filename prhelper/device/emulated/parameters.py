@@ -1,7 +1,7 @@
-"""What a PERSISTENT RESERVE OUT asks for: fields of its CDB and parameter list (SPC-4, 6.16), checked when needed.
+"""The fields of PERSISTENT RESERVE OUT, from its CDB and parameter list (SPC-4, 6.16), checked when they are used.
 
-Fields that a service action ignores are never looked at, so a wrong value there is no error. Only the length, and
-SPEC_I_PT where it is not allowed, are judged at once.
+A wrong value in a field that the service action ignores is no error. Only the length, and SPEC_I_PT where it is not
+allowed, are checked immediately.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ WRONG_LENGTH = check_condition(sense.PARAMETER_LIST_LENGTH_ERROR)
 
 
 class RefusedError(Exception):
-    """The command is not carried out; `outcome` says so to the initiator."""
+    """The command is refused; `outcome` is the answer."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome)
@@ -33,7 +33,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """A service action with its fields. `additional` is the rest of the list: a length, and so many bytes."""
+    """A service action and its fields. `additional` is the rest of the list: a length, and that many bytes."""
 
     action: OutAction
     scope: int
@@ -48,24 +48,24 @@ class Parameters:
     additional: bytes = b""
 
     def type(self) -> ReservationType:
-        """The TYPE field (6.15.3.4). RefusedError: it has none of the six values."""
+        """The TYPE field (6.15.3.4). Raises RefusedError if it is none of the six values."""
         try:
             return ReservationType(self.type_code)
         except ValueError as error:
             raise RefusedError(INVALID_CDB) from error
 
     def require_lu_scope(self) -> None:
-        """RefusedError: the scope is not the logical unit (6.16.1)."""
+        """Raise RefusedError if the scope is not the logical unit (6.16.1)."""
         if self.scope != 0:
             raise RefusedError(INVALID_CDB)
 
     def require_key(self, state: State, nexus: Nexus) -> None:
-        """RefusedError: the nexus is not registered (5.13.7), or with another key (6.16.3)."""
+        """Raise RefusedError if the nexus is not registered (5.13.7), or has another key (6.16.3)."""
         if self.key != state.key_of(nexus):
             raise RefusedError(CONFLICT)
 
     def transport_ids(self) -> list[TransportID]:
-        """The list that SPEC_I_PT announces (table 215). RefusedError: length or contents are wrong."""
+        """The list that SPEC_I_PT announces (table 215). Raises RefusedError if its length or contents are wrong."""
         rest, found = self._transport_data(), []
         while rest:
             port, rest = _take(rest)
@@ -73,7 +73,7 @@ class Parameters:
         return found
 
     def transport_id(self) -> TransportID:
-        """The one of REGISTER AND MOVE (6.16.4). RefusedError: length or contents are wrong."""
+        """That of REGISTER AND MOVE (6.16.4). Raises RefusedError if its length or contents are wrong."""
         port, rest = _take(self._transport_data())
         if rest:
             raise RefusedError(INVALID_PARAMETER)
@@ -87,7 +87,7 @@ class Parameters:
 
 
 def parse(command: Command, action: OutAction) -> Parameters:
-    """Read the fields. RefusedError: the parameter list has a wrong length, or SPEC_I_PT out of place (6.16.1)."""
+    """Read the fields. Raises RefusedError for a wrong parameter list length or a misplaced SPEC_I_PT (6.16.1)."""
     data = command.parameter_list
     if len(data) < _BASIC_SIZE or (keys := command.keys) is None:
         raise RefusedError(WRONG_LENGTH)

@@ -1,6 +1,6 @@
 """PREEMPT and PREEMPT AND ABORT (SPC-4, 5.13.11.2.4 to 5.13.11.2.6).
 
-The two are one here: the unit carries out each command whole, so there never is one to abort.
+The two are the same here: the unit executes each command atomically, so there is never one to abort.
 """
 
 from dataclasses import replace
@@ -11,7 +11,7 @@ from .state import Nexus, State, reservation_of
 
 
 def preempt(state: State, nexus: Nexus, wanted: Parameters) -> State:
-    """Take the reservation over, or only remove registrations: what the service action key names decides (table 72)."""
+    """Take over the reservation, or only remove registrations, depending on the service action key (table 72)."""
     wanted.require_key(state, nexus)
     named = wanted.service_action_key
     shared = state.reservation is not None and state.reservation.is_all_registrants
@@ -28,13 +28,13 @@ def preempt(state: State, nexus: Nexus, wanted: Parameters) -> State:
 
 
 def _remove(state: State, nexus: Nexus, victims: list[Nexus]) -> State:
-    """Remove registrations, even one's own; SCOPE and TYPE are ignored (5.13.11.2.5)."""
+    """Remove registrations, perhaps its own too; SCOPE and TYPE are ignored (5.13.11.2.5)."""
     told = [each for each in victims if each != nexus]
     return state.unregistered(victims).told(told, sense.REGISTRATIONS_PREEMPTED).counted()
 
 
 def _take_over(state: State, nexus: Nexus, wanted: Parameters, victims: list[Nexus]) -> State:
-    """Replace the reservation by one of the nexus's own, and remove the victims' registrations (5.13.11.2.4.3)."""
+    """Replace the reservation with the nexus's own, and remove the victims' registrations (5.13.11.2.4.3)."""
     kind = wanted.type()
     wanted.require_lu_scope()
     changed = state.reservation is not None and state.reservation.type is not kind

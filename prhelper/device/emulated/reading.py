@@ -1,4 +1,4 @@
-"""PERSISTENT RESERVE IN: what everybody may know, laid out as parameter data (SPC-4, 6.15)."""
+"""PERSISTENT RESERVE IN: the state laid out as parameter data (SPC-4, 6.15)."""
 
 import struct
 from collections.abc import Callable
@@ -21,12 +21,12 @@ _TYPE_MASK = 0xEA01  # all six types (table 209)
 
 
 def read_keys(state: State) -> bytes:
-    """READ KEYS (6.15.2): one key a registration, alike or not."""
+    """READ KEYS (6.15.2): one key per registration, including duplicates."""
     return _with_header(state, b"".join(_KEY.pack(each.key) for each in state.registrations))
 
 
 def read_reservation(state: State) -> bytes:
-    """READ RESERVATION (6.15.3): the key is zero where all registrants hold (5.13.10)."""
+    """READ RESERVATION (6.15.3): the key is zero if all registrants hold it (5.13.10)."""
     reservation = state.reservation
     if reservation is None:
         return _with_header(state, b"")
@@ -41,7 +41,7 @@ def report_capabilities(state: State) -> bytes:
 
 
 def read_full_status(state: State) -> bytes:
-    """READ FULL STATUS (6.15.5): a descriptor for each I_T nexus, so ALL_TG_PT is never set."""
+    """READ FULL STATUS (6.15.5): one descriptor per I_T nexus, so ALL_TG_PT is never set."""
     return _with_header(state, b"".join(_descriptor(state, each) for each in state.registrations))
 
 

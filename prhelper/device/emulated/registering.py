@@ -15,7 +15,7 @@ def register(state: State, nexus: Nexus, wanted: Parameters) -> State:
     if wanted.action is OutAction.REGISTER and wanted.key != (key or 0):
         raise RefusedError(CONFLICT)
     if key is None and not wanted.service_action_key:
-        return state  # "do nothing except return GOOD": not even count
+        return state  # "do nothing except return GOOD", not even increment PRGENERATION
     if key is not None and wanted.spec_i_pt:
         raise RefusedError(INVALID_PARAMETER)  # note c of table 67
 
@@ -52,16 +52,16 @@ def move(state: State, nexus: Nexus, wanted: Parameters) -> State:
 
 
 def _through_ports(state: State, nexus: Nexus, wanted: Parameters) -> list[Nexus]:
-    """The nexus itself, or with ALL_TG_PT, its initiator port through every target port (table 69)."""
+    """The nexus itself or, with ALL_TG_PT, its initiator port through every target port (table 69)."""
     if not wanted.all_tg_pt:
         return [nexus]
     return [replace(nexus, relative_port=port) for port in state.ports]
 
 
 def _specified(state: State, nexus: Nexus, wanted: Parameters) -> list[Nexus]:
-    """The nexuses of the initiator ports that SPEC_I_PT lists; none of them may be registered (note b of table 67).
+    """The nexuses of the initiator ports that SPEC_I_PT lists; none may be registered already (note b of table 67).
 
-    An iSCSI node that is listed without an ISID counts as a port of that name: the unit knows of no sessions.
+    An iSCSI node listed without an ISID counts as a port of that name, because the unit knows no sessions.
     """
     found: list[Nexus] = []
     for port in wanted.transport_ids():
@@ -73,7 +73,7 @@ def _specified(state: State, nexus: Nexus, wanted: Parameters) -> list[Nexus]:
 
 
 def _unregister(state: State, nexus: Nexus, leaving: Iterable[Nexus]) -> State:
-    """Remove registrations; who shared in a reservation of type registrants only is told that it is gone."""
+    """Remove registrations. If that ends a registrants-only reservation, its other registrants get a unit attention."""
     before = state.reservation
     state = state.unregistered(leaving)
     if before is not None and before.is_registrants_only and state.reservation is None:

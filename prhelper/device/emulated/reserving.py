@@ -9,7 +9,7 @@ from .state import Nexus, State, reservation_of
 
 
 def reserve(state: State, nexus: Nexus, wanted: Parameters) -> State:
-    """Make the reservation, of which there is one at most; its holder may ask again for what it has (5.13.9)."""
+    """Make the reservation. There is at most one; its holder may ask again for what it has (5.13.9)."""
     kind = wanted.type()
     wanted.require_key(state, nexus)
     wanted.require_lu_scope()
@@ -21,7 +21,7 @@ def reserve(state: State, nexus: Nexus, wanted: Parameters) -> State:
 
 
 def release(state: State, nexus: Nexus, wanted: Parameters) -> State:
-    """Give the reservation up. Who does not hold it changes nothing, and is told GOOD (5.13.11.2.2)."""
+    """Give up the reservation. From a nexus that does not hold it, this is GOOD and changes nothing (5.13.11.2.2)."""
     wanted.require_key(state, nexus)
     reservation = state.reservation
     if reservation is None or not state.holds(nexus):
@@ -35,7 +35,7 @@ def release(state: State, nexus: Nexus, wanted: Parameters) -> State:
 
 
 def clear(state: State, nexus: Nexus, wanted: Parameters) -> State:
-    """Remove the reservation and every registration, and tell the others (5.13.11.2.7)."""
+    """Remove the reservation and all registrations; the others get a unit attention (5.13.11.2.7)."""
     wanted.require_key(state, nexus)
     others = state.others(nexus)
     return replace(state, registrations=(), reservation=None).told(others, sense.RESERVATIONS_PREEMPTED).counted()

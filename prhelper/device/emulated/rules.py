@@ -1,8 +1,8 @@
-"""What the emulated unit does with one command. No I/O, no clock: the same state and command always give the same.
+"""How the emulated unit carries out one command. No I/O and no clock: the result depends on state and command alone.
 
-The order of checks is the standard's where it gives one, and LIO's, the kernel's own target, where it does not:
-a pending unit attention, the CDB, conflict with the reservation (table 66), the parameter list, the registration and
-its key, and what the service action itself wants to know.
+The order of checks is the standard's where it gives one, otherwise that of LIO, the kernel's own target: a pending unit
+attention, the CDB, conflict with the reservation (table 66), the parameter list, the registration and its key, and what
+the service action itself requires.
 """
 
 from typing import TypeVar
@@ -18,14 +18,14 @@ from .registering import move, register
 from .reserving import clear, release, reserve
 from .state import Nexus, State
 
-MOST_REGISTRATIONS = 1024
-"""Room for so many: one initiator could make up any number (SPEC_I_PT), which would cost everybody memory and time."""
+MAX_REGISTRATIONS = 1024
+"""Per unit. SPEC_I_PT lets one initiator invent any number, which would cost all clients memory and time."""
 
 _NO_ROOM = check_condition(sense.INSUFFICIENT_REGISTRATION_RESOURCES)  # 5.13.7
 _NACA = 0x04
 
-_ACTIONS_OF_ANYBODY = (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
-_ACTIONS_OF_HOLDERS = (OutAction.RESERVE, OutAction.REGISTER_AND_MOVE)
+_NEVER_CONFLICT = (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
+_HOLDERS_ONLY = (OutAction.RESERVE, OutAction.REGISTER_AND_MOVE)
 
 _Action = TypeVar("_Action", InAction, OutAction)
 
@@ -40,7 +40,7 @@ def execute(state: State, nexus: Nexus, command: Command) -> tuple[State, Outcom
             return state, Outcome(Status.GOOD, data=_read(state, command))
         if command.cdb[0] == PERSISTENT_RESERVE_OUT:
             changed = _change(state, nexus, command)
-            if len(changed.registrations) > max(MOST_REGISTRATIONS, len(state.registrations)):
+            if len(changed.registrations) > max(MAX_REGISTRATIONS, len(state.registrations)):
                 return state, _NO_ROOM
             return changed, Outcome(Status.GOOD)
     except RefusedError as refusal:
@@ -50,14 +50,14 @@ def execute(state: State, nexus: Nexus, command: Command) -> tuple[State, Outcom
 
 def conflicts(state: State, nexus: Nexus, action: int) -> bool:
     """Whether a service action of PERSISTENT RESERVE OUT conflicts with another nexus's reservation (table 66)."""
-    if state.reservation is None or state.holds(nexus) or action in _ACTIONS_OF_ANYBODY:
+    if state.reservation is None or state.holds(nexus) or action in _NEVER_CONFLICT:
         return False
-    return state.key_of(nexus) is None or action in _ACTIONS_OF_HOLDERS
+    return state.key_of(nexus) is None or action in _HOLDERS_ONLY
 
 
 def _read(state: State, command: Command) -> bytes:
     reader = READERS[_service_action(command, InAction)]
-    return reader(state)[: command.length]  # the lengths inside are those of the whole (4.2.5.6)
+    return reader(state)[: command.length]  # length fields in it count the whole, even if cut off here (4.2.5.6)
 
 
 def _change(state: State, nexus: Nexus, command: Command) -> State:

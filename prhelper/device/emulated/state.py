@@ -1,4 +1,4 @@
-"""What the emulated logical unit remembers. Values only: a command makes a new State, and the old one stays as it was.
+"""The state of an emulated logical unit. Values only: a command makes a new State and leaves the old one unchanged.
 
 An I_T nexus is an initiator port, named by its TransportID, seen through a target port of the unit, named by its
 relative target port identifier.
@@ -23,12 +23,13 @@ _ALL_REGISTRANTS = (
 )
 
 
-MOST_ATTENTIONS = 4096
+MAX_ATTENTIONS = 4096
+"""Pending unit attention conditions of a unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nexus:
-    """An I_T nexus: initiator port and target port. `name` is for people only, and makes no difference to equality."""
+    """An I_T nexus: initiator port and target port. `name` is for people only and does not affect equality."""
 
     name: str = field(compare=False)
     transport_id: TransportID
@@ -40,7 +41,7 @@ class Nexus:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A nexus and its reservation key, which is never zero."""
+    """A nexus and its reservation key, never zero."""
 
     nexus: Nexus
     key: int
@@ -55,7 +56,7 @@ class Reservation:
 
     @property
     def is_registrants_only(self) -> bool:
-        """Whether one nexus holds it, and every registered one shares in the access."""
+        """Whether one nexus holds it and every registered nexus has access."""
         return self.type in _REGISTRANTS_ONLY
 
     @property
@@ -65,18 +66,18 @@ class Reservation:
 
 
 def reservation_of(kind: ReservationType, nexus: Nexus) -> Reservation:
-    """A new reservation that a nexus has asked for."""
+    """The reservation that a nexus gets when it asks for this type."""
     return Reservation(kind, None if kind in _ALL_REGISTRANTS else nexus)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A logical unit between two commands.
+    """A logical unit between commands.
 
     generation: PRGENERATION, 32 bits.
     registrations: in the order in which they were made; a nexus has at most one.
-    aptpl: whether registrations and reservation outlive a power loss, as the last registration had it.
-    attentions: unit attention conditions not reported yet, each nexus's in the order in which they arose.
+    aptpl: whether registrations and reservation survive a power loss, as the last registration asked.
+    attentions: unit attention conditions not reported yet, for each nexus in the order in which they arose.
     ports: relative identifiers of the target ports through which the unit can be reached.
     """
 
@@ -100,7 +101,7 @@ class State:
         return self.reservation.holder == nexus
 
     def others(self, nexus: Nexus) -> tuple[Nexus, ...]:
-        """Every registered nexus but one."""
+        """Every registered nexus but this one."""
         return tuple(each.nexus for each in self.registrations if each.nexus != nexus)
 
     def keys(self) -> dict[Nexus, int]:
@@ -108,12 +109,12 @@ class State:
         return {each.nexus: each.key for each in self.registrations}
 
     def registered(self, nexuses: Iterable[Nexus], key: int) -> "State":
-        """With registrations more, or another key for those that there are."""
+        """With these nexuses registered under the key; those already registered change their key."""
         keys = self.keys() | dict.fromkeys(nexuses, key)
         return replace(self, registrations=tuple(starmap(Registration, keys.items())))
 
     def unregistered(self, nexuses: Iterable[Nexus]) -> "State":
-        """Without these registrations, nor the reservation if none of its holders is left (SPC-4, 5.13.10)."""
+        """Without these registrations, and without the reservation if no holder is left (SPC-4, 5.13.10)."""
         leaving = frozenset(nexuses)
         left = tuple(each for each in self.registrations if each.nexus not in leaving)
         reservation = self.reservation
@@ -127,12 +128,12 @@ class State:
         return replace(self, generation=(self.generation + 1) % 2**32)
 
     def told(self, nexuses: Iterable[Nexus], attention: Sense) -> "State":
-        """With a unit attention condition for each of these nexuses that has no such one pending.
+        """With this unit attention condition pending for each of these nexuses, once.
 
-        Beyond MOST_ATTENTIONS the oldest are forgotten: a nexus may never come back to be told.
+        Beyond MAX_ATTENTIONS the oldest are dropped: a nexus may never come back to collect its own.
         """
         pending = dict.fromkeys((*self.attentions, *((nexus, attention) for nexus in nexuses)))
-        return replace(self, attentions=tuple(pending)[-MOST_ATTENTIONS:])
+        return replace(self, attentions=tuple(pending)[-MAX_ATTENTIONS:])
 
     def take_attention(self, nexus: Nexus) -> tuple["State", Sense | None]:
         """The unit attention condition that is due to a nexus, if any, and the state without it."""
@@ -142,7 +143,7 @@ class State:
         return self, None
 
     def to_dict(self) -> dict[str, Any]:
-        """What outlives a power loss if `aptpl` is set, for JSON and the like."""
+        """What survives a power loss if `aptpl` is set, as JSON types."""
         reservation = self.reservation
         return {
             "aptpl": self.aptpl,
@@ -156,7 +157,7 @@ class State:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "State":
-        """A unit just switched on, from what `to_dict` gave. Raises KeyError, TypeError or ValueError if damaged."""
+        """A unit just powered on, from what `to_dict` returned. Raises KeyError, TypeError or ValueError if damaged."""
         registrations = tuple(Registration(_nexus_from_dict(each), int(each["key"])) for each in data["registrations"])
         reservation = None
         if (stored := data["reservation"]) is not None:
@@ -166,7 +167,7 @@ class State:
 
 
 def power_cycled(state: State) -> State:
-    """What is left when power comes back (SPC-4, 5.13.5): with APTPL all but PRGENERATION and attentions."""
+    """The state after a power cycle (SPC-4, 5.13.5): with APTPL, all but PRGENERATION and attentions survives."""
     if not state.aptpl:
         return State(ports=state.ports)
     return replace(state, generation=0, attentions=())

@@ -1,13 +1,13 @@
-"""What survives the power loss of an emulated logical unit: its state, where APTPL is 1, in a database (SQLite).
+"""The state of emulated logical units that survives a power loss, where APTPL is 1, in a database (SQLite).
 
-Every change is a transaction of its own, and is on the disk when `save` returns (PRAGMA synchronous=FULL). Whoever
-answers a command after that has promised nothing that a crash could take back.
+Every change is a transaction of its own, and is on disk when `save` returns (PRAGMA synchronous=FULL). An answer sent
+after that promises nothing that a crash could undo.
 
-Two kinds of units are forgotten when the database is opened, and the log says how many: those whose names mean nothing
-in this boot (boot.py), and those of version 1, whose names were numbers that are given out again.
+Opening the database forgets, and logs the number of, units whose names were valid for another boot (boot.py) and those
+of version 1, whose names were numbers that are reused.
 
-A database that is damaged is renamed and kept, and the log says so: its reservations are lost to the emulation, yet a
-person may still look for them. One directory serves one process, which holds a lock on it.
+A damaged database is renamed and kept, and the log says so: the emulation has lost its reservations, but a person may
+still recover them. A directory serves one process, which holds a lock on it.
 """
 
 import contextlib
@@ -29,10 +29,10 @@ from .state import State
 _log = logging.getLogger(__name__)
 
 DATABASE = "emulated.sqlite"
-"""The name of the file in the state directory."""
+"""File name in the state directory."""
 
 _VERSION = 2
-"""Of the tables (PRAGMA user_version); 0 is a database that has none yet."""
+"""Version of the schema (PRAGMA user_version); 0 is a database without tables."""
 
 _PRAGMAS = ("PRAGMA journal_mode=TRUNCATE", "PRAGMA synchronous=FULL", "PRAGMA trusted_schema=OFF")
 _TABLES = "CREATE TABLE unit (name TEXT PRIMARY KEY, state TEXT NOT NULL, digest TEXT NOT NULL)"
@@ -56,7 +56,7 @@ _ENVIRONMENT_ERRORS = frozenset(
 """Errors caused by the environment. Any other SQLite error on an existing database means corruption."""
 
 _PRIMARY = 0xFF
-"""The part of a result code of SQLite that says what happened; the rest says where."""
+"""Mask of the primary result code in an extended result code of SQLite."""
 
 
 class StorageError(Exception):
@@ -64,13 +64,13 @@ class StorageError(Exception):
 
 
 class _DamagedError(Exception):
-    """The database is none, or its contents make no sense; the text says what was found."""
+    """The file is not a database, or its contents are invalid; the text says what was found."""
 
 
 class Storage:
-    """The states of all units, in `directory`, which is made if it is not there. Any thread may use it.
+    """The states of all units, in `directory`, which is created if missing. Thread-safe.
 
-    Make it after the last fork and after privileges were dropped: the files belong to whoever made them. Raises
+    Create it after the last fork and after dropping privileges, because that decides who owns the files. Raises
     StorageError.
     """
 
@@ -90,13 +90,13 @@ class Storage:
             raise
 
     def states(self) -> dict[str, State]:
-        """What was stored when the database was opened: the state of each unit, by its name."""
+        """The state of each unit by name, as stored when the database was opened."""
         return dict(self._states)
 
     def save(self, unit: str, state: State) -> None:
-        """Keep a unit's state, if it says APTPL, and else forget the unit; on the disk on return.
+        """Store a unit's state if it has APTPL, otherwise forget the unit; on disk on return.
 
-        Raises StorageError; what a restart finds then is what was or, if all but the last step was done, this state.
+        Raises StorageError. A restart then finds the previous state or, if only the last step failed, this one.
         """
         text = json.dumps(state.to_dict(), separators=(",", ":"))
         row = {"name": unit, "state": text, "digest": _digest(unit, text)}
@@ -107,7 +107,7 @@ class Storage:
             raise StorageError(f"{self._path}: {error}") from error
 
     def close(self) -> None:
-        """Close the database and let go of the directory."""
+        """Close the database and unlock the directory."""
         with self._lock:
             self._connection.close()
             self._directory.close()
@@ -125,7 +125,7 @@ class Storage:
 
 
 def _lock_directory(directory: Path) -> OwnedFd:
-    """Make the directory, and lock it against other processes for as long as the descriptor returned is open."""
+    """Create the directory, and lock it against other processes until the returned descriptor is closed."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     opened = OwnedFd(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
     try:
@@ -142,13 +142,13 @@ def _open(path: Path) -> tuple[sqlite3.Connection, dict[str, State]]:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror}; {_MUST_BE_WRITABLE}") from error
-    # Without isolation level each statement is a transaction, unless one is begun.
+    # Without an isolation level each statement is a transaction unless one was begun.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         return connection, _read(connection)
     except BaseException as error:
         connection.close()
-        if not isinstance(error, sqlite3.Error | ValueError):  # ValueError: what is no UTF-8 where it should be
+        if not isinstance(error, sqlite3.Error | ValueError):  # ValueError: invalid UTF-8 in the database
             raise
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
         if code == sqlite3.SQLITE_BUSY:
@@ -173,7 +173,7 @@ def _read(connection: sqlite3.Connection) -> dict[str, State]:
         )
     if version == 0:
         connection.execute(_TABLES)
-    connection.execute(f"PRAGMA user_version = {_VERSION}")  # each time: fails where nothing can be written
+    connection.execute(f"PRAGMA user_version = {_VERSION}")  # always, so that a read-only database fails here
     states = dict(_decode(*row) for row in connection.execute("SELECT name, state, digest FROM unit"))
     for name in _past(states, version):
         connection.execute(_FORGET, {"name": name})
@@ -183,7 +183,7 @@ def _read(connection: sqlite3.Connection) -> dict[str, State]:
 
 
 def _past(states: Iterable[str], version: int) -> list[str]:
-    """The names that say nothing today."""
+    """The names that are no longer valid."""
     if 0 < version < _VERSION:
         names, why = list(states), "an older prhelper named them by numbers that are given out again"
     else:
@@ -197,7 +197,7 @@ def _past(states: Iterable[str], version: int) -> list[str]:
 
 
 def _digest(name: str, text: str) -> str:
-    """SQLite notices damage to its own structures only, and a single bit makes another key of a key."""
+    """SQLite notices damage to its own structures only, and one flipped bit turns a key into another."""
     return hashlib.sha256(f"{name}\0{text}".encode()).hexdigest()
 
 

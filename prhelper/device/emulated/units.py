@@ -1,4 +1,4 @@
-"""The emulated logical units of this process: one command at a time each, answered when it cannot be lost any more."""
+"""The emulated logical units of this process. Each executes one command at a time, and answers once that is durable."""
 
 import contextlib
 import threading
@@ -12,7 +12,7 @@ from .storage import Storage
 
 
 class _Unit:
-    """A unit's state, which whoever has the lock may change; `users` belongs to the lock of all units."""
+    """A unit. Its own lock protects `state`; the lock of all units protects `users`."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -21,7 +21,7 @@ class _Unit:
 
 
 class Units:
-    """Every unit, by its name; those that `storage` knows begin as they were left. Any thread may use it."""
+    """All units by name; those in `storage` start as they were left. Thread-safe."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -29,10 +29,10 @@ class Units:
         self._units = {name: _Unit(power_cycled(state)) for name, state in storage.states().items()}
 
     def execute(self, name: str, nexus: Nexus, command: Command) -> Outcome:
-        """Carry out one command. Waits for the disk if it changes what outlives a power loss.
+        """Carry out one command. Waits for the disk if it changes what survives a power loss.
 
-        Raises StorageError if that cannot be stored; the command has done nothing then, though a restart may yet find
-        that it has.
+        Raises StorageError if that cannot be stored. The command then has had no effect, although after a restart it
+        may turn out to have had one.
         """
         with self._using(name) as unit:
             state, outcome = execute(unit.state, nexus, command)
@@ -43,7 +43,7 @@ class Units:
 
     @contextlib.contextmanager
     def _using(self, name: str) -> Iterator[_Unit]:
-        """Have a unit for oneself. One that is as if just made is not kept: files come and go."""
+        """Exclusive use of a unit. A unit in its initial state is not kept, because files come and go."""
         with self._lock:
             unit = self._units.setdefault(name, _Unit(State()))
             unit.users += 1

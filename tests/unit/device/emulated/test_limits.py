@@ -5,8 +5,8 @@ Looking at one is to compare it with another, or to hash it.
 
 import pytest
 
-from prhelper.device.emulated.rules import MOST_REGISTRATIONS, execute
-from prhelper.device.emulated.state import MOST_ATTENTIONS, Nexus, Registration, State, reservation_of
+from prhelper.device.emulated.rules import MAX_REGISTRATIONS, execute
+from prhelper.device.emulated.state import MAX_ATTENTIONS, Nexus, Registration, State, reservation_of
 from prhelper.scsi.reservation import Command, InAction, OutAction
 from prhelper.scsi.transport_id import SasPort
 
@@ -23,7 +23,7 @@ from .unit import EAA, KA, KB, WR, A, Answer, B, answer, listed, out
 AT_ONCE = 256
 """So many ports fit into the parameter list of one command."""
 
-MOST_WORK = 8 * (MOST_REGISTRATIONS + MOST_ATTENTIONS)
+MAX_WORK = 8 * (MAX_REGISTRATIONS + MAX_ATTENTIONS)
 """Each nexus that the unit knows of is looked at a few times for one command, and not once for each other."""
 
 
@@ -83,7 +83,7 @@ def test_registrations_beyond_what_there_is_room_for_are_refused_and_change_noth
     before = state
     state, said = register_crowd(state, 3)
     assert (said, state) == (INSUFFICIENT_REGISTRATION_RESOURCES, before)
-    for number in range(MOST_REGISTRATIONS - len(state.registrations)):
+    for number in range(MAX_REGISTRATIONS - len(state.registrations)):
         nexus = type(A)("one more", SasPort(1 << 40 | number))
         state, outcome = execute(state, nexus, out(OutAction.REGISTER, 0, KB))
         assert answer(outcome) == GOOD
@@ -93,7 +93,7 @@ def test_registrations_beyond_what_there_is_room_for_are_refused_and_change_noth
 @pytest.mark.slow
 def test_at_the_limit_keys_can_still_be_changed_and_taken_back() -> None:
     state = State()
-    for number in range(MOST_REGISTRATIONS):
+    for number in range(MAX_REGISTRATIONS):
         nexus = type(A)(f"{number}", SasPort(number))
         state, _ = execute(state, nexus, out(OutAction.REGISTER, 0, KB))
     first = state.registrations[0].nexus
@@ -106,7 +106,7 @@ def test_at_the_limit_keys_can_still_be_changed_and_taken_back() -> None:
 @pytest.mark.slow
 def test_attentions_of_those_who_never_come_do_not_pile_up() -> None:
     state = State()
-    for number in range(2 * MOST_ATTENTIONS // AT_ONCE):
+    for number in range(2 * MAX_ATTENTIONS // AT_ONCE):
         state, said = register_crowd(state, number)
         assert said == GOOD
         state, _ = execute(state, B, out(OutAction.REGISTER, 0, KB))
@@ -114,20 +114,20 @@ def test_attentions_of_those_who_never_come_do_not_pile_up() -> None:
         assert answer(outcome) == GOOD
         state, outcome = execute(state, A, out(OutAction.REGISTER, 0, 0))
         assert answer(outcome) == REGISTRATIONS_PREEMPTED  # the newest are told
-    assert len(state.attentions) <= MOST_ATTENTIONS
+    assert len(state.attentions) <= MAX_ATTENTIONS
 
 
 STRANGERS = tuple(
-    Registration(Nexus(f"{number}", SasPort(1 << 40 | number)), KB) for number in range(MOST_REGISTRATIONS)
+    Registration(Nexus(f"{number}", SasPort(1 << 40 | number)), KB) for number in range(MAX_REGISTRATIONS)
 )
 
 
 @pytest.mark.parametrize("flags", [SPEC_I_PT, SPEC_I_PT | ALL_TG_PT], ids=["one target port", "all"])
 def test_registering_many_at_once_is_work_for_each_of_them_once(work: Work, flags: int) -> None:
-    state = State(registrations=STRANGERS[: MOST_REGISTRATIONS - AT_ONCE - 1])
+    state = State(registrations=STRANGERS[: MAX_REGISTRATIONS - AT_ONCE - 1])
     state, done = work.of(state, A, out(OutAction.REGISTER, 0, KA, flags=flags, additional=crowd(0)))
-    assert len(state.registrations) == MOST_REGISTRATIONS
-    assert done < MOST_WORK
+    assert len(state.registrations) == MAX_REGISTRATIONS
+    assert done < MAX_WORK
 
 
 SHARED = State(registrations=(Registration(A, KA), *STRANGERS[1:]), reservation=reservation_of(EAA, A))
@@ -146,4 +146,4 @@ COMMANDS = {
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
 def test_a_full_unit_is_work_for_each_nexus_once(work: Work, command: Command) -> None:
     _, done = work.of(SHARED, A, command)
-    assert done < MOST_WORK
+    assert done < MAX_WORK
