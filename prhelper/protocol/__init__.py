@@ -11,19 +11,19 @@ All integers are big-endian. The conversation:
 A violation raises ProtocolError, and the decoder stays failed. QEMU specifies the protocol in
 docs/interop/pr-helper.rst.
 
-    helper.py    the helper's half: Decoder, encode_response
+    helper.py    the helper's half: RequestDecoder, encode_response
     client.py    the client's half: ResponseDecoder, encode_request
     framing.py   what they share: ProtocolError, encode_features, messages put together from what was read
 """
 
 from .client import ResponseDecoder, encode_request
 from .framing import ProtocolError, encode_features
-from .helper import Decoder, Request, encode_response
+from .helper import Request, RequestDecoder, encode_response
 
 __all__ = [
-    "Decoder",
     "ProtocolError",
     "Request",
+    "RequestDecoder",
     "ResponseDecoder",
     "encode_features",
     "encode_request",

@@ -37,7 +37,7 @@ class _Part(enum.Enum):
     PARAMETER_LIST = enum.auto()
 
 
-class Decoder(Collector):
+class RequestDecoder(Collector):
     """Turns the bytes and descriptors that one client sends into requests.
 
     Read at most `needed` bytes, with room for descriptors only if `takes_descriptors`, and `feed` them. The decoder

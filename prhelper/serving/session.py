@@ -6,7 +6,7 @@ from typing import Protocol
 from ..channel import BrokenResourceError, Channel, IncompleteRead, OwnedFd, current_context
 from ..device.execution import Result
 from ..device.identity import Target
-from ..protocol import Decoder, Request, encode_features, encode_response
+from ..protocol import Request, RequestDecoder, encode_features, encode_response
 from ..scheduler.thread_pool import NoThreadError
 from ..scsi.outcome import Outcome
 from ..scsi.reservation import Command
@@ -33,7 +33,7 @@ async def serve(channel: Channel, devices: Devices, client: Client, request_time
     AnswerLostError if the client's behaviour ended the conversation. However it ends, every descriptor that the client
     passed has been closed.
     """
-    decoder = Decoder()
+    decoder = RequestDecoder()
     try:
         if (end := await negotiate(channel, decoder, request_timeout)) is not None:
             return end
@@ -80,7 +80,7 @@ def _lost(command: Command, result: Result, reason: str) -> AnswerLostError:
     return AnswerLostError(f"lost the answer to {command}, which ended with {status}: {reason}")
 
 
-async def abandon(decoder: Decoder) -> None:
+async def abandon(decoder: RequestDecoder) -> None:
     """Close the descriptors of an incomplete request, in a thread that this may block for long."""
     try:
         await current_context().call(None, decoder.close)
@@ -88,7 +88,7 @@ async def abandon(decoder: Decoder) -> None:
         decoder.close()
 
 
-async def negotiate(channel: Channel, decoder: Decoder, timeout: float) -> End | None:
+async def negotiate(channel: Channel, decoder: RequestDecoder, timeout: float) -> End | None:
     """Offer our features and check the client's choice. Returns None if requests may follow, else why not."""
     deadline = _in(timeout)
     await channel.write_all([encode_features()], deadline=deadline)
@@ -101,7 +101,7 @@ async def negotiate(channel: Channel, decoder: Decoder, timeout: float) -> End |
     return None
 
 
-async def read_request(channel: Channel, decoder: Decoder, timeout: float) -> Request | End:
+async def read_request(channel: Channel, decoder: RequestDecoder, timeout: float) -> Request | End:
     """Return the next request, or why there is none. Raises IncompleteRead if the client hung up inside one."""
     fds: list[OwnedFd] = []
     data = await channel.read_next(decoder.needed, fds)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import prhelper
 from prhelper.channel import OwnedFd
-from prhelper.protocol import Decoder, ResponseDecoder, encode_features, encode_request, encode_response
+from prhelper.protocol import RequestDecoder, ResponseDecoder, encode_features, encode_request, encode_response
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 
@@ -37,7 +37,7 @@ def exchanges(draw: st.DrawFn) -> tuple[Command, Outcome]:
 @settings(deadline=None)
 @given(st.lists(exchanges(), max_size=4), st.integers(1, 200))
 def test_each_half_reads_what_the_other_writes(exchanges: list[tuple[Command, Outcome]], most: int) -> None:
-    with closing(Decoder()) as helper:
+    with closing(RequestDecoder()) as helper:
         client = ResponseDecoder()
         for decoder in (helper, client):
             assert decoder.feed(encode_features()) is None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from prhelper.channel import OwnedFd
-from prhelper.protocol import Decoder, ProtocolError, Request, encode_features, encode_response
+from prhelper.protocol import ProtocolError, Request, RequestDecoder, encode_features, encode_response
 from prhelper.scsi import sense
 from prhelper.scsi.outcome import NO_SENSE, Outcome, check_condition
 from prhelper.scsi.status import Status
@@ -39,8 +39,8 @@ VIOLATIONS = {
 
 
 @pytest.fixture
-def decoder() -> Iterator[Decoder]:
-    decoder = Decoder()
+def decoder() -> Iterator[RequestDecoder]:
+    decoder = RequestDecoder()
     yield decoder
     decoder.close()
 
@@ -49,7 +49,7 @@ def a_descriptor() -> OwnedFd:
     return OwnedFd(os.open("/dev/null", os.O_RDONLY))
 
 
-def feed(decoder: Decoder, data: bytes, fds: list[OwnedFd], most: int) -> list[Request]:
+def feed(decoder: RequestDecoder, data: bytes, fds: list[OwnedFd], most: int) -> list[Request]:
     """Feed everything, `most` bytes at a time, descriptors with the first byte where they are taken."""
     requests = []
     while data:
@@ -66,7 +66,7 @@ def feed(decoder: Decoder, data: bytes, fds: list[OwnedFd], most: int) -> list[R
 @pytest.mark.parametrize("most", [1, 3, 100_000], ids=["byte by byte", "three at a time", "whole"])
 @pytest.mark.parametrize(("cdb", "parameter_list"), REQUESTS.values(), ids=REQUESTS.keys())
 def test_request_comes_out_as_it_was_sent_however_it_arrives(
-    decoder: Decoder, cdb: bytes, parameter_list: bytes, most: int
+    decoder: RequestDecoder, cdb: bytes, parameter_list: bytes, most: int
 ) -> None:
     fds = [a_descriptor(), a_descriptor()]
     requests = feed(decoder, NO_FEATURES + 2 * (cdb + parameter_list) + b"\x5e", fds, most)
@@ -79,7 +79,7 @@ def test_request_comes_out_as_it_was_sent_however_it_arrives(
 
 @pytest.mark.parametrize(("features", "cdb", "count", "text"), VIOLATIONS.values(), ids=VIOLATIONS.keys())
 def test_violation_is_named_and_the_decoder_stays_failed(
-    decoder: Decoder, features: bytes, cdb: bytes, count: int, text: str
+    decoder: RequestDecoder, features: bytes, cdb: bytes, count: int, text: str
 ) -> None:
     def converse() -> None:
         decoder.feed(features)
@@ -92,7 +92,7 @@ def test_violation_is_named_and_the_decoder_stays_failed(
 
 
 def test_descriptors_of_an_unfinished_request_are_closed_with_the_decoder() -> None:
-    decoder = Decoder()
+    decoder = RequestDecoder()
     decoder.feed(NO_FEATURES)
     fd = a_descriptor()
     decoder.feed(reserve_out(0)[:5], [fd])
@@ -100,20 +100,20 @@ def test_descriptors_of_an_unfinished_request_are_closed_with_the_decoder() -> N
     assert fd.fileno() == -1
 
 
-def test_descriptors_that_come_one_with_each_half_of_the_cdb_are_two(decoder: Decoder) -> None:
+def test_descriptors_that_come_one_with_each_half_of_the_cdb_are_two(decoder: RequestDecoder) -> None:
     decoder.feed(NO_FEATURES)
     decoder.feed(reserve_in(0)[:8], [a_descriptor()])
     with pytest.raises(ProtocolError, match="2 descriptors"):
         decoder.feed(reserve_in(0)[8:], [a_descriptor()])
 
 
-def test_descriptors_beyond_the_first_are_not_held_until_the_cdb_is_whole(decoder: Decoder) -> None:
+def test_descriptors_beyond_the_first_are_not_held_until_the_cdb_is_whole(decoder: RequestDecoder) -> None:
     decoder.feed(NO_FEATURES)
     with pytest.raises(ProtocolError, match="16 descriptors"):
         decoder.feed(b"\x5e", [a_descriptor() for _ in range(16)])
 
 
-def test_descriptors_are_wanted_with_a_cdb_only(decoder: Decoder) -> None:
+def test_descriptors_are_wanted_with_a_cdb_only(decoder: RequestDecoder) -> None:
     wanted = [decoder.takes_descriptors]
     decoder.feed(NO_FEATURES)
     wanted.append(decoder.takes_descriptors)
@@ -123,7 +123,7 @@ def test_descriptors_are_wanted_with_a_cdb_only(decoder: Decoder) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", bytes(5)], ids=["nothing", "more than needed"])
-def test_feeding_other_than_what_is_needed_is_the_callers_fault(decoder: Decoder, data: bytes) -> None:
+def test_feeding_other_than_what_is_needed_is_the_callers_fault(decoder: RequestDecoder, data: bytes) -> None:
     with pytest.raises(ValueError, match="bytes at once"):
         decoder.feed(data)
 
