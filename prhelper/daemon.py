@@ -126,7 +126,7 @@ def _run(options: Options, ready: threading.Event) -> int:
             _log.error("abandoned, still in flight after --stop-timeout: %s", one)
         ended = threads.stop(_LAST_WAIT)
         made.close()
-        if stuck or not ended or any(log.stuck for log in logs):
+        if stuck or not ended or server.is_closing() or any(log.stuck for log in logs):
             # A thread is stuck in the kernel, where nothing can end it: exit without it.
             os._exit(0)
         server.close()

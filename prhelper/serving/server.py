@@ -12,14 +12,13 @@ import anyio
 import anyio.lowlevel
 
 from ..channel import Channel, EventFd, SocketChannel, SocketListener, current_context
-from ..host.closer import Closer
 from ..host.peer import Peer
-from ..host.signals import every_signal_blocked
 from ..logs.record import at_most
 from ..scheduler.iothread import IOThreads
 from ..scheduler.thread_pool import NoThreadError
 from . import audit
 from .clients import Client, Clients, Full
+from .closing import Closing
 from .end import End
 from .session import Devices, serve
 
@@ -43,30 +42,33 @@ class Server:
         self._devices_for = devices_for
         self._clients = clients
         self._request_timeout = request_timeout
-        self._closer = Closer()
         self._left = EventFd()
+        self._closing = Closing(threads, self._left.set)
         self.changed = EventFd()
         """Set when a client comes or goes; the control plane clears it."""
 
     async def accept_clients(self, listener: SocketListener) -> None:
         """Serve each client that connects, until cancelled."""
         while True:
+            if (unclosed := len(self._closing)) >= self._clients.total:
+                # Each keeps a descriptor, and the clients that are here need the rest.
+                await self._pause(f"{unclosed} connections cannot be closed yet", "will try again")
+                continue
             try:
                 channel = await listener.accept()
             except OSError as error:
-                await self._pause(error)
+                await self._pause(error.strerror or str(error), audit.REMEDIES.get(error.errno or 0, "will try again"))
             else:
                 self._welcome(channel)
                 await anyio.lowlevel.checkpoint()
 
     def start(self) -> None:
         """Start the thread that closes connections. Raises RuntimeError if it cannot; call it after `threads.start`."""
-        with every_signal_blocked():
-            self._closer.start()
+        self._closing.start()
 
     def close(self) -> None:
         """Close what the server itself has open, once no session runs."""
-        self._closer.stop()
+        self._closing.stop()
         self._left.close()
         self.changed.close()
 
@@ -88,6 +90,10 @@ class Server:
                 await self._left_once()
         return self.unfinished()
 
+    def is_closing(self) -> bool:
+        """Whether connections are still open that have ended: closing them can block, even when the process ends."""
+        return bool(self._closing)
+
     def unfinished(self) -> list[str]:
         """What each remaining client has in flight, in words."""
         return [client.unfinished() for client in self._clients]
@@ -97,29 +103,17 @@ class Server:
             peer = _peer_of(channel)
             client = self._clients.enter(peer, channel)
         except OSError as error:  # it has gone already
-            self._turn_away(channel)
+            self._closing.close(channel, "", _do_nothing)
             audit.gone(error)
             return
         except Full as full:
-            self._turn_away(channel)
+            self._closing.close(channel, peer.account, _do_nothing)
             audit.refused(peer, full)
             return
         self.changed.set()
         audit.connected(client)
         session = serve(channel, self._devices_for(peer, client.number), client, self._request_timeout)
         self._threads.spawn(session, lambda end: self._goodbye(client, end))
-
-    def _turn_away(self, channel: SocketChannel) -> None:
-        if not self._close(channel):
-            self._hang_up(channel)
-
-    def _close(self, channel: SocketChannel) -> bool:
-        """Close a connection if that cannot block. Returns whether it was closed."""
-        channel.shutdown()  # from now on nothing more arrives
-        if channel.unread():
-            return self._closer.close_at_once(channel.fileno(), channel.close)
-        channel.close()
-        return True
 
     def _hang_up(self, channel: Channel) -> None:
         """Close in a thread of its own: descriptors that wait in the socket are closed too, and that can block."""
@@ -134,18 +128,14 @@ class Server:
 
     def _goodbye(self, client: Client, end: End | BaseException) -> None:
         """In an I/O thread: a session has ended."""
-        self._clients.give_up_place(client)
-        if not self._close(client.channel):
-            client.channel.close()
+        self._closing.close(client.channel, client.peer.account, lambda: self._clients.give_up_place(client))
         self._clients.forget(client)
         audit.ended(client, end)
         self._left.set()
         self.changed.set()
 
-    async def _pause(self, error: OSError) -> None:
-        remedy = audit.REMEDIES.get(error.errno or 0, "will try again")
-        text = "cannot accept clients: %s; %s"
-        _log.error(text, error.strerror, remedy, extra=at_most(1, "accept"))
+    async def _pause(self, reason: str, remedy: str) -> None:
+        _log.error("cannot accept clients: %s; %s", reason, remedy, extra=at_most(1, "accept"))
         self._left.clear()
         with anyio.move_on_after(_PAUSE):
             await self._left_once()
@@ -170,3 +160,7 @@ def _peer_of(channel: SocketChannel) -> Peer:
     if channel.peer_has_ended():  # what was seen of it may be another's, who was given its number
         raise ProcessLookupError(errno.ESRCH, f"{peer} has ended")
     return peer
+
+
+def _do_nothing() -> None:
+    """A connection that was turned away has no place to give up."""

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,21 @@ ssize_t send(int fd, const void *data, size_t length, int flags)
 ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to, socklen_t size)
 {
     return held("sendto") ? -1 : NEXT(sendto)(fd, data, length, flags, to, size);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    return held("sendmsg") ? -1 : NEXT(sendmsg)(fd, message, flags);
+}
+
+int unshare(int flags)
+{
+    return held("unshare") ? -1 : NEXT(unshare)(flags);
+}
+
+int close_range(unsigned int first, unsigned int last, int flags)
+{
+    return held("close_range") ? -1 : NEXT(close_range)(first, last, flags);
 }
 
 int unlink(const char *path)
