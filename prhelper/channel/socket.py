@@ -148,7 +148,7 @@ class SocketChannel(Channel):
         return pid, uid, gid
 
     def peer_has_ended(self) -> bool:
-        """Whether the process that connected has ended, though its pid may be another's by now (SO_PEERPIDFD).
+        """Whether the process that connected has ended, although its PID may have been reused since (SO_PEERPIDFD).
 
         False where this cannot be told: before Linux 6.5, and while no more descriptors may be open.
         """
