@@ -28,7 +28,6 @@ class AnyOf:
         return self._watch(wanted), Direction.READ
 
     def close(self) -> None:
-        """Close the descriptor."""
         if self._epoll is not None:
             self._epoll.close()
 

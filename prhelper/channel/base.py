@@ -151,7 +151,6 @@ class Channel(Operations, Transfer):
 
     @property
     def closed(self) -> bool:
-        """Whether `close` has been called."""
         return self._lifetime.closed
 
     def __enter__(self) -> Self:

@@ -32,7 +32,6 @@ class ChannelStream(ByteStream):
         raise EndOfStream
 
     async def send(self, item: bytes) -> None:
-        """Send all of `item`."""
         await checkpoint()
         with self._sending:
             await self._channel.write_all([item])
@@ -44,6 +43,5 @@ class ChannelStream(ByteStream):
             self._channel.shutdown(Direction.WRITE)
 
     async def aclose(self) -> None:
-        """Close the channel."""
         await self._channel.aclose()
         await checkpoint()

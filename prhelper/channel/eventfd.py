@@ -24,12 +24,10 @@ class EventFd:
                 os.eventfd_write(self._fd, 1)
 
     def clear(self) -> None:
-        """Clear the flag."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._fd)
 
     def close(self) -> None:
-        """Close the descriptor."""
         with self._lock:
             fd, self._fd = self._fd, -1
         if fd >= 0:

@@ -37,7 +37,6 @@ class Lifetime:
             raise ClosedResourceError
 
     def release(self) -> None:
-        """End a hold."""
         self._holds.pop()
         if self.closed:
             self._dispose_if_unused()
@@ -50,7 +49,6 @@ class Lifetime:
             waiter.wake()
 
     def end_wait(self, direction: Direction) -> None:
-        """Leave the wait in `direction`."""
         del self._waiters[direction]
 
     def wake(self, direction: Direction) -> None:

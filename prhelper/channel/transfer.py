@@ -17,7 +17,7 @@ _SHORTAGE_PAUSE = 0.01
 
 
 class Transfer(ABC):
-    """What every channel can do because it can try (`readv`, `writev`) and wait (`wait`).
+    """What every channel can do because it can try (`readv`, `writev`) and wait (`wait`), which `Channel` documents.
 
     `deadline` is a time of `time.monotonic`; past it a coroutine gets TimeoutError. After that, or a cancellation,
     `wait` and `read` have lost nothing. With `read_exactly` and `read_exactly_or_eof`, bytes already read are lost, and
@@ -26,20 +26,16 @@ class Transfer(ABC):
     """
 
     @abstractmethod
-    def readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None = None) -> int | None:
-        """Read what is there into `buffers`, in order: the number of bytes, 0 at the end, None if it would block."""
+    def readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None = None) -> int | None: ...
 
     @abstractmethod
-    def writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = ()) -> int | None:
-        """Write as much of `buffers` as there is room for: the number of bytes, None if it would block."""
+    def writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int] = ()) -> int | None: ...
 
     @abstractmethod
-    def read_now(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
-        """Read what is there, at most `size` bytes; b"" at the end, None if it would block."""
+    def read_now(self, size: int, fds: list[OwnedFd] | None = None) -> bytes | None: ...
 
     @abstractmethod
-    async def wait(self, direction: Direction, deadline: float | None = None) -> None:
-        """Wait until `direction` is worth another try."""
+    async def wait(self, direction: Direction, deadline: float | None = None) -> None: ...
 
     async def read(self, size: int, fds: list[OwnedFd] | None = None, deadline: float | None = None) -> bytes:
         """Read at least one byte and at most `size`; b"" at the end. `fds` as for `readv`."""

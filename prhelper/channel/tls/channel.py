@@ -66,7 +66,6 @@ class TlsChannel(Channel):
 
     @classmethod
     def server(cls, inner: Channel, context: ssl.SSLContext) -> Self:
-        """The server's end."""
         return cls(inner, context, server_side=True)
 
     async def handshake(self, deadline: float | None = None) -> None:
