@@ -121,3 +121,64 @@ def test_a_session_belongs_to_the_thread_that_arms_its_registration_until_that_i
         assert resting._resting == {}
         resting.forget(strand)
     strand.coroutine.close()
+
+
+def at_rest(resting: RestingSet, fd: int, deadline: float | None = None) -> tuple[Strand, Waiter]:
+    coroutine: BareCoroutine[None] = session()
+    coroutine.close()
+    strand, waiter = Strand(coroutine, ignore), Waiter(fd, Direction.READ, deadline)
+    assert resting.rest(strand, waiter) is None
+    return strand, waiter
+
+
+def test_only_a_session_that_is_still_in_this_wait_is_taken_out(resting: RestingSet) -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        strand, waiter = at_rest(resting, near.fileno())
+        other, _ = at_rest(resting, far.fileno())
+        assert resting.take(other, waiter) is None
+        assert resting.take(strand, Waiter(near.fileno(), Direction.READ, None)) is None
+        assert resting.take(strand, waiter) is strand
+        assert resting.take(strand, waiter) is None
+        resting.forget(strand)
+        resting.forget(other)
+
+
+def test_a_later_deadline_than_the_one_that_is_waited_for_wakes_nobody(
+    resting: RestingSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kicks: list[None] = []
+    monkeypatch.setattr(resting, "kick", lambda: kicks.append(None))
+    resting._awake_at = time.monotonic() + 5
+    near, far = socket.socketpair()
+    with near, far:
+        late, _ = at_rest(resting, near.fileno(), time.monotonic() + 60)
+        assert not kicks
+        soon, _ = at_rest(resting, far.fileno(), time.monotonic() + 1)
+        assert len(kicks) == 1
+        resting.forget(late)
+        resting.forget(soon)
+
+
+def test_a_deadline_that_is_over_is_raised_and_one_that_is_not_over_is_not(resting: RestingSet) -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        late, _ = at_rest(resting, near.fileno(), time.monotonic() - 1)
+        waiting, waiter = at_rest(resting, far.fileno(), time.monotonic() + 60)
+        assert resting.wait() == [late]
+        assert late.reply is not None
+        assert isinstance(late.reply.error, TimeoutError)
+        assert waiting.reply is None
+        assert resting.take(waiting, waiter) is waiting
+        resting.forget(late)
+        resting.forget(waiting)
+
+
+def test_a_session_that_rests_anew_with_a_later_deadline_is_not_late(resting: RestingSet) -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        strand, _ = at_rest(resting, near.fileno(), time.monotonic() - 1)
+        strand.waiter = Waiter(near.fileno(), Direction.READ, time.monotonic() + 60)  # as if it rested anew just now
+        assert resting.wait() == [strand]
+        assert strand.reply is None
+        resting.forget(strand)

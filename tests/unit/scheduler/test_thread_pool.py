@@ -1,7 +1,9 @@
 """The threads that sessions run in, by themselves."""
 
+import queue
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -109,3 +111,29 @@ def test_a_reserve_that_is_at_work_cannot_be_had_twice(pool: ThreadPool) -> None
     with pytest.raises(NoThreadError):
         pool.run_from_reserve(release.set)
     release.set()
+
+
+def test_an_idle_thread_that_is_chosen_at_the_last_moment_does_its_job(
+    pool: ThreadPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Inbox(queue.SimpleQueue[Any]):
+        """Empty to one who waits for a while, whatever comes in that time."""
+
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            job = super().get(block)
+            if timeout is None:
+                return job
+            self.put(job)
+            raise queue.Empty
+
+    monkeypatch.setattr(queue, "SimpleQueue", Inbox)
+    first, second = threading.Event(), threading.Event()
+    pool.run(first.set)
+    wait_until(lambda: pool._idle, what="an idle thread")
+    pool.run(second.set)
+    assert first.is_set()
+    assert second.wait(10)
+
+
+def test_a_pool_without_a_reserve_stops_too() -> None:
+    assert ThreadPool().stop(0)

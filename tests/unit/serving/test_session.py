@@ -18,10 +18,12 @@ from prhelper.device.identity import Target
 from prhelper.device.scsi_device import ScsiDevice
 from prhelper.host.peer import Peer
 from prhelper.protocol import ProtocolError
+from prhelper.scheduler.thread_pool import NoThreadError
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
+from prhelper.scsi.status import Status
 from prhelper.serving.clients import Client
-from prhelper.serving.end import End
+from prhelper.serving.end import AnswerLostError, End
 from prhelper.serving.session import Devices, serve
 
 from ...support.spc import keys, reserve_in, reserve_out
@@ -233,3 +235,48 @@ def test_command_is_in_flight_with_its_device_until_it_is_over(runner: Runner, n
         expected = 'pid 4711 uid 107 "qemu": device 1:3 (null): PERSISTENT RESERVE IN READ KEYS, for 0 s'
         assert seen == [expected]
         assert peer.record.unfinished() == 'pid 4711 uid 107 "qemu": half a request or reply'
+
+
+def test_a_client_that_hangs_up_during_the_negotiation_is_a_clean_end(runner: Runner) -> None:
+    with session(runner, Loopback()) as peer:
+        peer.send(HELLO[:2])
+        peer.client.shutdown(socket.SHUT_WR)
+        assert peer.end() is End.HUNG_UP
+
+
+def test_where_no_thread_is_left_for_a_command_the_task_set_is_full(runner: Runner, null: int) -> None:
+    class NoThread:
+        async def execute(self, *_: object) -> Result:
+            raise NoThreadError
+
+    with session(runner, NoThread()) as peer:
+        peer.send(HELLO)
+        peer.send(reserve_in(0), null)
+        assert peer.receive(104)[:4] == Status.TASK_SET_FULL.to_bytes(4, "big")
+
+
+class Much:
+    """Devices whose answers fill the socket."""
+
+    async def execute(self, *_: object) -> Result:
+        return Result(Outcome(Status.GOOD, data=bytes(1 << 22)))
+
+
+def test_an_answer_that_is_not_read_in_time_is_lost_and_that_is_said(runner: Runner, null: int) -> None:
+    with session(runner, Much()) as peer:
+        peer.send(HELLO)
+        peer.send(reserve_in(0), null)
+        end = peer.end()
+    assert isinstance(end, AnswerLostError)
+    assert "PERSISTENT RESERVE IN READ KEYS, which ended with GOOD" in str(end)
+    assert "--request-timeout" in str(end)
+
+
+def test_an_answer_to_a_client_that_hangs_up_is_lost_and_that_is_said(runner: Runner, null: int) -> None:
+    with session(runner, Much()) as peer:
+        peer.send(HELLO)
+        peer.send(reserve_in(0), null)
+        peer.receive(1)
+        peer.client.close()
+        assert isinstance(end := peer.end(), AnswerLostError)
+    assert "Broken pipe" in str(end) or "reset" in str(end)
