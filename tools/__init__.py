@@ -1,1 +1,1 @@
-"""Programs for whoever works on prhelper: coverage, mutants, the system packages that the tests need."""
+"""Programs for those who work on prhelper: coverage, mutants, the system packages that the tests need."""

@@ -1,7 +1,7 @@
-"""Does a test notice when a condition of the channel layer is wrong? `make mutants`, a quarter of an hour.
+"""Does a test notice when a condition of the core is wrong? `make mutants`, about an hour.
 
-Every comparison by identity in `prhelper/channel`, "is None" above all, and every question about the running loop, is
-taken for true and for false, one at a time, and the channel's tests must fail each time. Names of modules as arguments
+Each condition (`mutation.conditions`) is taken for true and for false, and each < for <=, one at a time, and the tests
+of its group (`groups.py`) must fail each time. Names of groups, or of modules such as `channel.base`, as arguments
 restrict it to those. Exit status 1 if a mutant survives that is not known to make no difference.
 """
 
@@ -10,77 +10,114 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
-from .mutation import Mutant, conditions
+from .groups import GROUPS, Group
+from .mutation import Mutant, changes, conditions
 
-CHANNEL = Path("prhelper/channel")
-TESTS = Path("tests/unit/channel")
 PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", f"{__package__}.mutation"]
 PYTEST += ["--timeout=20", "--timeout-method=thread"]  # which ends the whole run, whatever hangs in it
 AT_ONCE = min(2, os.cpu_count() or 1)
-LONGEST_RUN = 200.0
-"""Seconds, after which a mutant is taken to hang."""
+MAX_SECONDS = 200.0
+"""After so long a mutant is taken to hang."""
 
-NO_DIFFERENCE: dict[tuple[str, str, bool], str] = {}
-"""Module, condition and value of mutants that survive by right, each with the reason."""
+NO_DIFFERENCE: dict[tuple[str, str, str], str] = {}
+"""Module, condition and change of mutants that survive by right, each with the reason."""
 
 TRY_FIRST = {
-    "base": ["test_follow", "test_memory_kinds", "test_conformance"],
-    "context": ["test_contexts", "test_waits", "test_conformance"],
-    "fd_channel": ["test_file_channel", "test_command_channel"],
-    "home": ["test_home_loop", "test_home_watches", "test_follow"],
-    "lifetime": ["test_waits", "test_races", "test_conformance"],
-    "loops": ["test_contexts", "test_conformance"],
-    "null": ["test_memory_kinds"],
-    "buffer": ["test_memory_kinds"],
-    "socket": ["test_descriptor_passing", "test_socket_channel", "test_tcp", "test_listener"],
-    "transfer": ["test_conformance"],
-    "unix_path": ["test_listener"],
-    "waiter": ["test_waits", "test_contexts", "test_conformance"],
+    "channel.base": ["test_follow", "test_memory_kinds", "test_conformance"],
+    "channel.context": ["test_contexts", "test_waits", "test_conformance"],
+    "channel.fd_channel": ["test_file_channel", "test_command_channel"],
+    "channel.home": ["test_home_loop", "test_home_watches", "test_follow"],
+    "channel.lifetime": ["test_waits", "test_races", "test_conformance"],
+    "channel.loops": ["test_contexts", "test_conformance"],
+    "channel.null": ["test_memory_kinds"],
+    "channel.buffer": ["test_memory_kinds"],
+    "channel.socket": ["test_descriptor_passing", "test_socket_channel", "test_tcp", "test_listener"],
+    "channel.transfer": ["test_conformance"],
+    "channel.unix_path": ["test_listener"],
+    "channel.waiter": ["test_waits", "test_contexts", "test_conformance"],
+    "channel.tls.channel": ["test_tls_end", "test_tls_handshake", "test_tls_interruption"],
+    "channel.tls.ciphertext": ["test_tls_interruption", "test_tls_end", "test_tls_traffic"],
+    "channel.tls.credentials": ["test_tls_credentials"],
+    "channel.tls.session": ["test_tls_end", "test_tls_handshake", "test_tls_interruption"],
 }
-"""The tests most likely to fail; all others follow. By default those named after the module."""
+"""The tests most likely to fail; all others of the group follow. By default those named after the module."""
 
 
-def main(modules: list[str]) -> int:
-    """Test all mutants of `modules`, or of all of them: the exit status."""
-    mutants = [
-        (Mutant(path.stem, number, value), ast.unparse(condition), condition.lineno)
-        for path in sorted(CHANNEL.glob("*.py"))
-        if not modules or path.stem in modules
-        for number, condition in enumerate(conditions(ast.parse(path.read_bytes())))
-        for value in (True, False)
-    ]
+class Candidate(NamedTuple):
+    """A mutant, and what can be said of it before it is tested."""
+
+    group: Group
+    mutant: Mutant
+    condition: str
+    line: int
+
+
+def main(names: list[str]) -> int:
+    """Test all mutants of these groups or modules, or of all: the exit status."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        fates = list(pool.map(lambda entry: report(*entry), mutants))
+        fates = list(pool.map(report, candidates(names)))
     survivors = fates.count(False)
     print(f"{len(fates)} mutants, {survivors} survived")
     return 1 if survivors or not fates else 0
 
 
-def report(mutant: Mutant, condition: str, line: int) -> bool:
+def candidates(names: list[str]) -> Iterator[Candidate]:
+    """Every mutant, those of groups with few tests first."""
+    for group in sorted(GROUPS, key=lambda group: not group.every_condition):
+        for path in group.modules():
+            module = module_name(path)
+            if names and group.name not in names and module not in names:
+                continue
+            tree = ast.parse(path.read_bytes())
+            for number, condition in enumerate(conditions(tree, group.every_condition)):
+                for change in changes(condition, group.every_condition):
+                    mutant = Mutant(module, number, change, group.every_condition)
+                    yield Candidate(group, mutant, ast.unparse(condition), condition.lineno)
+
+
+def module_name(path: Path) -> str:
+    """The name of a module within prhelper."""
+    return ".".join(path.with_suffix("").parts[1:]).removesuffix(".__init__")
+
+
+def report(candidate: Candidate) -> bool:
     """Test a mutant and print what came of it: whether that is as it should be."""
-    where = f"{mutant.module}.py:{line}: {condition} taken for {mutant.value}"
-    if (reason := NO_DIFFERENCE.get((mutant.module, condition, mutant.value))) is not None:
+    mutant, condition = candidate.mutant, candidate.condition
+    change = "with its edge moved" if mutant.change == "edge" else f"taken for {mutant.change}"
+    where = f"{mutant.module}:{candidate.line}: {condition} {change}"
+    if (reason := NO_DIFFERENCE.get((mutant.module, condition, mutant.change))) is not None:
         print(f"makes no difference  {where}: {reason}", flush=True)
         return True
-    outcome = tests_notice(mutant)
+    outcome = tests_notice(candidate)
     print(f"{outcome or 'SURVIVED':20} {where}", flush=True)
     return outcome is not None
 
 
-def tests_notice(mutant: Mutant) -> str | None:
+def tests_notice(candidate: Candidate) -> str | None:
     """How the tests noticed the mutant, or None if they did not."""
-    names = TRY_FIRST.get(mutant.module)
-    likely = [TESTS / f"{name}.py" for name in names] if names else sorted(TESTS.glob(f"test_*{mutant.module}*.py"))
-    return run_tests(mutant, likely) or run_tests(mutant, [TESTS])
+    tests = [Path(test) for test in candidate.group.tests]
+    likely = [path for test in tests if test.is_dir() for path in likely_in(test, candidate.mutant.module)]
+    return run_tests(candidate.mutant, likely) or run_tests(candidate.mutant, tests)
+
+
+def likely_in(folder: Path, module: str) -> list[Path]:
+    """The tests in `folder` that are the most likely to notice something wrong with a module."""
+    if (names := TRY_FIRST.get(module)) is not None:
+        return [folder / f"{name}.py" for name in names]
+    return sorted(folder.glob(f"test_*{module.split('.')[-1]}*.py"))
 
 
 def run_tests(mutant: Mutant, paths: list[Path]) -> str | None:
     """How these tests noticed the mutant, or None if they did not."""
+    if not paths:
+        return None
     process = subprocess.Popen(
-        [*PYTEST, *paths],
+        [*PYTEST, *map(str, paths)],
         env=os.environ | {"MUTANT": str(mutant)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -88,7 +125,7 @@ def run_tests(mutant: Mutant, paths: list[Path]) -> str | None:
         process_group=0,
     )
     try:
-        output, _ = process.communicate(timeout=LONGEST_RUN)
+        output, _ = process.communicate(timeout=MAX_SECONDS)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
