@@ -11,10 +11,11 @@ import pytest
 
 from prhelper.serving.closing import MAX_BLOCKED
 
-from ...support.client import Client, reserve_in
+from ...support.client import Client
 from ...support.helper import wait_until
 from ...support.hold import Hold
 from ...support.lingering import socket_that_blocks_when_closed
+from ...support.spc import reserve_in
 from .bench import Bench
 
 PER_PROCESS = ("--max-clients-per-process", "2")
