@@ -62,6 +62,14 @@ def leave_unread(client: Client, passed: socket.socket) -> None:
     passed.close()
 
 
+def refuse(bench: Bench, sockets: contextlib.ExitStack, passed: socket.socket) -> Client:
+    """A client too many, with a descriptor unread that blocks in close."""
+    client = sockets.enter_context(bench.connect(negotiate=False))
+    client.send(b"\0", [passed.fileno()])
+    passed.close()
+    return client
+
+
 def turned_away(bench: Bench) -> bool:
     with bench.connect(negotiate=False) as client:
         return client.receive_all() == b""
@@ -103,10 +111,7 @@ def test_refused_clients_whose_close_blocks_cost_few_threads_and_are_hung_up_on(
         with contextlib.ExitStack() as sockets:
             blocking = [sockets.enter_context(socket_that_blocks_when_closed()) for _ in range(attempts)]
             with stopped(bench):
-                refused = [sockets.enter_context(bench.connect(negotiate=False)) for _ in blocking]
-                for client, passed in zip(refused, blocking, strict=True):
-                    client.send(b"\0", [passed.fileno()])
-                    passed.close()
+                refused = [refuse(bench, sockets, passed) for passed in blocking]
             assert all(client.hung_up() for client in refused)
             wait_until(lambda: bench.helper.threads() >= threads + MAX_BLOCKED // 2, what="threads to block")
             for client in (one, two):
@@ -120,13 +125,10 @@ def test_no_client_is_accepted_while_more_cannot_be_closed_than_there_may_be(sta
     bench, _ = start("--max-clients", str(total), *PER_PROCESS, fail=FORBIDDEN)
     with contextlib.ExitStack() as sockets:
         clients = [sockets.enter_context(bench.connect_when_there_is_room()) for _ in range(2)]
-        for _ in range(total):
-            passed = sockets.enter_context(socket_that_blocks_when_closed())
-            with stopped(bench):
-                refused = sockets.enter_context(bench.connect(negotiate=False))
-                refused.send(b"\0", [passed.fileno()])
-                passed.close()
-            assert refused.hung_up()
+        blocking = [sockets.enter_context(socket_that_blocks_when_closed()) for _ in range(total)]
+        with stopped(bench):  # once: a signal ends a close that lingers
+            refused = [refuse(bench, sockets, passed) for passed in blocking]
+        assert all(client.hung_up() for client in refused)
         late = sockets.enter_context(bench.connect(negotiate=False))
         bench.helper.wait_for_log("connections cannot be closed yet")
         late.socket.setblocking(False)
