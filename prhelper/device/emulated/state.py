@@ -88,6 +88,11 @@ class State:
     attentions: tuple[tuple[Nexus, Sense], ...] = ()
     ports: tuple[int, ...] = (1,)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left that a nexus could rely on: a power loss takes the rest."""
+        return not self.registrations and self.reservation is None
+
     def key_of(self, nexus: Nexus) -> int | None:
         """The reservation key that a nexus is registered with; None if it is not registered."""
         return next((each.key for each in self.registrations if each.nexus == nexus), None)

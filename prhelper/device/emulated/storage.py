@@ -94,7 +94,7 @@ class Storage:
         return dict(self._states)
 
     def save(self, unit: str, state: State) -> None:
-        """Store a unit's state if it has APTPL, otherwise forget the unit; on disk on return.
+        """Store a unit's state if it has APTPL and registrations, otherwise forget the unit; on disk on return.
 
         Raises StorageError. A restart then finds the previous state or, if only the last step failed, this one.
         """
@@ -102,7 +102,7 @@ class Storage:
         row = {"name": unit, "state": text, "digest": _digest(unit, text)}
         try:
             with self._lock:
-                self._connection.execute(_KEEP if state.aptpl else _FORGET, row)
+                self._connection.execute(_KEEP if state.aptpl and not state.is_empty else _FORGET, row)
         except sqlite3.Error as error:
             raise StorageError(f"{self._path}: {error}") from error
 

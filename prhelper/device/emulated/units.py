@@ -10,6 +10,10 @@ from .rules import execute
 from .state import Nexus, State, power_cycled
 from .storage import Storage
 
+MAX_EMPTY = 1024
+"""Units that are kept without a registration, for PRGENERATION and pending unit attentions. Beyond this the one used
+longest ago is dropped, which is a power cycle to it: a client with new files can make any number of units."""
+
 
 class _Unit:
     """A unit. Its own lock protects `state`; the lock of all units protects `users`."""
@@ -27,6 +31,9 @@ class Units:
         self._storage = storage
         self._lock = threading.Lock()
         self._units = {name: _Unit(power_cycled(state)) for name, state in storage.states().items()}
+        self._empty = {
+            name: None for name, unit in self._units.items() if unit.state.is_empty
+        }  # the last was used last
 
     def execute(self, name: str, nexus: Nexus, command: Command) -> Outcome:
         """Carry out one command. Waits for the disk if it changes what survives a power loss.
@@ -47,11 +54,22 @@ class Units:
         with self._lock:
             unit = self._units.setdefault(name, _Unit(State()))
             unit.users += 1
+            self._empty.pop(name, None)
         try:
             with unit.lock:
                 yield unit
         finally:
             with self._lock:
                 unit.users -= 1
-                if not unit.users and unit.state == State():
-                    del self._units[name]
+                if not unit.users:
+                    self._keep_or_drop(name, unit.state)
+
+    def _keep_or_drop(self, name: str, state: State) -> None:
+        """Called with the lock held, for a unit without users."""
+        if state == State():
+            del self._units[name]
+        elif state.is_empty:
+            self._empty[name] = None
+            if len(self._empty) > MAX_EMPTY:
+                oldest = next(iter(self._empty))
+                del self._empty[oldest], self._units[oldest]

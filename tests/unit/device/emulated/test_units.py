@@ -90,3 +90,40 @@ def test_file_that_was_only_asked_about_is_forgotten(tmp_path: Path) -> None:
             units.execute(f"file {number}", A, READ_KEYS)
         units.execute("file 7", A, REGISTER)
         assert list(units._units) == ["file 7"]
+
+
+UNREGISTER = Command(reserve_out(6), keys(0, 0))
+KEEP_NONE = Command(reserve_out(6), keys(0, 0, APTPL))
+
+
+@pytest.mark.parametrize(
+    ("register", "unregister"), [(REGISTER, UNREGISTER), (KEEP, KEEP_NONE)], ids=["without APTPL", "with APTPL"]
+)
+def test_units_whose_registrations_are_gone_do_not_pile_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, register: Command, unregister: Command
+) -> None:
+    monkeypatch.setattr(units_module, "MAX_EMPTY", 5)
+    with closing(Storage(tmp_path)) as storage:
+        units = Units(storage)
+        units.execute("registered", A, register)
+        for number in range(20):
+            for command in (register, unregister):
+                assert units.execute(f"file {number}", A, command).status == Status.GOOD
+            units.execute("file 3", A, READ_KEYS)  # one in use is kept
+        assert set(units._units) == {"registered", "file 3", *(f"file {number}" for number in range(16, 20))}
+    with closing(Storage(tmp_path)) as storage:
+        assert set(storage.states()) <= {"registered"}
+
+
+def test_units_with_nothing_but_a_unit_attention_do_not_pile_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(units_module, "MAX_EMPTY", 5)
+    other = nexus_named("uid 2")
+    with closing(Storage(tmp_path)) as storage:
+        units = Units(storage)
+        for number in range(20):
+            units.execute(f"file {number}", A, REGISTER)
+            units.execute(f"file {number}", other, REGISTER)
+            units.execute(f"file {number}", A, Command(reserve_out(3), keys(0xB)))  # CLEAR
+        assert len(units._units) == 5
