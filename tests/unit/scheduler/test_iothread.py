@@ -7,6 +7,7 @@ import random
 import socket
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -200,19 +201,19 @@ def test_an_answer_waits_for_memory_without_a_thread(
 
 def test_many_sessions_pause_at_once_and_rest_afterwards(threads: IOThreads) -> None:
     """A pause has no descriptor: none is left in the set, and two do not take each other's place."""
-    paused: queue.SimpleQueue[int] = queue.SimpleQueue()
+    ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-    async def some(number: int, channel: SocketChannel) -> None:
+    async def some(number: int, channel: SocketChannel) -> int:
         for _ in range(3):
             await pause(0.02)
             await channel.wait(Direction.WRITE)
-        paused.put(number)
+        return number
 
     pairs = [socket.socketpair() for _ in range(20)]
     channels = [SocketChannel(near) for near, _ in pairs]
     for number, channel in enumerate(channels):
-        threads.spawn(some(number, channel), lambda _: None)
-    assert sorted(paused.get(timeout=10) for _ in pairs) == list(range(20))
+        threads.spawn(some(number, channel), ended.put)  # a channel stays open until then
+    assert sorted(ended.get(timeout=10) for _ in pairs) == list(range(20))
     for channel, (_, far) in zip(channels, pairs, strict=True):
         channel.close()
         far.close()
