@@ -86,7 +86,7 @@ def _parts(test: ast.expr) -> list[ast.expr]:
         return [part for value in test.values for part in _parts(value)]
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         return _parts(test.operand)
-    return [] if isinstance(test, ast.Constant) else [test]
+    return [] if isinstance(test, ast.Constant) or ast.unparse(test) == "TYPE_CHECKING" else [test]
 
 
 def mutate(tree: ast.Module, mutant: Mutant) -> ast.Module:

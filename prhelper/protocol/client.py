@@ -25,7 +25,7 @@ class ResponseDecoder(Collector):
 
     def expect(self, command: Command) -> None:
         """Say which command the next response will answer. RuntimeError if another response is still due."""
-        if self.negotiating or self.needed:
+        if self.needed:  # the features too are due
             raise RuntimeError("the helper has yet to answer what it was sent before")
         self._max_payload = 0 if command.is_out else command.length
         self.needed = RESPONSE_LAYOUT.size + SENSE_SIZE

@@ -113,6 +113,30 @@ def test_descriptors_beyond_the_first_are_not_held_until_the_cdb_is_whole(decode
         decoder.feed(b"\x5e", [a_descriptor() for _ in range(16)])
 
 
+def test_negotiation_is_over_with_the_last_byte_of_the_features(decoder: RequestDecoder) -> None:
+    for byte in NO_FEATURES:
+        assert decoder.negotiating
+        assert not decoder.at_boundary
+        decoder.feed(bytes([byte]))
+    assert not decoder.negotiating
+    assert decoder.at_boundary
+
+
+def test_descriptors_are_held_until_a_request_takes_them_or_it_is_closed(decoder: RequestDecoder) -> None:
+    decoder.feed(NO_FEATURES)
+    assert not decoder.holds_descriptors
+    for _ in range(2):
+        decoder.feed(reserve_in(0)[:1], [a_descriptor()])
+        assert decoder.holds_descriptors
+        request = decoder.feed(reserve_in(0)[1:])
+        assert request is not None
+        request.device.close()
+        assert not decoder.holds_descriptors
+    decoder.feed(reserve_in(0)[:1], [a_descriptor()])
+    decoder.close()
+    assert not decoder.holds_descriptors
+
+
 def test_descriptors_are_wanted_with_a_cdb_only(decoder: RequestDecoder) -> None:
     wanted = [decoder.takes_descriptors]
     decoder.feed(NO_FEATURES)
