@@ -33,7 +33,11 @@ GROUPS = (
     Group("protocol", ("prhelper/protocol",), ("tests/unit/protocol",)),
     Group("dispatch", ("prhelper/device/dispatch.py",), ("tests/unit/device/test_dispatch.py",)),
     Group("session", ("prhelper/serving/session.py",), ("tests/unit/serving/test_session.py",)),
-    Group("server", ("prhelper/serving/server.py",), ("tests/unit/serving/test_server.py",)),
+    Group(
+        "server",
+        ("prhelper/serving/server.py",),
+        ("tests/unit/serving/test_server.py", "tests/unit/serving/test_server_waiting.py"),
+    ),
     Group("scheduler", ("prhelper/scheduler",), ("tests/unit/scheduler",)),
 )
 

@@ -116,3 +116,24 @@ def test_a_stand_in_answers_for_all_or_only_where_the_device_cannot(fd: int, wri
         assert always.trouble == READ_ONLY.reason
     else:
         assert always is FROM_STAND_IN
+
+
+@pytest.mark.parametrize("missing", [True, False])
+@pytest.mark.parametrize("always", [True, False])
+def test_a_stand_in_is_asked_once_and_by_the_method_that_fits(fd: int, always: bool, missing: bool) -> None:
+    asked: list[str] = []
+
+    class Judge(StandIn):
+        async def execute(self, command: Command, target: Target) -> Result:
+            asked.append("execute")
+            return await super().execute(command, target)
+
+        async def execute_if_missing(self, command: Command, target: Target, result: Result) -> Result:
+            assert result is FROM_DEVICE
+            asked.append("execute_if_missing")
+            return FROM_STAND_IN if missing else result
+
+    result = run(Devices(Device(), Judge(), always).execute(IN, Target(fd, MAPPED)))
+    os.close(fd)
+    assert asked == ["execute" if always else "execute_if_missing"]
+    assert result is (FROM_STAND_IN if always or missing else FROM_DEVICE)

@@ -1,0 +1,57 @@
+"""What the tests of the server share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from prhelper.serving import audit
+from prhelper.serving import server as module
+
+from .running import Running
+
+
+@pytest.fixture
+def deaf(tmp_path: Path) -> Iterator[Running]:
+    """A server that accepts nobody yet: whoever connects waits."""
+    with start_blocking_portal() as portal:
+        running = Running(tmp_path / "socket", portal)
+        yield running
+        running.device.let_go.set()
+        assert running.drain(10) == []
+        assert running.threads.stop(10)
+        running.server.close()
+        running.listener.close()
+
+
+@pytest.fixture
+def running(deaf: Running) -> Running:
+    """A server that accepts clients."""
+    deaf.accept()
+    return deaf
+
+
+@pytest.fixture(params=[True, False], ids=["with its closer", "without"], name="closer")
+def _closer(deaf: Running, request: pytest.FixtureRequest) -> None:
+    if request.param:
+        deaf.server.start()
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the server and the audit log."""
+    said: list[str] = []
+
+    class Listening(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    logger = logging.Logger("serving", logging.INFO)
+    logger.addHandler(Listening())
+    monkeypatch.setattr(module, "_log", logger)
+    monkeypatch.setattr(audit, "_log", logger)
+    return said
