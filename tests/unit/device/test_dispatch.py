@@ -129,7 +129,7 @@ def test_a_stand_in_is_asked_once_and_by_the_method_that_fits(fd: int, always: b
             return await super().execute(command, target)
 
         async def execute_if_missing(self, command: Command, target: Target, result: Result) -> Result:
-            assert result is FROM_DEVICE
+            assert (command, target.device, result) == (IN, MAPPED, FROM_DEVICE)
             asked.append("execute_if_missing")
             return FROM_STAND_IN if missing else result
 

@@ -197,6 +197,17 @@ def test_client_that_begins_and_waits_is_given_up(runner: Runner, data: bytes) -
         assert isinstance(peer.end(), TimeoutError)
 
 
+def test_client_that_sends_a_byte_now_and_then_is_given_up_all_the_same(runner: Runner, null: int) -> None:
+    with session(runner, Loopback()) as peer:
+        peer.send(HELLO)
+        peer.send(reserve_out(0)[:1], null)
+        for byte in reserve_out(0)[1:] + keys():
+            peer.thread.join(0.05)  # a quarter of what all of it may take
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                peer.send(bytes([byte]))
+        assert isinstance(peer.end(), TimeoutError)
+
+
 @pytest.mark.parametrize("size", [17, 30])
 def test_client_that_leaves_in_the_middle_of_a_request_ends_it(runner: Runner, null: int, size: int) -> None:
     with session(runner, Loopback()) as peer:
