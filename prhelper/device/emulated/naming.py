@@ -43,7 +43,8 @@ def _disk(fd: int, device: int) -> str:
 
 def _character_device(device: int) -> str:
     wwid = asking.world_wide_name("char", device, None)
-    return of_this_boot(f"char {_number(device)}") if wwid is None else f"char {wwid}"
+    # As its block device has it: /dev/sg0 and /dev/sda are one disk, with one reservation.
+    return of_this_boot(f"char {_number(device)}") if wwid is None else f"block {wwid}"
 
 
 def _file(fd: int, status: os.stat_result) -> str:

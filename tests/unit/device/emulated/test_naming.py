@@ -108,11 +108,11 @@ def test_file_keeps_its_name_across_a_boot_if_it_can_be_told(
 
 
 @pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], str]:
-    """The name of a block device of a number."""
+def disk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """The name of a block device of a number, or of another kind."""
 
-    def name(major: int, minor: int) -> str:
-        status = SimpleNamespace(st_mode=stat.S_IFBLK, st_rdev=os.makedev(major, minor))
+    def name(major: int, minor: int, kind: int = stat.S_IFBLK) -> str:
+        status = SimpleNamespace(st_mode=kind, st_rdev=os.makedev(major, minor))
         with monkeypatch.context() as patch:
             patch.setattr(os, "fstat", lambda _: status)
             return unit_behind(99)
@@ -130,6 +130,14 @@ def test_disk_with_a_wwid_is_that_under_any_number_and_in_every_boot(
     assert not is_of_another_boot(before)
     telling["world_wide_name"] = "naa.6"
     assert disk(8, 0) != before
+
+
+def test_disk_is_one_unit_by_its_block_device_and_by_its_generic_one(
+    disk: Callable[..., str], telling: Telling
+) -> None:
+    assert disk(8, 0) == disk(21, 3, stat.S_IFCHR)
+    telling["world_wide_name"] = None
+    assert disk(8, 0) != disk(21, 3, stat.S_IFCHR)
 
 
 @pytest.mark.parametrize("wwid", ["naa.5", None])
