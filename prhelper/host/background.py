@@ -16,17 +16,17 @@ def open_standard_descriptors() -> None:
 
 
 class Background:
-    """The daemon's end of the pipe to the waiting parent."""
+    """The daemon's end of the pipe to the waiting parent, and /dev/null, so that `tell_ready` needs nothing more."""
 
-    def __init__(self, report: int) -> None:
+    def __init__(self, report: int, null: int) -> None:
         self._report = report
+        self._null = null
 
     def tell_ready(self) -> None:
         """Let the parent exit with status 0, and detach from its terminal."""
-        null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
-            os.dup2(null, standard)
-        os.close(null)
+            os.dup2(self._null, standard)
+        os.close(self._null)
         with contextlib.suppress(BrokenPipeError):  # the parent was killed; the daemon goes on
             os.write(self._report, b"\0")
         os.close(self._report)
@@ -40,12 +40,13 @@ def go_into_background() -> Background:
     Raises OSError if the process cannot fork.
     """
     reading, report = os.pipe()
+    null = os.open(os.devnull, os.O_RDWR)
     if os.fork():
         _wait_and_exit(reading, report)
     os.close(reading)
     os.setsid()
     os.chdir("/")
-    return Background(report)
+    return Background(report, null)
 
 
 def _wait_and_exit(reading: int, report: int) -> NoReturn:
