@@ -121,9 +121,10 @@ async def _report_status(server: Server) -> None:
     told = ""
     while True:
         server.changed.clear()
-        if (status := server.status()) != told:
-            notify(f"STATUS={status}")
+        if (status := server.status()) != told and notify(f"STATUS={status}"):
             told = status
         await anyio.sleep(_STATUS_PAUSE)
+        if status != told:  # the manager had no room
+            continue
         with anyio.move_on_after(_STATUS_REFRESH):
             await wait_for(server.changed)

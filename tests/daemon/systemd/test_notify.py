@@ -175,3 +175,15 @@ def test_a_status_that_cannot_be_watched_for_does_not_end_the_helper(
         with Client(helper.socket):
             manager.wait_for("STATUS=1 client,")
         assert helper.stop() == 0
+
+
+def test_a_status_that_the_manager_had_no_room_for_is_told_again(
+    tmp_path: Path, manager: ServiceManager, hold_library: Path
+) -> None:
+    hold = Hold(hold_library, tmp_path)
+    with start(tmp_path, manager, hold.env) as helper:
+        manager.wait_for("STATUS=0 clients")
+        hold.fail("sendto", errno.EAGAIN)
+        with Client(helper.socket):
+            hold.wait("sendto")
+            manager.wait_for("STATUS=1 client")
