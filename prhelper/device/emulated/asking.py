@@ -42,7 +42,8 @@ def file_system(fd: int, device: int) -> str | None:
 
     The UUID comes from the kernel (since 6.9) or from udev. An ID that only repeats the device number is left out.
     """
-    uuid = _ioctl(fd, _FS_IOC_GETFSUUID, 17)
+    # Without a block device it may be FUSE, whose server answers the ioctl before Linux 6.9, with any UUID it likes.
+    uuid = _ioctl(fd, _FS_IOC_GETFSUUID, 17) if os.major(device) else None
     uuid = uuid[2:] if uuid is not None else _uuid_by_udev(device)
     told = [uuid] if uuid is not None and uuid.strip("0") else []
     if (number := _file_system_id(fd)) not in (0, _encoded(device)):

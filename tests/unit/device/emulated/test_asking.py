@@ -82,6 +82,16 @@ def test_file_system_is_known_by_uuid_and_id(
     assert asking.file_system(-1, PARTITION) == told
 
 
+@pytest.mark.parametrize(("number", "told"), [(0, None), (5, "0000000000000005")], ids=["FUSE", "btrfs"])
+def test_uuid_is_not_believed_without_a_block_device(
+    monkeypatch: pytest.MonkeyPatch, number: int, told: str | None
+) -> None:
+    """A client's own FUSE server answers the ioctl on kernels that do not answer it themselves."""
+    monkeypatch.setattr(asking, "_ioctl", lambda *_: "10" + "ab" * 16)
+    monkeypatch.setattr(asking, "_file_system_id", lambda _: number)
+    assert asking.file_system(-1, os.makedev(0, 57)) == told
+
+
 def test_file_is_born_once(tmp_path: Path) -> None:
     path = tmp_path / "disk"
     path.touch()
