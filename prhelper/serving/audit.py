@@ -60,7 +60,7 @@ def begun(client: Client, command: Command) -> None:
 
 
 def done(client: Client, command: Command, device: DeviceId | None, result: Result) -> None:
-    """A command has ended, and its answer goes out next."""
+    """A command has ended, and its answer has been sent or lost."""
     outcome = result.outcome
     if trace.request_end.enabled:
         trace.request_end(client.number, outcome.status, outcome.sense.hex(), outcome.data.hex() or "-")

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from ..channel import BrokenResourceError, Channel, IncompleteRead, OwnedFd, current_context
 from ..device.execution import Result
-from ..device.identity import Target
+from ..device.identity import DeviceId, Target
 from ..protocol import Request, RequestDecoder, encode_features, encode_response
 from ..scheduler.thread_pool import NoThreadError
 from ..scsi.outcome import Outcome
@@ -38,16 +38,19 @@ async def serve(channel: Channel, devices: Devices, client: Client, request_time
         if (end := await negotiate(channel, decoder, request_timeout)) is not None:
             return end
         while isinstance(request := await read_request(channel, decoder, request_timeout), Request):
-            result = await perform(request, devices, client)
-            await answer(channel, request.command, result, _in(request_timeout))
+            device, result = await perform(request, devices, client)
+            try:
+                await answer(channel, request.command, result, _in(request_timeout))
+            finally:  # after the answer, so that the guest does not wait for what the log takes
+                audit.done(client, request.command, device, result)
         return request
     finally:
         if decoder.holds_descriptors:
             await abandon(decoder)
 
 
-async def perform(request: Request, devices: Devices, client: Client) -> Result:
-    """Carry out one request, and close its descriptor."""
+async def perform(request: Request, devices: Devices, client: Client) -> tuple[DeviceId | None, Result]:
+    """Carry out one request, and close its descriptor. Returns the device that it was for, if known, and the result."""
     command = request.command
     in_flight = client.begin(command)
     audit.begun(client, command)
@@ -59,8 +62,7 @@ async def perform(request: Request, devices: Devices, client: Client) -> Result:
         except NoThreadError as error:
             result = Result(Outcome(Status.TASK_SET_FULL), trouble=str(error))
     client.end()
-    audit.done(client, command, target.device, result)
-    return result
+    return target.device, result
 
 
 async def answer(channel: Channel, command: Command, result: Result, deadline: float) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import select
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -22,6 +23,7 @@ from prhelper.scheduler.thread_pool import NoThreadError
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
+from prhelper.serving import audit
 from prhelper.serving.clients import Client
 from prhelper.serving.end import AnswerLostError, End
 from prhelper.serving.session import Devices, serve
@@ -291,3 +293,32 @@ def test_an_answer_to_a_client_that_hangs_up_is_lost_and_that_is_said(runner: Ru
         peer.client.close()
         assert isinstance(end := peer.end(), AnswerLostError)
     assert "Broken pipe" in str(end) or "reset" in str(end)
+
+
+def test_the_log_is_told_of_a_command_once_its_answer_is_on_the_way(
+    runner: Runner, null: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def done(*_: object) -> None:
+        told.append(bool(select.select([peer.client], [], [], 0)[0]))
+
+    told: list[bool] = []
+    monkeypatch.setattr(audit, "done", done)
+    with session(runner, Loopback()) as peer:
+        peer.send(HELLO)
+        peer.send(reserve_in(0), null)
+        peer.client.shutdown(socket.SHUT_WR)
+        peer.end()
+    assert told == [True]
+
+
+def test_the_log_is_told_of_a_command_whose_answer_is_lost(
+    runner: Runner, null: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Command] = []
+    monkeypatch.setattr(audit, "done", lambda _, command, *__: told.append(command))
+    with session(runner, Loopback()) as peer:
+        peer.send(HELLO)
+        peer.client.shutdown(socket.SHUT_RD)
+        peer.send(reserve_in(0), null)
+        assert isinstance(peer.end(), AnswerLostError)
+    assert [command.cdb for command in told] == [reserve_in(0)]
