@@ -157,7 +157,7 @@ def _peer_of(channel: SocketChannel) -> Peer:
     """Raises ProcessLookupError if the process that connected has ended."""
     pid, uid, _ = channel.peer_credentials()
     peer = Peer.of(pid, uid)
-    if channel.peer_has_ended():  # what was seen of it may be another's, who was given its number
+    if pid and channel.peer_has_ended():  # what was seen of it may be another's, who was given its number
         raise ProcessLookupError(errno.ESRCH, f"{peer} has ended")
     return peer
 
