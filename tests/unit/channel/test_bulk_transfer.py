@@ -1,9 +1,13 @@
 """Much more data than a socket buffer holds, between a reader and a writer in any two contexts."""
 
+import pytest
+
 from prhelper.channel import Direction, TlsChannel
 
 from .contexts import Context
 from .kinds import Pair
+
+pytestmark = pytest.mark.slow
 
 VECTORS = 250
 SIZE = 4194  # no multiple of anything, so that every vector is cut somewhere else

@@ -75,6 +75,7 @@ def test_whoever_runs_the_waiting_coroutine_does_not_matter_to_the_home_loop(hom
     anyio.run(body, backend=backend)
 
 
+@pytest.mark.slow
 def test_bulk_data_passes_between_coroutines_that_wait_at_home(homely: Pair, context: Context, other: Context) -> None:
     data = bytes(range(256)) * 800
     writing = other.start(lambda: homely.writer.write_all([data]))

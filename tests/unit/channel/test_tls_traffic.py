@@ -20,6 +20,8 @@ from .tls_ends import connected
 from .trickle import Trickle
 from .watching import Waits
 
+pytestmark = pytest.mark.slow
+
 MUCH = bytes(place % 251 for place in range(300_000))
 
 
@@ -48,9 +50,7 @@ def tls_over(inner: Pair) -> Pair:
     return Pair(*connected(inner.reader, inner.writer))
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * kind.startswith("seven bytes")) for kind in INNER]
-)
+@pytest.mark.parametrize("kind", INNER)
 def test_both_ends_talk_at_once_each_with_its_two_coroutines_elsewhere(
     kind: str, context: Context, other: Context
 ) -> None:

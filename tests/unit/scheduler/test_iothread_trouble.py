@@ -1,6 +1,7 @@
 """Where sessions run, when something is missing, slow or stuck, and at the edges of a burst."""
 
 import logging
+import os
 import queue
 import socket
 import threading
@@ -132,3 +133,25 @@ def test_stop_says_so_if_a_thread_is_stuck() -> None:
     release.set()
     assert isinstance(session.ended.get(timeout=10), BrokenResourceError)
     assert threads.stop(10)
+
+
+def test_stop_closes_all_that_was_opened() -> None:
+    before = os.listdir("/proc/self/fd")  # noqa: PTH208
+    threads = IOThreads()
+    threads.start()
+    session = Echo(threads, nothing)
+    session.ask(1)
+    session.end()
+    assert threads.stop(10)
+    assert os.listdir("/proc/self/fd") == before  # noqa: PTH208
+
+
+def test_a_device_that_stalls_a_leader_is_fast_no_more(threads: IOThreads) -> None:
+    release = threading.Event()
+    threads._speeds.learn("disk", 0.0)
+    session = Echo(threads, lambda _: release.wait(20), key="disk")
+    session.client.sendall(b"x")
+    wait_until(lambda: not threads._speeds.is_fast("disk"), what="the leader to be deposed")
+    release.set()
+    assert session.client.recv(1) == b"x"
+    session.end()
