@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -49,6 +50,7 @@ FORBIDDEN = ("unshare", "close_range")
 def stopped(bench: Bench) -> Iterator[None]:
     """The helper does not look meanwhile."""
     bench.helper.process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, bench.helper.pid, os.WSTOPPED)  # every thread has stopped
     try:
         yield
     finally:
