@@ -16,21 +16,19 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self
 
 from .base import Channel
 from .context import pause
-from .descriptors import OwnedFd, control_space, pack_rights, unpack_rights
-from .errors import BrokenResourceError, DescriptorsTruncatedError, ShortageError
+from .descriptors import OwnedFd, pack_rights
+from .errors import BrokenResourceError, ShortageError
 from .feature import Feature
+from .receive import receive
 from .transfer import ReadableBuffer, WritableBuffer
 from .vectors import IOV_MAX
 from .waiter import Direction, Waiter
-
-T = TypeVar("T")
-W = TypeVar("W")
 
 PATIENCE = 0.001
 """Seconds that a read blocks in place of a wait. The kernel rounds it up to one of its ticks, up to 10 ms."""
@@ -39,15 +37,10 @@ _MIN_RETRY_DELAY = 0.001
 _MAX_RETRY_DELAY = 0.05
 """Seconds before retrying to connect while the listener's backlog is full."""
 
-_MAX_FDS = 16
-"""The most descriptors in one read, as in QEMU's channel."""
-
-_CONTROL_SIZE = control_space(_MAX_FDS)
 # Plain integers: an operation on the socket module's enumerations costs as much as a small system call.
 _RECV_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
 _BLOCKING_RECV_FLAGS = int(socket.MSG_CMSG_CLOEXEC)
 _SEND_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-_TRUNCATED = int(socket.MSG_CTRUNC)
 _SHUT = {Direction.READ: socket.SHUT_RD, Direction.WRITE: socket.SHUT_WR, None: socket.SHUT_RDWR}
 _UCRED = struct.Struct("3i")
 _SO_PEERPIDFD = 77  # include/uapi/asm-generic/socket.h
@@ -171,16 +164,16 @@ class SocketChannel(Channel):
         return int.from_bytes(answer, sys.byteorder)
 
     def _readv(self, buffers: Sequence[WritableBuffer], fds: list[OwnedFd] | None) -> int | None:
-        return _receive(self._socket.recvmsg_into, buffers[:IOV_MAX], _RECV_FLAGS, fds)
+        return receive(self._socket.recvmsg_into, buffers[:IOV_MAX], _RECV_FLAGS, fds)
 
     def _read(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
-        return _receive(self._socket.recvmsg, size, _RECV_FLAGS, fds)
+        return receive(self._socket.recvmsg, size, _RECV_FLAGS, fds)
 
     def _read_blocking(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
         if self._original_timeout is None:
             self._original_timeout = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.size)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_TIMEOUT)
-        return _receive(self._socket.recvmsg, size, _BLOCKING_RECV_FLAGS, fds)
+        return receive(self._socket.recvmsg, size, _BLOCKING_RECV_FLAGS, fds)
 
     def _writev(self, buffers: Sequence[ReadableBuffer], fds: Iterable[int]) -> int | None:
         try:
@@ -225,40 +218,3 @@ async def _connect(sock: socket.socket, path: str | Path, deadline: float | None
             raise TimeoutError(f"connecting to {path} took too long")
         await pause(min(delay, left))
         delay = min(2 * delay, _MAX_RETRY_DELAY)
-
-
-def _receive(
-    call: Callable[[W, int, int], tuple[T, list[tuple[int, int, bytes]], int, Any]],
-    space: W,
-    flags: int,
-    fds: list[OwnedFd] | None,
-) -> T | None:
-    try:
-        received, ancillary, received_flags, _ = call(space, 0 if fds is None else _CONTROL_SIZE, flags)
-    except BlockingIOError:
-        return None
-    except OSError as error:
-        raise BrokenResourceError from error
-    # At the limit of open files (RLIMIT_NOFILE) no descriptor arrives, and only the flag says so.
-    if fds is not None and (ancillary or received_flags & _TRUNCATED):
-        _take_descriptors(ancillary, received_flags, fds)
-    return received
-
-
-def _take_descriptors(ancillary: list[tuple[int, int, bytes]], flags: int, fds: list[OwnedFd]) -> None:
-    received = unpack_rights(ancillary)
-    try:
-        if flags & _TRUNCATED:
-            raise DescriptorsTruncatedError(
-                f"descriptors that did not arrive: more than the {_MAX_FDS} there is room for, or than may be open, "
-                "or denied by a security module"
-            )
-        for fd in received:
-            # O_NONBLOCK travels with the open file description; code that uses the descriptor here expects it to block.
-            if not os.get_blocking(fd.fileno()):
-                os.set_blocking(fd.fileno(), True)
-    except BaseException:
-        for fd in received:
-            fd.close()
-        raise
-    fds += received
