@@ -155,3 +155,34 @@ def test_a_device_that_stalls_a_leader_is_fast_no_more(threads: IOThreads) -> No
     release.set()
     assert session.client.recv(1) == b"x"
     session.end()
+
+
+def test_a_wake_that_comes_too_late_finds_nothing(threads: IOThreads) -> None:
+    wakers: list[Callable[[], object]] = []
+
+    class Kept(Waiter):
+        __slots__ = ()
+
+        def arm(self, waker: Callable[[], object]) -> None:
+            wakers.append(waker)
+            super().arm(waker)
+
+    async def serve() -> bytes:
+        await current_context().wait(Kept(ours.fileno(), Direction.READ, None))
+        ours.sendall(ours.recv(1))
+        await current_context().wait(Kept(ours.fileno(), Direction.READ, None))
+        return ours.recv(1)
+
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(20)
+    ended: queue.SimpleQueue[object] = queue.SimpleQueue()
+    with ours, theirs:
+        threads.spawn(serve(), ended.put)
+        theirs.sendall(b"1")
+        assert theirs.recv(1) == b"1"
+        wakers[0]()
+        other = Echo(threads, nothing)
+        assert other.ask(7) == 7
+        assert other.end() is None
+        theirs.sendall(b"2")
+        assert ended.get(timeout=10) == b"2"
