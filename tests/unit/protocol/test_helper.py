@@ -122,6 +122,14 @@ def test_negotiation_is_over_with_the_last_byte_of_the_features(decoder: Request
     assert decoder.at_boundary
 
 
+def test_the_start_of_a_parameter_list_is_no_boundary_though_it_is_as_long_as_a_cdb(decoder: RequestDecoder) -> None:
+    decoder.feed(NO_FEATURES)
+    decoder.feed(reserve_out(0, 0, 16), [a_descriptor()])
+    assert decoder.needed == 16
+    assert not decoder.at_boundary
+    assert not decoder.takes_descriptors
+
+
 def test_descriptors_are_held_until_a_request_takes_them_or_it_is_closed(decoder: RequestDecoder) -> None:
     decoder.feed(NO_FEATURES)
     assert not decoder.holds_descriptors

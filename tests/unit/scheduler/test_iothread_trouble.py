@@ -15,7 +15,7 @@ from prhelper.channel import BrokenResourceError, Direction, SocketChannel, Wait
 from prhelper.logs import trace
 from prhelper.scheduler import iothread
 from prhelper.scheduler.iothread import IOThreads
-from prhelper.scheduler.thread_pool import NoThreadError
+from prhelper.scheduler.thread_pool import NoThreadError, ThreadPool
 
 from ...support.helper import wait_until
 from .echo import Echo, nothing
@@ -42,10 +42,15 @@ def test_where_not_even_a_leader_can_be_had_it_is_said_and_tried_again(
     assert session.end() is None
 
 
-def test_a_leader_that_is_appointed_from_the_reserve_gets_another_one_behind_it(threads: IOThreads) -> None:
-    wait_until(lambda: threads._pool.has_reserve, what="a thread in reserve")
+@pytest.mark.parametrize("left", [True, False])
+def test_a_reserve_that_was_used_for_a_leader_is_filled_again(
+    threads: IOThreads, monkeypatch: pytest.MonkeyPatch, left: bool
+) -> None:
+    filled: list[None] = []
+    monkeypatch.setattr(ThreadPool, "has_reserve", left)
+    monkeypatch.setattr(threads._pool, "fill_reserve", lambda: filled.append(None))
     threads._depose()
-    wait_until(lambda: threads._pool.has_reserve, what="another one")
+    assert len(filled) == (0 if left else 1)
 
 
 def test_what_the_kernel_cannot_watch_is_told_to_the_session(threads: IOThreads, tmp_path: Path) -> None:

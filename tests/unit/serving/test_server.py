@@ -111,6 +111,15 @@ def test_a_client_that_is_gone_before_it_is_looked_at_takes_no_place(
         assert running.ask(client) == reserve_in(0)
 
 
+def test_a_client_of_another_pid_namespace_is_served_though_its_process_cannot_be_asked_for(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SocketChannel, "peer_credentials", lambda _: (0, os.getuid(), os.getgid()))
+    monkeypatch.setattr(SocketChannel, "peer_has_ended", lambda _: True)
+    with running.connect() as client:
+        assert running.ask(client) == reserve_in(0)
+
+
 def test_a_bug_in_one_session_is_told_and_ends_that_session_only(running: Running, lines: list[str]) -> None:
     with running.connect() as other:
         running.device.fault = ZeroDivisionError()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import queue
 import threading
 
@@ -12,37 +11,57 @@ import pytest
 
 from prhelper.channel import EventFd, SocketChannel, SocketListener
 from prhelper.serving import server as module
+from prhelper.serving.closing import Closing
 from prhelper.serving.server import wait_for
 
 from ...support.client import Client
 from ...support.helper import wait_until
 from ...support.spc import reserve_in
-from .running import Running
+from .running import FEATURES, MAX_CLIENTS, Running
 
 
-def failing_once(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def failing_once(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
     """Have the next try to accept fail."""
     accept = SocketListener.accept
 
     async def fail(_: SocketListener) -> SocketChannel:
         monkeypatch.setattr(SocketListener, "accept", accept)
-        raise OSError(number, os.strerror(number))
+        raise error
 
     monkeypatch.setattr(SocketListener, "accept", fail)
 
 
 @pytest.mark.parametrize(
-    ("number", "remedy"),
-    [(errno.EMFILE, "raise the limit of open files (LimitNOFILE=, ulimit -n)"), (errno.ENOMEM, "will try again")],
+    ("error", "said"),
+    [
+        (OSError(errno.EMFILE, "Too many"), "Too many; raise the limit of open files (LimitNOFILE=, ulimit -n)"),
+        (OSError(errno.ENOMEM, "No memory"), "No memory; will try again"),
+        (OSError("odd"), "odd; will try again"),
+    ],
 )
 def test_after_a_failure_to_accept_it_says_so_and_tries_again(
-    deaf: Running, monkeypatch: pytest.MonkeyPatch, lines: list[str], number: int, remedy: str
+    deaf: Running, monkeypatch: pytest.MonkeyPatch, lines: list[str], error: OSError, said: str
 ) -> None:
-    failing_once(monkeypatch, number)
+    failing_once(monkeypatch, error)
     deaf.accept()
     with deaf.connect() as client:
         assert deaf.ask(client) == reserve_in(0)
-    assert lines[:1] == [f"cannot accept clients: {os.strerror(number)}; {remedy}"]
+    assert lines[:1] == [f"cannot accept clients: {said}"]
+
+
+def test_while_too_many_connections_cannot_be_closed_no_client_is_accepted(
+    deaf: Running, monkeypatch: pytest.MonkeyPatch, lines: list[str]
+) -> None:
+    unclosed = [MAX_CLIENTS]
+    monkeypatch.setattr(Closing, "__len__", lambda _: unclosed[0])
+    monkeypatch.setattr(module, "_PAUSE", 0.01)
+    deaf.accept()
+    with deaf.connect(negotiate=False) as client:
+        wait_until(lambda: lines)
+        assert lines[0] == f"cannot accept clients: {MAX_CLIENTS} connections cannot be closed yet; will try again"
+        unclosed[0] = MAX_CLIENTS - 1
+        assert client.receive(4) == FEATURES
+    unclosed[0] = 0
 
 
 def test_a_client_that_leaves_ends_the_pause(
@@ -50,8 +69,8 @@ def test_a_client_that_leaves_ends_the_pause(
 ) -> None:
     monkeypatch.setattr(module, "_PAUSE", 30.0)
     first = running.connect()
-    failing_once(monkeypatch, errno.EMFILE)
-    second = running.connect()  # accepted by the call that was under way; the next one fails
+    failing_once(monkeypatch, OSError(errno.EMFILE, "Too many"))
+    second = running.connect(negotiate=False)  # perhaps accepted by the call that was under way; the next one fails
     wait_until(lambda: lines)
     first.close()
     with running.connect() as client:

@@ -28,6 +28,7 @@ from prhelper.serving.clients import Client
 from prhelper.serving.end import AnswerLostError, End
 from prhelper.serving.session import Devices, serve
 
+from ...support.helper import wait_until
 from ...support.spc import keys, reserve_in, reserve_out
 
 HELLO = bytes(4)
@@ -159,9 +160,19 @@ def test_pieces_of_a_request_are_put_together(runner: Runner, null: int) -> None
             peer.send(bytes([byte]))
         message = reserve_out(0) + keys(1, 2)
         peer.send(message[:1])
+        wait_until(lambda: not peer.channel.unread(), what="the first byte to be read")
         peer.send(message[1:9], null)
         for byte in message[9:]:
             peer.send(bytes([byte]))
+        assert peer.receive(128)[104:] == keys(1, 2)
+
+
+def test_descriptors_that_come_with_a_parameter_list_are_ignored(runner: Runner, null: int) -> None:
+    with session(runner, Loopback()) as peer:
+        peer.send(HELLO)
+        peer.send(reserve_out(0), null)
+        wait_until(lambda: not peer.channel.unread(), what="the CDB to be read")
+        peer.send(keys(1, 2), null, null)
         assert peer.receive(128)[104:] == keys(1, 2)
 
 
@@ -322,3 +333,21 @@ def test_the_log_is_told_of_a_command_whose_answer_is_lost(
         peer.send(reserve_in(0), null)
         assert isinstance(peer.end(), AnswerLostError)
     assert [command.cdb for command in told] == [reserve_in(0)]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(OSError(errno.ENOBUFS, "No buffer space available"), "No buffer space available"), (OSError("odd"), "odd")],
+)
+def test_an_answer_that_the_kernel_does_not_take_is_lost_and_why_is_said(
+    runner: Runner, null: int, monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise error
+
+    with session(runner, Loopback()) as peer:
+        monkeypatch.setattr(peer.channel, "write_all", fail)
+        peer.send(HELLO)
+        peer.send(reserve_in(0), null)
+        assert isinstance(end := peer.end(), AnswerLostError)
+    assert str(end).endswith(f": {reason}")
