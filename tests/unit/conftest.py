@@ -2,4 +2,4 @@
 
 from hypothesis import settings
 
-settings.register_profile("quick", max_examples=10)  # for `make test-unit`
+settings.register_profile("quick", max_examples=5)  # for `make test-unit`

@@ -65,6 +65,7 @@ def test_two_processes_talk_through_a_fifo(tmp_path: Path, context: Context, oth
         assert context.run(lambda: reader.read(1)) == b""
 
 
+@pytest.mark.slow
 def test_megabytes_go_through_while_they_come_back(context: Context, other: Context) -> None:
     data = os.urandom(1 << 21)
     with CommandChannel.spawn(["cat"]) as channel:

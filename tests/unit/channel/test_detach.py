@@ -164,6 +164,7 @@ def test_the_receive_timeout_of_blocking_reads_is_taken_back(wire: Wire) -> None
         assert receive_timeout(sock) == (7, 0)
 
 
+@pytest.mark.slow
 def test_a_conversation_goes_on_in_another_process(wire: Wire, context: Context, waits: Waits) -> None:
     channel, far = wire
     answering = context.start(lambda: answer(channel))

@@ -107,6 +107,7 @@ def test_cancelling_one_direction_leaves_the_other_waiting_on_the_same_loop(
     loop.run(body)
 
 
+@pytest.mark.slow
 @FIRST
 def test_ending_one_direction_leaves_the_other_registered_at_the_same_home(
     duplex: Pair, home: Home, context: Context, other: Context, first: Direction
@@ -126,6 +127,7 @@ def test_ending_one_direction_leaves_the_other_registered_at_the_same_home(
     assert watched(channel) == 0
 
 
+@pytest.mark.slow
 def test_waking_the_reader_leaves_the_writer_registered_at_the_same_home(
     duplex: Pair, home: Home, context: Context, other: Context
 ) -> None:

@@ -170,6 +170,7 @@ def test_leaving_the_home_loop_tells_who_waits_and_leaks_nothing(pair: Pair, loo
     assert not is_open(fd)
 
 
+@pytest.mark.slow
 def test_a_home_loop_that_ends_under_a_hurrying_reader_never_leaves_it_waiting(
     pair: Pair, loop: Context, context: Context
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_coroutine_answers_each_request_in_another_context(pair: Pair, places:
     converse(pair, places)
 
 
+@pytest.mark.slow
 def test_a_coroutine_that_hops_may_wait_at_one_home(pair: Pair, places: "itertools.cycle[Context]", home: Home) -> None:
     pair.reader.home = home[0]
     converse(pair, places)

@@ -93,6 +93,7 @@ def test_a_cancelled_reader_leaves_nothing_registered_and_loses_no_byte(pair: Pa
     assert loop.run(body) == MESSAGE
 
 
+@pytest.mark.slow
 def test_both_ends_may_wait_at_one_home(pair: Pair, home: Home, context: Context, other: Context) -> None:
     for channel in pair.reader, pair.writer:
         channel.home = home[0]
