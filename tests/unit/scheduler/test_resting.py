@@ -182,3 +182,35 @@ def test_a_session_that_rests_anew_with_a_later_deadline_is_not_late(resting: Re
         assert resting.wait() == [strand]
         assert strand.reply is None
         resting.forget(strand)
+
+
+def test_after_a_long_wait_it_does_not_busy_poll(resting: RestingSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[float] = []
+
+    def look(until: float) -> list[tuple[int, int]]:
+        looked.append(until)
+        return []
+
+    monkeypatch.setattr(resting, "_poll_busily", look)
+    resting.kick()
+    resting.wait()  # short: the next one looks
+    later = threading.Timer(0.05, resting.kick)
+    later.start()
+    resting.wait()
+    assert len(looked) == 1
+    resting.kick()
+    resting.wait()
+    assert len(looked) == 1
+    later.join()
+
+
+def test_the_descriptor_of_a_session_that_is_forgotten_can_be_watched_anew(resting: RestingSet) -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        strand, waiter = at_rest(resting, near.fileno())
+        assert resting.take(strand, waiter) is strand
+        resting.forget(strand)
+        resting.forget(strand)
+        other, waiter = at_rest(resting, near.fileno())
+        assert resting.take(other, waiter) is other
+        resting.forget(other)
