@@ -1,0 +1,71 @@
+"""PREEMPT and PREEMPT AND ABORT: one path will do, unless our own key or everybody's is to go.
+
+RK = SARK, our own key for both, is how QEMU 11 takes a reservation along in a migration, and how fence_scsi switches a
+host on that is registered already. Everybody, SARK = 0, can only be named where all registrants hold the reservation.
+"""
+
+from ...scsi.outcome import Outcome
+from . import commands
+from .answers import CONFLICT, GOOD, is_conflict, is_good
+from .commands import Reservation, Wanted
+from .sequence import Sequence
+from .steps import Steps
+from .taking_over import live_holder, take_over
+
+
+def preempt(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
+    """PREEMPT or PREEMPT AND ABORT. Raises NoPathError."""
+    yield from sequence.mark()
+    held = sequence.reservation
+    if wanted.key and wanted.key == wanted.new:
+        if held is not None and held.key == wanted.key:
+            keeper = yield from live_holder(sequence, wanted.key, held)
+            scope_and_type, action = wanted.scope_and_type, wanted.action
+            outcome, _ = yield from take_over(sequence, wanted.key, scope_and_type, action, keeper)
+            return outcome
+        return (yield from _preempt_ourselves(sequence, wanted))
+    if not wanted.new and held is not None and held.is_all_registrants:
+        return (yield from _preempt_everybody(sequence, wanted, held))
+    outcome = yield from sequence.ask_one_surely(wanted.command)
+    if is_good(outcome):
+        held_before = sequence.holds or held is None or held.key != wanted.key
+        yield from sequence.is_undisturbed()
+        after = sequence.reservation
+        sequence.holds = after is not None and (after.is_all_registrants or (after.key == wanted.key and held_before))
+    return outcome
+
+
+def _preempt_ourselves(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
+    """We do not hold the reservation: what is preempted is our own registration, which all paths share."""
+    outcome = yield from sequence.ask_one_surely(wanted.command)
+    if is_good(outcome):
+        yield from sequence.register(sequence.live, wanted.key, 0)
+        sequence.key, sequence.holds = 0, False
+    return outcome
+
+
+def _preempt_everybody(sequence: Sequence, wanted: Wanted, held: Reservation) -> Steps[Outcome]:
+    """All registrants but ourselves go: key by key, so that our other paths stay.
+
+    Only SARK = 0 can change the type, or reach another host that shares our key. Then they do not, and are registered
+    again at once. To release and reserve would be worse: for a moment those who have just been preempted could write.
+    """
+    if wanted.scope_and_type != held.scope_and_type or (yield from sequence.is_shared(wanted.key)):
+        outcome = yield from sequence.ask_one_surely(wanted.command)
+        if is_good(outcome):
+            sequence.holds = True
+            sequence.unsettled = list(sequence.live)
+        return outcome
+    if not (yield from sequence.probe(sequence.live, wanted.key)):
+        return CONFLICT
+    for victim in dict.fromkeys((yield from sequence.all_keys())):
+        if victim == wanted.key:
+            continue
+        command = commands.preempt(wanted.key, victim, wanted.scope_and_type, wanted.action)
+        outcome = yield from sequence.ask_one(command)
+        if is_conflict(outcome) and wanted.key in (yield from sequence.keys()):
+            continue  # it has gone by itself
+        if not is_good(outcome):
+            return outcome
+    sequence.holds = True
+    return GOOD

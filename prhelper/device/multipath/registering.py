@@ -1,0 +1,154 @@
+"""REGISTER and REGISTER AND IGNORE EXISTING KEY: the guest's on one path, and on the others what it means there.
+
+What the first path answers decides. Of the others we know which key they should have, so they are sent a REGISTER that
+names it, which does nothing to a path that was fenced a moment ago; an IGNORE would undo the fencing. The guest's own
+IGNORE is sent only where no path has the key that we know. A path that answers with a conflict has lost its key to a
+fencer, or never had it; which of the two, PRGENERATION tells.
+"""
+
+from collections.abc import Iterable
+
+from ...scsi.outcome import Outcome
+from . import commands
+from .answers import CONFLICT, GOOD, conflicting, good, is_conflict, is_good, refusal
+from .commands import ALL_TG_PT, APTPL, SPEC_I_PT, Wanted
+from .sequence import NoPathError, Sequence
+from .steps import Entry, Path, Steps
+from .taking_over import bring_here, first_with
+
+
+def register(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
+    """Register all paths, or change their key. Raises NoPathError."""
+    yield from sequence.mark()
+    if wanted.ignores_key and sequence.key and wanted.is_plain:
+        if (yield from first_with(sequence, sequence.key)) is not None:
+            wanted = wanted.naming(sequence.key)
+        else:
+            sequence.key, sequence.holds = 0, False
+    old = yield from _old_key(sequence, wanted)
+    if not _is_surely_wrong(sequence, wanted):
+        yield from sequence.note(_entry(sequence, old, wanted.new))
+    answers = yield from _until_good(sequence, wanted)
+    registered, lagging = good(answers), conflicting(answers)
+    if not registered:
+        return refusal(answers) or CONFLICT
+    sequence.aptpl = bool(wanted.flags & APTPL)
+
+    rest = [path for path in sequence.live if path not in answers]
+    answers = yield from sequence.ask(dict.fromkeys(rest, wanted.for_other_paths(old)))
+    registered, lagging = registered + good(answers), lagging + conflicting(answers)
+    if wanted.flags & (ALL_TG_PT | SPEC_I_PT):  # the first command may have registered other paths of ours, too
+        registered += yield from sequence.probe(lagging, wanted.new)
+        lagging = [path for path in lagging if path not in registered]
+
+    if (refused := refusal(answers)) is not None:
+        return (yield from _undo(sequence, wanted.new, old, registered, refused))
+    if lagging and not old and not wanted.ignores_key:  # "we are registered", says a path that has any key
+        return (yield from _undo(sequence, wanted.new, old, registered, CONFLICT))
+    if lagging and (yield from _were_fenced(sequence, old, wanted.new, registered)):
+        return (yield from sequence.fenced(dict.fromkeys(registered, wanted.new)))
+    registered += yield from _catch_up(sequence, wanted, lagging)
+    return (yield from _finish(sequence, old, wanted.new, registered))
+
+
+def unregister(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
+    """Unregister all paths. Raises NoPathError.
+
+    The path that holds the reservation comes first. If it is away the reservation would stay, so it is moved before.
+    """
+    yield from sequence.mark()
+    key = sequence.key if wanted.ignores_key else wanted.key
+    if key and not _is_surely_wrong(sequence, wanted):
+        yield from sequence.note(Entry(0, (key,)))
+    outcome, holder = yield from bring_here(sequence, key, leaving=True)
+    if not is_good(outcome):
+        return outcome
+    if holder is None:
+        answers = yield from _until_good(sequence, wanted)
+    elif not (answers := (yield from sequence.ask({holder: wanted.command}))):
+        return (yield from unregister(sequence, wanted))
+    if not good(answers):
+        return refusal(answers) or CONFLICT
+    rest = [path for path in sequence.live if path not in answers]
+    command = wanted.command if wanted.ignores_key else wanted.for_other_paths(wanted.key)
+    answers |= yield from sequence.ask(dict.fromkeys(rest, command))
+    if not wanted.ignores_key and not wanted.key and conflicting(answers):
+        return CONFLICT
+    if (refused := refusal(answers)) is None:
+        sequence.key, sequence.holds = 0, False
+    return refused or GOOD
+
+
+def _entry(sequence: Sequence, old: int, new: int) -> Entry:
+    """What to write ahead. A first registration is undone, for the guest to try again, and so is a change of keys."""
+    if old == new:
+        return Entry(new)
+    had = tuple(sequence.live) if old and old == sequence.key else ()
+    return Entry(old, (new,), new if old else 0, had)
+
+
+def _is_surely_wrong(sequence: Sequence, wanted: Wanted) -> bool:
+    """Whether the guest names another key than the one that we know our paths to have: nothing will come of it."""
+    return not wanted.ignores_key and bool(sequence.key) and wanted.key != sequence.key
+
+
+def _old_key(sequence: Sequence, wanted: Wanted) -> Steps[int]:
+    """The key that the paths have before, or should have; 0 for none, and where it cannot be told."""
+    if not wanted.ignores_key:
+        return wanted.key
+    return wanted.new if wanted.new in (yield from sequence.keys()) else 0
+
+
+def _until_good(sequence: Sequence, wanted: Wanted) -> Steps[dict[Path, Outcome]]:
+    """Send the guest's command to one path after another, until one answers anything but a conflict.
+
+    Where no key was named, a conflict says that we are registered already, and is final. Raises NoPathError.
+    """
+    answers: dict[Path, Outcome] = {}
+    for path in list(sequence.live):
+        answers |= yield from sequence.ask({path: wanted.command})
+        if path in answers and (not is_conflict(answers[path]) or not wanted.key):
+            break
+    if not answers:
+        raise NoPathError
+    return answers
+
+
+def _undo(sequence: Sequence, new: int, old: int, paths: list[Path], answer: Outcome) -> Steps[Outcome]:
+    """Give the paths their old key back, and `answer`; if they were fenced, no key."""
+    sequence.aptpl = sequence.aptpl_before
+    yield from sequence.register(paths, new, old)
+    if old and (yield from sequence.lost(sequence.live, old)):
+        return (yield from sequence.fenced(dict.fromkeys(sequence.live, old)))
+    return answer
+
+
+def _were_fenced(sequence: Sequence, old: int, new: int, registered: list[Path]) -> Steps[bool]:
+    """Whether the paths without their old key must be taken to have lost it to a fencer, and not to be new."""
+    if (yield from sequence.is_undisturbed()):
+        return False
+    return bool(old) or (yield from sequence.lost(registered, new))
+
+
+def _catch_up(sequence: Sequence, wanted: Wanted, lagging: Iterable[Path]) -> Steps[list[Path]]:
+    """Register the paths that had another key, or none, and were not fenced."""
+    command = wanted.ignoring_for_other_paths() if wanted.ignores_key else wanted.for_other_paths(0)
+    answers = yield from sequence.ask(dict.fromkeys(lagging, command))
+    caught_up = good(answers)
+    left = [path for path in answers if path not in caught_up]
+    sequence.remarks += [f"{path} has a key that is not ours, and keeps it" for path in left]
+    return caught_up
+
+
+def _finish(sequence: Sequence, old: int, new: int, registered: list[Path]) -> Steps[Outcome]:
+    """Take along the reservation of a path that is away, and look whether we were fenced meanwhile."""
+    yield from sequence.is_undisturbed()
+    held = sequence.reservation
+    taken = False
+    if old not in (0, new) and held is not None and held.key == old and (yield from sequence.we_hold()):
+        taken = is_conflict((yield from sequence.ask_one(commands.preempt(new, old, held.scope_and_type))))
+    if taken or (yield from sequence.lost(registered, new)):
+        return (yield from sequence.fenced(dict.fromkeys(registered, new)))
+    sequence.key = new
+    sequence.holds = sequence.holds and held is not None and held.key in (0, old, new)
+    return GOOD

@@ -1,0 +1,39 @@
+"""A sequence that was not ended: the process died, or all paths did. Its entry in the journal tells what was under way.
+
+Each REGISTER names the key that it replaces, so that no path gets a key which has none. That keeps fencing in force. A
+path that had a key, and has none of those now that the sequence could have given it, was fenced; so was one that is
+away, if the unit has fewer of these keys than paths had them. Then the others are unregistered. Nor is a key restored
+that no path of ours has any more, here or away.
+"""
+
+from .sequence import Sequence
+from .steps import Entry, Path, Steps
+
+
+def repair(sequence: Sequence, entry: Entry) -> Steps[None]:
+    """Give every path that is here the key that was wanted; if we were fenced meanwhile, none. Raises NoPathError."""
+    yield from sequence.mark()
+    candidates = [key for key in (entry.wanted, *entry.passing) if key]
+    having: dict[Path, int] = {}
+    for key in candidates:
+        rest = [path for path in sequence.live if path not in having]
+        having |= dict.fromkeys((yield from sequence.probe(rest, key)), key)
+    present = [key for key in (yield from sequence.keys()) if key in candidates]
+    lost = any(path in sequence.live and path not in having for path in entry.had) or len(present) < len(entry.had)
+    wanted = entry.wanted if entry.wanted in present else entry.new
+    if not entry.wanted:
+        known = sequence.key if sequence.key not in candidates else 0
+        yield from sequence.withdraw(having)
+        sequence.key = known
+    elif having and (lost or not wanted):
+        yield from sequence.fenced(having)
+    elif having:
+        yield from _restore(sequence, having, wanted)
+
+
+def _restore(sequence: Sequence, having: dict[Path, int], wanted: int) -> Steps[None]:
+    for key in {*having.values()} - {wanted}:
+        yield from sequence.register([path for path in having if having[path] == key], key, wanted)
+    sequence.key = wanted
+    if (yield from sequence.lost([*having], wanted)):
+        yield from sequence.fenced(dict.fromkeys(having, wanted))

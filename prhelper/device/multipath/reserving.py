@@ -1,0 +1,99 @@
+"""RESERVE, RELEASE, CLEAR and REGISTER AND MOVE: one path will do, if it is the right one.
+
+To a conflict the next path may say something else: it may be the holder, or registered where the first is not. If all
+say conflict and we hold the reservation, the path that holds it is away.
+"""
+
+from ...scsi import sense
+from ...scsi.outcome import Outcome, check_condition
+from .answers import CONFLICT, GOOD, NO_PATH, good, is_conflict, is_good, refusal
+from .commands import MOVE_APTPL, MOVE_UNREG, Reservation, Wanted
+from .sequence import Sequence
+from .steps import Entry, Steps
+from .taking_over import bring_here, take_over
+
+
+def reserve(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
+    """RESERVE. Raises NoPathError."""
+    outcome = yield from sequence.ask_one(wanted.command)
+    if is_good(outcome):
+        sequence.holds = True
+    if not is_conflict(outcome):
+        return outcome
+    yield from sequence.mark()
+    if wanted.key != sequence.key or sequence.reservation != Reservation(wanted.key, wanted.scope_and_type):
+        return outcome
+    if (yield from sequence.we_hold()):
+        outcome, _ = yield from take_over(sequence, wanted.key, wanted.scope_and_type)
+        return outcome
+    # A path that has gone away may have made this reservation, or another host that shares our key.
+    return NO_PATH if sequence.lost_an_answer and not sequence.ports else outcome
+
+
+def release(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
+    """RELEASE: who does not hold the reservation is told GOOD, so each path that may hold it is asked.
+
+    Raises NoPathError.
+    """
+    yield from sequence.mark()
+    held = sequence.reservation
+    if held is None or held.key != wanted.key or not wanted.key:
+        outcome = yield from sequence.ask_one(wanted.command)
+        if is_good(outcome):
+            sequence.holds = False
+        return outcome
+    answers = yield from sequence.ask(dict.fromkeys(sequence.live, wanted.command))
+    if (refused := refusal(answers)) is not None:
+        return refused
+    yield from sequence.mark()
+    if not good(answers):
+        return CONFLICT
+    if sequence.reservation != held or not (yield from sequence.we_hold()):
+        sequence.holds = False
+        return GOOD
+    if held.scope_and_type != wanted.scope_and_type:
+        return check_condition(sense.INVALID_RELEASE)
+    outcome, keeper = yield from take_over(sequence, wanted.key, held.scope_and_type)
+    if keeper is None or not is_good(outcome):
+        return outcome
+    answers = yield from sequence.ask({keeper: wanted.command})
+    if keeper not in answers:
+        return (yield from release(sequence, wanted))
+    sequence.holds = False
+    return answers[keeper]
+
+
+def clear(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
+    """CLEAR. Raises NoPathError."""
+    yield from sequence.mark()
+    outcome = yield from sequence.ask_one_surely(wanted.command)
+    if is_good(outcome):
+        sequence.key, sequence.holds = 0, False
+    return outcome
+
+
+def move(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
+    """REGISTER AND MOVE. Raises NoPathError."""
+    yield from sequence.mark()
+    flags = wanted.command.parameter_list[17]
+    leaves = bool(flags & MOVE_UNREG)
+    if leaves and wanted.key == sequence.key:
+        yield from sequence.note(Entry(wanted.key, had=tuple(sequence.live)))
+    outcome, holder = yield from bring_here(sequence, wanted.key)
+    if not is_good(outcome):
+        return outcome
+    if holder is None:
+        outcome = yield from sequence.ask_one_surely(wanted.command)
+    elif not (answers := (yield from sequence.ask({holder: wanted.command}))):
+        held = sequence.reservation
+        yield from sequence.mark()
+        return (yield from move(sequence, wanted)) if sequence.reservation == held else NO_PATH
+    else:
+        outcome = answers[holder]
+    if is_good(outcome):
+        sequence.holds = False
+        sequence.aptpl = bool(flags & MOVE_APTPL)
+        if leaves:
+            yield from sequence.register(sequence.live, wanted.key, 0)
+            sequence.key = 0
+    return outcome

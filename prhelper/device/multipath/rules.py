@@ -1,0 +1,131 @@
+"""What is done on a map: a guest's command, and what there is to do without one.
+
+Each is a sequence of steps (`steps.Steps`); one at a time on a map. What was left undone is done first, so that a
+command finds all paths that are here in step: registered with one key, or none of them.
+"""
+
+import contextlib
+
+from ...scsi.outcome import Outcome
+from ...scsi.reservation import Command, OutAction
+from .answers import GOOD, NO_PATH
+from .commands import Wanted
+from .preempting import preempt
+from .recalling import recall
+from .registering import register, unregister
+from .repairing import repair
+from .reserving import clear, move, release, reserve
+from .sequence import NoPathError, Sequence
+from .settling import settle
+from .steps import Done, Entry, Memory, Paths, Steps
+from .telling import follow
+
+MAX_STALE = 8
+"""Keys that are remembered for paths that are away, each of which costs a command when such a path comes back."""
+
+_RULES = {
+    OutAction.RESERVE: reserve,
+    OutAction.RELEASE: release,
+    OutAction.CLEAR: clear,
+    OutAction.PREEMPT: preempt,
+    OutAction.PREEMPT_AND_ABORT: preempt,
+    OutAction.REGISTER_AND_MOVE: move,
+}
+_REGISTERING = (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
+
+
+def execute(memory: Memory, paths: Paths, command: Command) -> Steps[Done]:
+    """Carry out a guest's command. The answer is the unit's own, wherever a path is left to give one."""
+    if not command.is_out:
+        return (yield from _read(memory, paths, command))
+    sequence = Sequence(paths, memory)
+    try:
+        memory = yield from _prepare(sequence, memory)
+        outcome = yield from _write(sequence, command)
+    except NoPathError:
+        return _cut_short(sequence, memory)
+    return (yield from _finish(sequence, memory, paths, outcome))
+
+
+def look_after(memory: Memory, paths: Paths) -> Steps[Done]:
+    """Without a guest: find out what is not known, end what was under way, bring paths in step that have come back."""
+    sequence = Sequence(paths, memory)
+    try:
+        memory = yield from _prepare(sequence, memory)
+    except NoPathError:
+        return _cut_short(sequence, memory)
+    return (yield from _finish(sequence, memory, paths, GOOD))
+
+
+def _read(memory: Memory, paths: Paths, command: Command) -> Steps[Done]:
+    """PERSISTENT RESERVE IN, by whichever path answers first."""
+    sequence = Sequence(paths, memory)
+    try:
+        outcome = yield from sequence.ask_one(command)
+    except NoPathError:
+        outcome = NO_PATH
+    return _done(sequence, memory, outcome)
+
+
+def _write(sequence: Sequence, command: Command) -> Steps[Outcome]:
+    """PERSISTENT RESERVE OUT; what makes no sense to us may make none to the unit, which then says so."""
+    wanted = Wanted.of(command)
+    if wanted is not None and wanted.action in _REGISTERING:
+        return (yield from (register if wanted.new else unregister)(sequence, wanted))
+    if wanted is not None and wanted.action in _RULES:
+        return (yield from _RULES[OutAction(wanted.action)](sequence, wanted))
+    return (yield from sequence.ask_one(command))
+
+
+def _prepare(sequence: Sequence, memory: Memory) -> Steps[Memory]:
+    """Find out what is not known, end what was under way, and bring all paths in step. Raises NoPathError."""
+    if not memory.is_recalled:
+        memory = yield from recall(sequence, memory)
+    entry = memory.entry
+    if entry is not None and entry.is_under_way:
+        yield from repair(sequence, entry)
+    for path in list(sequence.live):
+        if path not in memory.settled:
+            yield from settle(sequence, path)
+    if entry is not None and entry.is_under_way:
+        kept = _merged(sequence.stale, (entry.wanted, *entry.passing))
+        sequence.stale = tuple(key for key in kept if key not in (0, sequence.key))
+        yield from sequence.note(_standing_entry(sequence))
+    return memory
+
+
+def _finish(sequence: Sequence, memory: Memory, paths: Paths, outcome: Outcome) -> Steps[Done]:
+    """Leave everything in step, and tell multipathd."""
+    with contextlib.suppress(NoPathError):
+        for path in sequence.unsettled:
+            yield from settle(sequence, path)
+    if paths.missing or sequence.lost_an_answer:
+        kept = _merged(sequence.stale, (memory.key, *sequence.given))
+        sequence.stale = tuple(key for key in kept if key not in (0, sequence.key))[-MAX_STALE:]
+    else:
+        sequence.stale = ()
+    yield from sequence.note(_standing_entry(sequence))
+    in_step = frozenset(sequence.live)
+    memory = Memory(True, sequence.key, sequence.holds, sequence.aptpl, in_step, sequence.entry, memory.told)
+    told = yield from follow(memory, sequence.took_over)
+    return _done(sequence, memory._replace(told=told), outcome)
+
+
+def _cut_short(sequence: Sequence, memory: Memory) -> Done:
+    """No path is left. What was under way is in the journal, and ended before the next command."""
+    memory = memory._replace(key=sequence.key, holds=sequence.holds, settled=frozenset(), entry=sequence.entry)
+    return _done(sequence, memory, NO_PATH)
+
+
+def _done(sequence: Sequence, memory: Memory, outcome: Outcome) -> Done:
+    used = tuple(path for path in sequence.usable if path in sequence.used)
+    skipped = tuple(path for path in sequence.usable if path not in sequence.live)
+    return Done(outcome, memory, used, skipped, tuple(dict.fromkeys(sequence.remarks)))
+
+
+def _standing_entry(sequence: Sequence) -> Entry | None:
+    return Entry(sequence.key, stale=sequence.stale) if sequence.key or sequence.stale else None
+
+
+def _merged(keys: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys((*keys, *more)))

@@ -1,0 +1,30 @@
+"""A path that comes back, or is new: it gets the key that the others have, unless the host was fenced meanwhile.
+
+A fencer's PREEMPT removes our key from all paths, also from those that are away. So as long as the unit has the key at
+all we were not fenced, and the path may have it. It is looked again afterwards: if only this path has the key, we were
+fenced in between, and it is taken back. Hence one path after another: two of them would vouch for each other.
+"""
+
+from .answers import good
+from .sequence import Sequence
+from .steps import Path, Steps
+
+
+def settle(sequence: Sequence, path: Path) -> Steps[None]:
+    """Bring one path in step with the map's key. Raises NoPathError."""
+    key, stale = sequence.key, sequence.stale
+    if path not in sequence.live or not (key or stale):
+        return
+    yield from sequence.mark()
+    if key and ((yield from sequence.probe([path], key)) or path not in sequence.live):
+        return
+    keys = yield from sequence.keys()
+    if key not in keys:  # no path of ours has it any more, here or away
+        sequence.key, sequence.holds = 0, False
+    wanted = sequence.key
+    for old in (*stale, *([0] if wanted else [])):
+        if old != key and good((yield from sequence.register([path], old, wanted))):
+            break
+    if wanted and not (yield from sequence.is_undisturbed()) and (yield from sequence.keys()).count(wanted) < 2:
+        yield from sequence.register([path], wanted, 0)
+        sequence.remarks.append(f"{path}: fenced by another host meanwhile, taken back")

@@ -1,0 +1,41 @@
+"""What multipathd is told, which registers paths of its own accord when they come back.
+
+The order matters, and each request waits for "ok" to the one before: since 0.13, `setprstatus` with no key known
+unregisters the paths. `setprkey` is refused unless multipath.conf says `reservation_key file`; then nothing more is
+said, and the next command tries again. `setprhold` is new in 0.13; older ones refuse it, and need it not.
+"""
+
+from .steps import Memory, Steps, Tell, Told
+
+_OK = "ok"
+_IS_SET = ("set", "1")  # 0.9.4 says 0 or 1
+
+
+def follow(memory: Memory, took_over: bool) -> Steps[Told]:
+    """Tell multipathd what has changed since it was told last; what it has confirmed.
+
+    took_over: whether paths had another key for a moment. A path that came back in that moment has made multipathd
+    believe that the map was fenced, and clear its status: it is set again then.
+    """
+    told = memory.told
+    if not memory.key:
+        return (yield from _forget(told))
+    if took_over and told.key and (yield Tell("getprstatus")) not in _IS_SET:
+        told = Told()
+    if (memory.key, memory.aptpl) != (told.key, told.aptpl):
+        key = f"key {memory.key:#x}" + (":aptpl" if memory.aptpl else "")
+        if (yield Tell("setprkey", key)) != _OK or (yield Tell("setprstatus")) != _OK:
+            return Told()
+        told = Told(memory.key, memory.aptpl, told.holds)
+    if memory.holds != told.holds and (yield Tell("setprhold" if memory.holds else "unsetprhold")) == _OK:
+        told = told._replace(holds=memory.holds)
+    return told
+
+
+def _forget(told: Told) -> Steps[Told]:
+    """The same backwards."""
+    if told.key:
+        yield Tell("unsetprhold")
+        if (yield Tell("unsetprstatus")) != _OK or (yield Tell("unsetprkey")) != _OK:
+            return told
+    return Told()

@@ -1,0 +1,52 @@
+"""PREEMPT of others' keys, and of everybody's. Of our own: `test_taking_over.py`."""
+
+import pytest
+
+from prhelper.scsi.reservation import OutAction, ReservationType
+
+from ..emulated.unit import CONFLICT, GOOD, INVALID_PARAMETER, TYPES, WA, WE, WR, out
+from .cluster import KO, OTHER, OURS, SOURCE, Cluster, K
+
+
+def test_preempting_nobody_is_refused_by_the_unit() -> None:
+    cluster = Cluster({"a": K, "b": K}, OURS["b"])
+    assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=WR)) == INVALID_PARAMETER
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_preempting_the_other_holder_takes_one_path(kind: ReservationType) -> None:
+    cluster = Cluster({"a": K, "b": K}, OTHER, kind, others={OTHER: KO})
+    assert cluster.guest(out(OutAction.PREEMPT, K, KO, kind=WE)) == GOOD
+    assert (cluster.sent, cluster.others()) == (["a PREEMPT K O"], "")
+    assert cluster.keys() == ("a:K* b:K*" if kind >= WA else "a:K* b:K")
+    assert cluster.memory.holds
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind >= WA])
+def test_preempting_everybody_goes_key_by_key_and_keeps_our_paths(kind: ReservationType) -> None:
+    cluster = Cluster({"a": K, "b": K}, OTHER, kind, others={OTHER: KO, SOURCE: KO + 1})
+    assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=kind)) == GOOD
+    assert [text[:9] for text in cluster.done if "PREEMPT" in text] == ["a PREEMPT"] * 2
+    assert (cluster.keys(), cluster.others()) == ("a:K* b:K*", "")
+
+
+def test_preempting_everybody_with_another_type_registers_our_other_paths_again() -> None:
+    cluster = Cluster({"a": K, "b": K}, OTHER, WA, others={OTHER: KO})
+    assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=WR)) == GOOD
+    assert (cluster.keys(), cluster.others()) == ("a:K* b:K", "")
+    assert cluster.reservation is not None
+    assert cluster.reservation.type is WR
+
+
+def test_preempting_everybody_when_nobody_is_there_is_good_and_with_a_wrong_key_a_conflict() -> None:
+    cluster = Cluster({"a": K, "b": K}, OURS["a"], WA)
+    assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=WA)) == GOOD
+    assert cluster.guest(out(OutAction.PREEMPT, KO, 0, kind=WA)) == CONFLICT
+    assert cluster.keys() == "a:K* b:K*"
+
+
+def test_fencing_while_everybody_is_preempted_wins() -> None:
+    cluster = Cluster({"a": K, "b": K}, OTHER, WA, others={OTHER: KO})
+    cluster.before["a PREEMPT K O"] = cluster.fence
+    assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=WA)) == CONFLICT
+    assert (cluster.keys(), cluster.others()) == ("", "other:O*")

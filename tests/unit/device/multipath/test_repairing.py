@@ -1,0 +1,201 @@
+"""The process is killed at any step; the next one has the journal, and un-fences nobody."""
+
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+
+from prhelper.device.multipath.steps import Entry
+from prhelper.scsi.reservation import Command, OutAction
+
+from ..emulated.unit import WR, out
+from .cluster import K2, OURS, SOURCE, Cluster, CrashError, K
+
+REGISTER, IGNORE, PREEMPT = OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY, OutAction.PREEMPT
+
+
+def unregistered() -> Cluster:
+    return Cluster(paths="abc")
+
+
+def registered() -> Cluster:
+    return Cluster(dict.fromkeys("abc", K), OURS["a"], WR, "abc")
+
+
+def migrated() -> Cluster:
+    return Cluster(dict.fromkeys("abc", K), SOURCE, WR, "abc", others={SOURCE: K})
+
+
+def holder_away() -> Cluster:
+    cluster = registered()
+    cluster.leave("a")
+    return cluster
+
+
+SEQUENCES: dict[str, tuple[Callable[[], Cluster], Command, int]] = {
+    "first registration": (unregistered, out(REGISTER, 0, K), 0),
+    "first registration, ignoring": (unregistered, out(IGNORE, 0, K), 0),
+    "change of key": (registered, out(REGISTER, K, K2), K),
+    "change of key, ignoring": (registered, out(IGNORE, 0, K2), K),
+    "unregistering": (registered, out(REGISTER, K, 0), 0),
+    "unregistering, holder away": (holder_away, out(REGISTER, K, 0), 0),
+    "migration": (migrated, out(PREEMPT, K, K, kind=WR), K),
+    "reserving, holder away": (holder_away, out(OutAction.RESERVE, K, kind=WR), K),
+    "releasing, holder away": (holder_away, out(OutAction.RELEASE, K, kind=WR), K),
+}
+
+
+def steps_of(make: Callable[[], Cluster], command: Command) -> int:
+    """How many steps a sequence has that a crash may come before."""
+    cluster, steps = make(), count()
+
+    def interfere(*_: object) -> None:
+        next(steps)
+
+    cluster.interfere = interfere
+    cluster.guest(command)
+    return next(steps)
+
+
+def killed(make: Callable[[], Cluster], command: Command, at: int) -> Cluster:
+    """A cluster whose process was killed before a step of the command's sequence."""
+    cluster, step = make(), iter(range(at + 1))
+
+    def interfere(*_: object) -> None:
+        if next(step) == at:
+            raise CrashError
+
+    cluster.interfere = interfere
+    with pytest.raises(CrashError):
+        cluster.guest(command)
+    cluster.interfere = lambda *_: None
+    return cluster
+
+
+EVERY_STEP = [
+    pytest.param(make, command, key, at, id=f"{name}, step {at}")
+    for name, (make, command, key) in SEQUENCES.items()
+    for at in range(steps_of(make, command))
+]
+
+
+@pytest.mark.parametrize(("make", "command", "key", "at"), EVERY_STEP)
+def test_killed_at_any_step_all_paths_are_in_step_again_after_the_restart(
+    make: Callable[[], Cluster], command: Command, key: int, at: int
+) -> None:
+    cluster = killed(make, command, at)
+    before_anything = cluster.sent == []
+    cluster.restart()
+    cluster.come_back()
+    keys = {cluster.unit.key_of(nexus) for nexus in cluster.nexuses.values()}
+    assert len(keys) == 1
+    assert keys <= {key or None, (command.keys or (0, 0))[1] or None} or before_anything
+
+
+@pytest.mark.parametrize(("make", "command", "key", "at"), EVERY_STEP)
+def test_fenced_before_the_restart_nobody_is_unfenced(
+    make: Callable[[], Cluster],
+    command: Command,
+    key: int,  # noqa: ARG001
+    at: int,
+) -> None:
+    cluster = killed(make, command, at)
+    registered_in_between = {cluster.unit.key_of(nexus) for nexus in cluster.nexuses.values()}
+    for victim in {K, K2} & registered_in_between:
+        cluster.fence(victim)
+    cluster.restart()
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_repair_that_is_killed_itself_is_done_again(at: int) -> None:
+    make, command, _ = SEQUENCES["migration"]
+    steps = steps_of(make, command)
+    cluster = killed(make, command, steps - 6)
+    step = iter(range(at + 1))
+
+    def interfere(*_: object) -> None:
+        if next(step) == at:
+            raise CrashError
+
+    cluster.interfere = interfere
+    with pytest.raises(CrashError):
+        cluster.restart()
+    cluster.interfere = lambda *_: None
+    cluster.restart()
+    assert cluster.keys() == "a:K* b:K c:K"
+    assert cluster.journal == Entry(K)
+
+
+def test_path_with_the_temporary_key_is_unregistered_if_the_one_that_is_away_was_fenced() -> None:
+    make, command, _ = SEQUENCES["migration"]
+    cluster = make()
+    cluster.before["a PREEMPT K K"] = cluster.crash
+    with pytest.raises(CrashError):
+        cluster.guest(command)
+    cluster.leave("a")
+    cluster.fence()
+    cluster.restart()
+    assert cluster.done == ["b REGISTER T>T", "c REGISTER T>T", "b REGISTER T>0", "c REGISTER T>0"]
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+def test_paths_with_the_temporary_key_are_restored_if_the_one_that_is_away_was_not_fenced() -> None:
+    make, command, _ = SEQUENCES["migration"]
+    cluster = make()
+    cluster.before["a PREEMPT K K"] = cluster.crash
+    with pytest.raises(CrashError):
+        cluster.guest(command)
+    cluster.leave("a")
+    cluster.restart()
+    cluster.come_back()
+    assert cluster.keys() == "a:K b:K c:K"
+
+
+def test_fencing_during_the_repair_wins() -> None:
+    make, command, _ = SEQUENCES["migration"]
+    cluster = make()
+    cluster.before["a PREEMPT K K"] = cluster.crash
+    with pytest.raises(CrashError):
+        cluster.guest(command)
+    cluster.before["c REGISTER T>K"] = cluster.fence
+    cluster.restart()
+    assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_key_is_known_after_a_restart_and_who_holds_only_where_the_unit_tells(ports_known: bool) -> None:
+    cluster = Cluster({"a": K, "b": K}, OURS["b"], ports_known=ports_known)
+    cluster.journal = Entry(K)
+    cluster.restart()
+    assert (cluster.memory.key, cluster.memory.holds) == (K, ports_known)
+
+
+def test_key_is_known_after_a_restart_without_a_journal_where_the_unit_tells() -> None:
+    cluster = Cluster({"a": K, "b": K}, SOURCE, others={SOURCE: K})
+    cluster.restart()
+    assert (cluster.memory.key, cluster.memory.holds) == (K, False)
+
+
+def test_what_is_not_known_is_found_out_when_the_first_path_answers() -> None:
+    cluster = Cluster({"a": K, "b": K}, OURS["a"])
+    cluster.leave("a", "b")
+    cluster.restart()
+    assert not cluster.memory.is_recalled
+    cluster.come_back()
+    assert (cluster.memory.is_recalled, cluster.memory.key, cluster.memory.holds) == (True, K, True)
+
+
+def test_key_that_no_path_has_any_more_is_not_restored() -> None:
+    cluster = Cluster({"a": K, "b": K})
+    cluster.leave("a")
+    cluster.after["b REGISTER K>K2"] = cluster.crash
+    with pytest.raises(CrashError):
+        cluster.guest(out(REGISTER, K, K2))
+    cluster.fence(K)
+    cluster.restart()
+    cluster.come_back()
+    assert cluster.unit.key_of(OURS["b"]) == K2
+    assert cluster.memory.key == K2

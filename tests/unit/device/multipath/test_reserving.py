@@ -1,0 +1,168 @@
+"""RESERVE, RELEASE, CLEAR and REGISTER AND MOVE by the paths of a map."""
+
+import pytest
+
+from prhelper.scsi.reservation import OutAction, ReservationType
+
+from ..emulated.unit import CONFLICT, GOOD, INVALID_RELEASE, TYPES, WA, WE, WR, move, out
+from .cluster import KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
+
+RESERVE, RELEASE, CLEAR = OutAction.RESERVE, OutAction.RELEASE, OutAction.CLEAR
+SINGLE = [kind for kind in TYPES if kind < WA]
+
+
+def held(path: str, kind: ReservationType = WR, ports_known: bool = True) -> Cluster:
+    """Our three paths are registered, one of them holds the reservation, and another host is registered, too."""
+    keys = dict.fromkeys("abc", K)
+    return Cluster(keys, OURS[path], kind, "abc", ports_known=ports_known, others={OTHER: KO})
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_reserving_takes_one_path(kind: ReservationType) -> None:
+    cluster = Cluster({"a": K, "b": K})
+    assert cluster.guest(out(RESERVE, K, kind=kind)) == GOOD
+    assert cluster.sent == ["a RESERVE K"]
+    assert cluster.memory.holds
+
+
+def test_reserving_again_finds_the_path_that_holds() -> None:
+    cluster = held("c")
+    assert cluster.guest(out(RESERVE, K, kind=WR)) == GOOD
+    assert cluster.sent == ["a RESERVE K: RESERVATION CONFLICT", "b RESERVE K: RESERVATION CONFLICT", "c RESERVE K"]
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_reserving_what_the_other_host_holds_is_a_conflict(ports_known: bool) -> None:
+    cluster = Cluster({"a": K, "b": K}, OTHER, others={OTHER: KO}, ports_known=ports_known)
+    assert cluster.guest(out(RESERVE, K, kind=WR)) == CONFLICT
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_reserving_what_another_host_with_our_key_holds_is_a_conflict(ports_known: bool) -> None:
+    cluster = Cluster({"a": K, "b": K}, SOURCE, others={SOURCE: K}, ports_known=ports_known)
+    cluster.leave("a")
+    assert cluster.guest(out(RESERVE, K, kind=WR)) == CONFLICT
+    assert cluster.others() == "source:K*"
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+@pytest.mark.parametrize("kind", SINGLE)
+def test_reserving_again_while_the_holder_is_away_moves_it(kind: ReservationType, ports_known: bool) -> None:
+    cluster = held("b", kind, ports_known)
+    cluster.leave("b")
+    assert cluster.guest(out(RESERVE, K, kind=kind)) == GOOD
+    assert (cluster.keys(), cluster.others()) == ("a:K* c:K", "other:O")
+
+
+def test_reserving_another_type_while_the_holder_is_away_is_a_conflict() -> None:
+    cluster = held("b")
+    cluster.leave("b")
+    assert cluster.guest(out(RESERVE, K, kind=WE)) == CONFLICT
+    assert cluster.keys() == "a:K b:K* c:K"
+
+
+def test_reservation_of_a_path_whose_answer_was_lost_is_moved() -> None:
+    cluster = Cluster({"a": K, "b": K})
+    cluster.after["a RESERVE K"] = lambda: cluster.leave("a")
+    assert cluster.guest(out(RESERVE, K, kind=WR)) == GOOD
+    assert cluster.keys() == "b:K*"
+
+
+def test_reservation_of_a_path_whose_answer_was_lost_is_to_be_tried_again_where_nothing_tells_whose_it_is() -> None:
+    cluster = Cluster({"a": K, "b": K}, ports_known=False)
+    cluster.after["a RESERVE K"] = lambda: cluster.leave("a")
+    assert cluster.guest(out(RESERVE, K, kind=WR)) == NO_PATH
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_releasing_finds_the_path_that_holds(kind: ReservationType) -> None:
+    cluster = held("c", kind)
+    assert cluster.guest(out(RELEASE, K, kind=kind)) == GOOD
+    assert (cluster.reservation, cluster.keys(), cluster.memory.holds) == (None, "a:K b:K c:K", False)
+
+
+@pytest.mark.parametrize("path", "abc")
+def test_releasing_the_wrong_type_is_refused_as_the_holder_does(path: str) -> None:
+    cluster = held(path)
+    assert cluster.guest(out(RELEASE, K, kind=WE)) == INVALID_RELEASE
+    assert cluster.reservation is not None
+
+
+def test_releasing_what_the_other_host_holds_does_nothing_and_is_good() -> None:
+    cluster = Cluster({"a": K, "b": K}, OTHER, others={OTHER: KO})
+    assert cluster.guest(out(RELEASE, K, kind=WR)) == GOOD
+    assert (cluster.sent, cluster.others()) == (["a RELEASE K"], "other:O*")
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_releasing_what_another_host_with_our_key_holds_does_nothing_and_is_good(ports_known: bool) -> None:
+    cluster = Cluster({"a": K, "b": K}, SOURCE, others={SOURCE: K}, ports_known=ports_known)
+    assert cluster.guest(out(RELEASE, K, kind=WR)) == GOOD
+    assert (cluster.keys(), cluster.others()) == ("a:K b:K", "source:K*")
+
+
+def test_releasing_with_a_wrong_key_is_a_conflict() -> None:
+    cluster = held("a")
+    assert cluster.guest(out(RELEASE, KO, kind=WR)) == CONFLICT
+    assert cluster.keys() == "a:K* b:K c:K"
+
+
+@pytest.mark.parametrize("kind", SINGLE)
+def test_releasing_while_the_holder_is_away_takes_over_and_releases(kind: ReservationType) -> None:
+    cluster = held("a", kind)
+    cluster.leave("a")
+    assert cluster.guest(out(RELEASE, K, kind=kind)) == GOOD
+    assert (cluster.reservation, cluster.keys(), cluster.others()) == (None, "b:K c:K", "other:O")
+
+
+def test_releasing_the_wrong_type_while_the_holder_is_away_is_refused() -> None:
+    cluster = held("a")
+    cluster.leave("a")
+    assert cluster.guest(out(RELEASE, K, kind=WE)) == INVALID_RELEASE
+    assert cluster.keys() == "a:K* b:K c:K"
+
+
+def test_path_that_takes_over_to_release_and_goes_away_is_taken_over_from() -> None:
+    cluster = held("a")
+    cluster.leave("a")
+    cluster.before["c REGISTER T>K"] = lambda: cluster.leave("b")
+    assert cluster.guest(out(RELEASE, K, kind=WR)) == GOOD
+    assert cluster.reservation is None
+
+
+def test_clearing_takes_one_path_and_leaves_no_key() -> None:
+    cluster = held("b")
+    assert cluster.guest(out(CLEAR, K)) == GOOD
+    assert (cluster.sent, cluster.keys(), cluster.others()) == (["a CLEAR K"], "", "")
+    assert cluster.memory.key == 0
+
+
+@pytest.mark.parametrize("command", [out(CLEAR, K), out(OutAction.PREEMPT, K, KO, kind=WR)])
+def test_command_that_a_lost_path_may_have_carried_out_is_to_be_tried_again(command: object) -> None:
+    cluster = held("b")
+    text = "a CLEAR K" if command == out(CLEAR, K) else "a PREEMPT K O"
+    cluster.after[text] = lambda: cluster.leave("a")
+    assert cluster.guest(command) == NO_PATH  # type: ignore[arg-type]
+
+
+def test_command_that_a_lost_path_has_not_carried_out_is_answered_by_the_next() -> None:
+    cluster = held("b")
+    cluster.leave("b")
+    cluster.before["a CLEAR O"] = lambda: cluster.leave("a")
+    assert cluster.guest(out(CLEAR, KO)) == CONFLICT
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_moving_the_reservation_goes_by_the_path_that_holds(is_away: bool) -> None:
+    cluster = held("b")
+    if is_away:
+        cluster.leave("b")
+    assert cluster.guest(move(K, KO, SOURCE.transport_id)) == GOOD
+    assert cluster.others() == f"other:O {SOURCE.transport_id}:O*"
+    assert cluster.keys() == ("a:K c:K" if is_away else "a:K b:K c:K")
+
+
+def test_moving_the_reservation_and_leaving_unregisters_every_path() -> None:
+    cluster = held("b")
+    assert cluster.guest(move(K, KO, SOURCE.transport_id, flags=2)) == GOOD
+    assert (cluster.keys(), cluster.memory.key) == ("", 0)

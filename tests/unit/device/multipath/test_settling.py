@@ -1,0 +1,106 @@
+"""Paths that come back, or are new."""
+
+import pytest
+
+from prhelper.scsi.reservation import OutAction
+
+from ..emulated.unit import GOOD, WR, out
+from .cluster import K2, KO, OTHER, SOURCE, Cluster, K
+
+
+def returning(**keys: int) -> Cluster:
+    """The map has key K, and path b is not known to be in step."""
+    cluster = Cluster({"a": K} | keys)
+    cluster.memory = cluster.memory._replace(settled=frozenset("a"))
+    return cluster
+
+
+def test_path_that_has_the_key_is_left_as_it_is() -> None:
+    cluster = returning(b=K)
+    cluster.look_after()
+    assert (cluster.sent, cluster.keys()) == (["b REGISTER K>K"], "a:K b:K")
+
+
+def test_path_without_a_key_is_registered_without_ignoring_one() -> None:
+    cluster = returning()
+    cluster.look_after()
+    assert cluster.sent == ["b REGISTER K>K: RESERVATION CONFLICT", "b REGISTER 0>K"]
+    assert cluster.keys() == "a:K b:K"
+
+
+def test_path_with_the_key_from_before_a_change_gets_the_new_one() -> None:
+    cluster = Cluster({"a": K, "b": K})
+    cluster.leave("b")
+    assert cluster.guest(out(OutAction.REGISTER, K, K2)) == GOOD
+    cluster.come_back()
+    assert cluster.done == ["b REGISTER K>K2"]
+    assert cluster.keys() == "a:K2 b:K2"
+
+
+def test_path_that_was_away_for_two_changes_gets_the_last_key() -> None:
+    cluster = Cluster({"a": K, "b": K})
+    cluster.leave("b")
+    assert cluster.guest(out(OutAction.REGISTER, K, K2)) == GOOD
+    assert cluster.guest(out(OutAction.REGISTER, K2, KO)) == GOOD
+    cluster.come_back()
+    assert cluster.keys() == "a:O b:O"
+
+
+def test_path_with_a_key_of_somebody_else_keeps_it() -> None:
+    cluster = returning(b=K2)
+    cluster.look_after()
+    assert cluster.keys() == "a:K b:K2"
+
+
+@pytest.mark.parametrize("at", ["a RESERVE K", "b REGISTER K>K", "b REGISTER 0>K"])
+def test_path_of_a_fenced_host_stays_out(at: str) -> None:
+    cluster = returning()
+    cluster.before[at] = cluster.fence
+    cluster.look_after() if at[0] == "b" else cluster.guest(out(OutAction.RESERVE, K, kind=WR))
+    assert cluster.keys() == ""
+
+
+def test_path_that_was_fenced_while_away_stays_out() -> None:
+    cluster = Cluster({"a": K, "b": K})
+    cluster.leave("b")
+    cluster.look_after()
+    cluster.fence()
+    cluster.come_back()
+    assert (cluster.keys(), cluster.memory.key) == ("", 0)
+
+
+def test_two_paths_do_not_vouch_for_each_other() -> None:
+    cluster = Cluster({"a": K}, paths="abc")
+    cluster.memory = cluster.memory._replace(settled=frozenset("a"))
+    cluster.leave("a")
+    cluster.before["b REGISTER 0>K"] = cluster.fence
+    cluster.look_after()
+    assert cluster.done == ["b REGISTER 0>K", "b REGISTER K>0"]
+    assert cluster.keys() == ""
+
+
+def test_key_that_only_another_host_has_says_nothing_of_us() -> None:
+    cluster = Cluster(paths="ab", others={SOURCE: K})
+    cluster.memory = cluster.memory._replace(key=K, settled=frozenset())
+    cluster.look_after()
+    assert (cluster.keys(), cluster.memory.key) == ("", 0)
+
+
+def test_guest_s_command_finds_all_paths_in_step() -> None:
+    cluster = returning()
+    assert cluster.guest(out(OutAction.REGISTER, K, K2)) == GOOD
+    assert cluster.done == ["b REGISTER 0>K", "a REGISTER K>K2", "b REGISTER K>K2"]
+
+
+def test_other_host_that_registers_meanwhile_does_not_keep_a_path_out() -> None:
+    cluster = returning()
+    cluster.before["b REGISTER 0>K"] = lambda: cluster.by(OTHER, out(OutAction.REGISTER, 0, KO))
+    cluster.look_after()
+    assert cluster.keys() == "a:K b:K"
+
+
+def test_nothing_is_sent_to_paths_of_a_map_that_was_never_registered() -> None:
+    cluster = Cluster()
+    cluster.memory = cluster.memory._replace(settled=frozenset())
+    cluster.look_after()
+    assert cluster.sent == []

@@ -1,0 +1,104 @@
+"""What multipathd is told, in which order, and only while it says ok."""
+
+import pytest
+
+from prhelper.device.multipath.steps import Tell
+from prhelper.scsi.reservation import OutAction
+
+from ..emulated.unit import APTPL, CONFLICT, GOOD, WR, out
+from .cluster import K2, Cluster, K
+
+REGISTER = OutAction.REGISTER
+RESERVED = ["setprkey key 0xaaaa0001", "setprstatus"]
+FORGOTTEN = ["unsetprhold", "unsetprstatus", "unsetprkey"]
+
+
+def told(flags: int = 0) -> Cluster:
+    """Registered, and multipathd knows."""
+    cluster = Cluster()
+    assert cluster.guest(out(REGISTER, 0, K, flags=flags)) == GOOD
+    return cluster
+
+
+def test_registration_is_told_key_first() -> None:
+    assert told().requests == RESERVED
+
+
+def test_aptpl_is_told_with_the_key() -> None:
+    assert told(APTPL).requests == ["setprkey key 0xaaaa0001:aptpl", "setprstatus"]
+
+
+def test_change_of_key_is_told() -> None:
+    cluster = told()
+    assert cluster.guest(out(REGISTER, K, K2)) == GOOD
+    assert cluster.requests == ["setprkey key 0xbbbb0002", "setprstatus"]
+
+
+def test_what_it_knows_already_is_not_told_again() -> None:
+    cluster = told()
+    assert cluster.guest(out(REGISTER, K, K)) == GOOD
+    assert cluster.requests == []
+
+
+def test_holding_and_releasing_is_told() -> None:
+    cluster = told()
+    assert cluster.guest(out(OutAction.RESERVE, K, kind=WR)) == GOOD
+    assert cluster.requests == ["setprhold"]
+    assert cluster.guest(out(OutAction.RELEASE, K, kind=WR)) == GOOD
+    assert cluster.requests == ["unsetprhold"]
+
+
+@pytest.mark.parametrize("action", [REGISTER, OutAction.CLEAR, OutAction.PREEMPT])
+def test_leaving_is_told_backwards(action: int) -> None:
+    cluster = told()
+    assert cluster.guest(out(action, K, K if action == OutAction.PREEMPT else 0, kind=WR)) == GOOD
+    assert cluster.requests == FORGOTTEN
+
+
+def test_fencing_that_is_noticed_is_told_as_leaving_is() -> None:
+    cluster = told()
+    cluster.before["b REGISTER K>K2"] = cluster.fence
+    assert cluster.guest(out(REGISTER, K, K2)) == CONFLICT
+    assert cluster.requests == FORGOTTEN
+
+
+@pytest.mark.parametrize("refused", ["setprkey", "setprstatus"])
+def test_nothing_is_said_after_a_refusal_and_all_of_it_with_the_next_command(refused: str) -> None:
+    cluster = Cluster()
+    cluster.reply = lambda request: "fail" if request.verb == refused else "ok"
+    assert cluster.guest(out(REGISTER, 0, K)) == GOOD
+    assert cluster.requests[-1].startswith(refused)
+    cluster.reply = lambda _: "ok"
+    assert cluster.guest(out(OutAction.RESERVE, K, kind=WR)) == GOOD
+    assert cluster.requests == [*RESERVED, "setprhold"]
+
+
+def test_older_multipathd_that_knows_no_prhold_is_told_the_rest() -> None:
+    cluster = Cluster()
+    cluster.reply = lambda request: "fail" if "prhold" in request.verb else "ok"
+    assert cluster.guest(out(REGISTER, 0, K)) == GOOD
+    assert cluster.guest(out(OutAction.RESERVE, K, kind=WR)) == GOOD
+    assert cluster.guest(out(REGISTER, K, 0)) == GOOD
+    assert cluster.requests == FORGOTTEN
+
+
+@pytest.mark.parametrize(("status", "requests"), [("set", []), ("1", []), ("unset", RESERVED), ("0", RESERVED)])
+def test_status_that_was_lost_in_a_take_over_is_set_again(status: str, requests: list[str]) -> None:
+    cluster = told()
+    assert cluster.guest(out(OutAction.RESERVE, K, kind=WR)) == GOOD
+    replies = {"getprstatus": status}
+    cluster.reply = lambda request: replies.get(request.verb, "ok")
+    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=WR)) == GOOD
+    assert cluster.requests == ["getprstatus", *requests, *(["setprhold"] if requests else [])]
+
+
+def test_restarted_process_asks_what_multipathd_knows() -> None:
+    cluster = Cluster({"a": K, "b": K})
+    cluster.reply = lambda request: "0xaaaa0001" if request.verb == "getprkey" else "ok"
+    cluster.restart()
+    assert cluster.requests == ["getprkey"]
+    assert cluster.memory.told.key == K
+
+
+def test_request_has_the_verb_and_an_argument() -> None:
+    assert Tell("setprkey", "key 0x1") == ("setprkey", "key 0x1")
