@@ -17,9 +17,11 @@ from prhelper.device.multipath.steps import Done, Entry, Memory, Note, Path, Pat
 from prhelper.scsi import sense
 from prhelper.scsi.outcome import Outcome, check_condition
 from prhelper.scsi.reservation import Command, InAction, OutAction, ReservationType
+from prhelper.scsi.status import status_name
 from prhelper.scsi.transport_id import SasPort
 
-from ..emulated.unit import GOOD, answer, out
+from ....support.spc import GOOD, Codes
+from ..emulated.unit import Answer, answer, out
 
 K, K2, KO = 0xAAAA_0001, 0xBBBB_0002, 0xCCCC_0003
 T, T2 = temporary_key(K, ()), temporary_key(K2, ())
@@ -31,7 +33,7 @@ SOURCE = Nexus("source", SasPort(0x5000_0000_0000_00EE))
 """Another host, and the one that a virtual machine migrates from, which may share our key."""
 
 DEAD = check_condition(sense.LUN_NOT_RESPONDING)
-NO_PATH = "0B/08/00"
+NO_PATH: Codes = (0x0B, 0x08, 0x00)
 
 SHORT: dict[int, str] = {
     OutAction.REGISTER_AND_IGNORE_EXISTING_KEY: "IGNORE",
@@ -92,7 +94,7 @@ class Cluster:
         ports = frozenset(nexus.transport_id for nexus in self.nexuses.values()) if self.ports_known else frozenset()
         return Paths(usable, bool(self.away), ports)
 
-    def guest(self, command: Command) -> str:
+    def guest(self, command: Command) -> Answer:
         """A guest's command, and the answer to it."""
         return answer(self.run(rules.execute(self.memory, self.paths(), command)).outcome)
 
@@ -144,8 +146,7 @@ class Cluster:
         self.after.pop(text, lambda: None)()
         outcome = DEAD if path in self.away else outcome
         if command.is_out:
-            told = "no answer" if outcome == DEAD else answer(outcome)
-            self.sent.append(text if told == GOOD else f"{text}: {told}")
+            self.sent.append(text if answer(outcome) == GOOD else f"{text}: {worded(outcome)}")
         return outcome
 
     def carry_out(self, nexus: Nexus, command: Command) -> Outcome:
@@ -153,7 +154,7 @@ class Cluster:
         self.unit, outcome = execute(self.unit, nexus, command)
         return outcome
 
-    def by(self, nexus: Nexus, command: Command) -> str:
+    def by(self, nexus: Nexus, command: Command) -> Answer:
         """A command of another host, which does not stop at unit attentions."""
         self.unit = told_everything(self.unit, nexus)
         return answer(self.carry_out(nexus, command))
@@ -220,6 +221,14 @@ def describe(command: Command) -> str:
     if name in ("REGISTER", "IGNORE"):
         return f"{name} {key}>{new}"
     return f"{name} {key} {new}" if "PREEMPT" in name or name == "ABORT" else f"{name} {key}"
+
+
+def worded(outcome: Outcome) -> str:
+    """An answer in words: `GOOD`, `RESERVATION CONFLICT`, the codes of its sense, or that there was none."""
+    told = answer(outcome)
+    if isinstance(told, int):
+        return status_name(told)
+    return "no answer" if outcome == DEAD else "{:02X}/{:02X}/{:02X}".format(*told)
 
 
 def told_everything(unit: State, nexus: Nexus | None = None) -> State:

@@ -10,13 +10,30 @@ from dataclasses import replace
 from prhelper.device.emulated.rules import execute
 from prhelper.device.emulated.state import Nexus, State
 from prhelper.device.multipath import rules
+from prhelper.device.multipath.answers import is_unit_attention
 from prhelper.device.multipath.steps import Done, Memory, Path, Steps, Tell
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, OutAction
 from prhelper.scsi.transport_id import SasPort
 
-from ..emulated.unit import CONFLICT, GOOD, TYPES, answer, move, out
-from .cluster import DEAD, K2, KO, NO_PATH, OTHER, SOURCE, T2, Cluster, CrashError, K, T, describe, told_everything
+from ....support.spc import CONFLICT, GOOD
+from ..emulated.unit import TYPES, Answer, answer, move, out
+from .cluster import (
+    DEAD,
+    K2,
+    KO,
+    NO_PATH,
+    OTHER,
+    SOURCE,
+    T2,
+    Cluster,
+    CrashError,
+    K,
+    T,
+    describe,
+    told_everything,
+    worded,
+)
 
 US = Nexus("us", SasPort(0x5000_0000_0000_0001))
 """All our paths as one nexus, which is what the guest is to see."""
@@ -97,7 +114,7 @@ class Story(Cluster):
             self._crashed()
             return
         self.running = False
-        self.log.append(f"  {answer(done.outcome)}  [{self.keys()}] [{self.others()}]")
+        self.log.append(f"  {worded(done.outcome)}  [{self.keys()}] [{self.others()}]")
         self._check_end(done)
 
     def _crashed(self) -> None:
@@ -182,11 +199,11 @@ class Story(Cluster):
     def _carry_out(self, path: Path, command: Command) -> Outcome:
         outcome = self.carry_out(self.nexuses[path], command)
         if command.is_out:
-            self.log.append(f"  {path} {describe(command)}: {answer(outcome)}   [{self.keys()}] [{self.others()}]")
+            self.log.append(f"  {path} {describe(command)}: {worded(outcome)}   [{self.keys()}] [{self.others()}]")
         if self._is_the_guest_s(command) and not self.has_registered and answer(outcome) == GOOD:
             self.has_registered = True
             self.registered[(command.keys or (0, 0))[1]] = self.tick()
-        if command.is_out and self.was_fenced and not answer(outcome).startswith("06/"):
+        if command.is_out and self.was_fenced and not is_unit_attention(outcome):
             self.commands_since_fencing += 1
         self._check_instant()
         return outcome
@@ -230,7 +247,7 @@ class Story(Cluster):
         )
         self._other(nexus, makes[self.number() % len(makes)]())
 
-    def _other(self, nexus: Nexus, command: Command) -> str:
+    def _other(self, nexus: Nexus, command: Command) -> None:
         ours = self._ours()
         answered = self.by(nexus, command)
         self.log.append(f"    {nexus.name} {describe(command)} type {command.type_code}: {answered}")
@@ -239,7 +256,6 @@ class Story(Cluster):
         if lost:
             self.was_fenced = True
             self.fenced |= dict.fromkeys(lost, self.tick())
-        return answered
 
     def _reading_fencer(self, victim: int) -> Iterator[None]:
         """A fencer that reads first, as fence_scsi and fence_mpath do, one command a turn."""
@@ -344,7 +360,7 @@ class Story(Cluster):
         if self.command is not None and self.was_settled and knows and here and not (told == NO_PATH and self.broken):
             self._check_answer(told, found == {None})
 
-    def _check_answer(self, told: str, has_none: bool) -> None:
+    def _check_answer(self, told: Answer, has_none: bool) -> None:
         """The guest sees one nexus, to which everything happened in some order, or it was fenced."""
         assert self.command is not None
         if self.was_fenced and told == CONFLICT and has_none:

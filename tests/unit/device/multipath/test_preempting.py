@@ -4,13 +4,14 @@ import pytest
 
 from prhelper.scsi.reservation import OutAction, ReservationType
 
-from ..emulated.unit import CONFLICT, GOOD, INVALID_PARAMETER, TYPES, WA, WE, WR, out
+from ....support.spc import CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST
+from ..emulated.unit import TYPES, WA, WE, WR, out
 from .cluster import KO, OTHER, OURS, SOURCE, Cluster, K
 
 
 def test_preempting_nobody_is_refused_by_the_unit() -> None:
     cluster = Cluster({"a": K, "b": K}, OURS["b"])
-    assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=WR)) == INVALID_PARAMETER
+    assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=WR)) == INVALID_FIELD_IN_PARAMETER_LIST
 
 
 @pytest.mark.parametrize("kind", TYPES)

@@ -4,7 +4,8 @@ import pytest
 
 from prhelper.scsi.reservation import OutAction
 
-from ..emulated.unit import ALL_TG_PT, APTPL, CONFLICT, GOOD, INVALID_PARAMETER, SPEC_I_PT, listed, out
+from ....support.spc import ALL_TG_PT, APTPL, CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST, SPEC_I_PT
+from ..emulated.unit import listed, out
 from .cluster import K2, KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
 
 REGISTER, IGNORE = OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY
@@ -169,7 +170,7 @@ def test_specified_ports_are_registered_once_by_the_first_path() -> None:
 
 def test_refusal_of_the_unit_is_the_answer_and_is_asked_for_once() -> None:
     cluster = Cluster()
-    assert cluster.guest(out(IGNORE, 0, K, flags=SPEC_I_PT)) == INVALID_PARAMETER
+    assert cluster.guest(out(IGNORE, 0, K, flags=SPEC_I_PT)) == INVALID_FIELD_IN_PARAMETER_LIST
     assert len(cluster.sent) == 1
 
 

@@ -10,9 +10,9 @@ from prhelper.scsi.reservation import Command, InAction, OutAction
 from prhelper.scsi.sense import Sense
 from prhelper.scsi.status import Status
 
-from ....support.client import reserve_in
-from ..emulated.unit import GOOD, INVALID_CDB, WR, WRONG_LENGTH, answer, out, out_raw
-from .cluster import DEAD, NO_PATH, OURS, Cluster, K
+from ....support.spc import GOOD, INVALID_FIELD_IN_CDB, INVALID_OPCODE, PARAMETER_LIST_LENGTH_ERROR, reserve_in
+from ..emulated.unit import WR, answer, out, out_raw
+from .cluster import DEAD, NO_PATH, OURS, Cluster, K, worded
 
 READ_KEYS = Command(reserve_in(InAction.READ_KEYS))
 ATTENTION = check_condition(sense.RESET_OCCURRED)
@@ -42,7 +42,7 @@ def test_reading_goes_by_one_path_and_the_answer_is_the_unit_s(action: int) -> N
         Outcome(Status.BUSY),
         Outcome(Status.TASK_SET_FULL),
     ],
-    ids=answer,
+    ids=worded,
 )
 @pytest.mark.parametrize("command", [READ_KEYS, out(OutAction.RESERVE, K, kind=WR)], ids=str)
 def test_path_in_trouble_is_skipped_and_named(command: Command, outcome: Outcome) -> None:
@@ -72,14 +72,14 @@ def test_path_with_unit_attentions_is_asked_five_times_more(times: int, used: tu
 @pytest.mark.parametrize(
     ("command", "answered"),
     [
-        (out_raw(OutAction.RESERVE, bytes(8)), WRONG_LENGTH),
-        (out_raw(OutAction.REGISTER, bytes(25)), WRONG_LENGTH),
-        (out(OutAction.REPLACE_LOST_RESERVATION, K), INVALID_CDB),
-        (out(0x1F, K), INVALID_CDB),
-        (out(OutAction.RESERVE, K, kind=0x0F), INVALID_CDB),
+        (out_raw(OutAction.RESERVE, bytes(8)), PARAMETER_LIST_LENGTH_ERROR),
+        (out_raw(OutAction.REGISTER, bytes(25)), PARAMETER_LIST_LENGTH_ERROR),
+        (out(OutAction.REPLACE_LOST_RESERVATION, K), INVALID_FIELD_IN_CDB),
+        (out(0x1F, K), INVALID_FIELD_IN_CDB),
+        (out(OutAction.RESERVE, K, kind=0x0F), INVALID_FIELD_IN_CDB),
     ],
 )
-def test_what_makes_no_sense_is_the_unit_s_to_refuse(command: Command, answered: str) -> None:
+def test_what_makes_no_sense_is_the_unit_s_to_refuse(command: Command, answered: object) -> None:
     cluster = Cluster({"a": K, "b": K})
     assert cluster.guest(command) == answered
     assert cluster.keys() == "a:K b:K"
@@ -88,5 +88,5 @@ def test_what_makes_no_sense_is_the_unit_s_to_refuse(command: Command, answered:
 def test_unit_without_reservations_says_so_itself() -> None:
     cluster = Cluster()
     cluster.interfere = lambda *_: check_condition(sense.INVALID_OPCODE)
-    assert cluster.guest(out(OutAction.REGISTER, 0, K)) == "05/20/00"
-    assert cluster.guest(READ_KEYS) == "05/20/00"
+    assert cluster.guest(out(OutAction.REGISTER, 0, K)) == INVALID_OPCODE
+    assert cluster.guest(READ_KEYS) == INVALID_OPCODE

@@ -4,7 +4,8 @@ import pytest
 
 from prhelper.scsi.reservation import OutAction, ReservationType
 
-from ..emulated.unit import CONFLICT, ER, GOOD, INVALID_CDB, WR, out
+from ....support.spc import CONFLICT, GOOD, INVALID_FIELD_IN_CDB
+from ..emulated.unit import ER, WR, out
 from .cluster import K2, KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K, T
 
 RESERVE, RELEASE, PREEMPT = OutAction.RESERVE, OutAction.RELEASE, OutAction.PREEMPT
@@ -53,7 +54,7 @@ def test_migration_may_change_the_type(kind: ReservationType) -> None:
 
 def test_type_that_the_unit_does_not_know_is_refused_and_everything_as_before() -> None:
     cluster = migrated()
-    assert cluster.guest(out(PREEMPT, K, K, kind=0xF)) == INVALID_CDB
+    assert cluster.guest(out(PREEMPT, K, K, kind=0xF)) == INVALID_FIELD_IN_CDB
     assert (cluster.keys(), cluster.others()) == ("a:K b:K c:K", "source:K*")
 
 

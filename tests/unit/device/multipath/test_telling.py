@@ -5,7 +5,8 @@ import pytest
 from prhelper.device.multipath.steps import Tell
 from prhelper.scsi.reservation import OutAction
 
-from ..emulated.unit import APTPL, CONFLICT, GOOD, WR, out
+from ....support.spc import APTPL, CONFLICT, GOOD
+from ..emulated.unit import WR, out
 from .cluster import K2, Cluster, K
 
 REGISTER = OutAction.REGISTER
