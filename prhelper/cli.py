@@ -99,7 +99,12 @@ def _build_parser() -> _Parser:
     own = parser.add_argument_group("options that qemu-pr-helper does not have")
     add = own.add_argument
     _add_seconds(own, "--timeout", defaults.timeout, "for a command on a device (SG_IO)")
-    _add_seconds(own, "--request-timeout", defaults.request_timeout, "for a client to complete a request, once begun")
+    _add_seconds(
+        own,
+        "--request-timeout",
+        defaults.request_timeout,
+        "for a client to negotiate, complete a request, or read a reply",
+    )
     _add_seconds(own, "--stop-timeout", defaults.stop_timeout, "for commands in flight when told to stop")
     add(
         "--max-clients",

@@ -23,7 +23,10 @@ class StandIn(Executor, Protocol):
 
 
 class Refusal(NamedTuple):
-    """Answers as a device that does not support the command, and gives the administrator the reason."""
+    """Answers as a device that does not support the command, and gives the administrator the reason.
+
+    A stand-in never answers in its place (`Emulation.lacks_reservations`).
+    """
 
     reason: str
 

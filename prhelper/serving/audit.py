@@ -83,7 +83,7 @@ def done(client: Client, command: Command, device: DeviceId | None, result: Resu
 
 def ended(client: Client, end: End | BaseException) -> None:
     """A conversation has ended: why, or with which error."""
-    trace.client_end(client.number, end.value if isinstance(end, End) else end)
+    trace.client_end(client.number, end.value if isinstance(end, End) else str(end) or type(end).__name__)
     peer = client.peer
     account = peer.account
     if isinstance(end, DescriptorsTruncatedError):
@@ -96,7 +96,7 @@ def ended(client: Client, end: End | BaseException) -> None:
     elif isinstance(end, AnswerLostError):
         _log.warning("%s %s; hung up", peer, end, extra=at_most(3, "lost", account))
     elif isinstance(end, TimeoutError):
-        text = "%s took too long over a request, the negotiation or a reply (--request-timeout); hung up"
+        text = "%s took too long over the negotiation or a request (--request-timeout); hung up"
         _log.warning(text, peer, extra=at_most(3, "slow", account))
     elif isinstance(end, OSError):
         text, remedy = "%s was turned away: %s; %s", REMEDIES.get(end.errno or 0, "it may try again")

@@ -40,7 +40,7 @@ class Client:
     Only its session writes it, in one thread at a time; any thread may read it.
 
     number: tells connections of one process apart; never reused.
-    commands: how many were carried out.
+    commands: how many were answered, those refused among them.
     """
 
     __slots__ = ("channel", "commands", "in_flight", "number", "peer")
@@ -114,7 +114,7 @@ class Clients:
             self._commands_of_former += client.commands
 
     def commands(self) -> int:
-        """How many commands were carried out, for clients that have gone too."""
+        """How many commands were answered, for clients that have gone too."""
         with self._lock:
             return self._commands_of_former + sum(client.commands for client in self._clients.values())
 

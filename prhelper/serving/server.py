@@ -12,6 +12,7 @@ import anyio
 import anyio.lowlevel
 
 from ..channel import Channel, EventFd, SocketChannel, SocketListener, current_context
+from ..device.execution import Executor
 from ..host.peer import Peer
 from ..logs.record import at_most
 from ..scheduler.iothread import IOThreads
@@ -20,11 +21,11 @@ from . import audit
 from .clients import Client, Clients, Full
 from .closing import Closing
 from .end import End
-from .session import Devices, serve
+from .session import serve
 
 _log = logging.getLogger(__name__)
 
-DevicesFor = Callable[[Peer, int], Devices]
+DevicesFor = Callable[[Peer, int], Executor]
 """Makes the devices as one client meets them; the number tells its connection from all others."""
 
 _PAUSE = 0.2

@@ -1,10 +1,9 @@
 """One client's conversation: negotiate, then request, execute, response, until it hangs up."""
 
 import time
-from typing import Protocol
 
 from ..channel import BrokenResourceError, Channel, IncompleteRead, OwnedFd, current_context
-from ..device.execution import Result
+from ..device.execution import Executor, Result
 from ..device.identity import DeviceId, Target
 from ..protocol import Request, RequestDecoder, encode_features, encode_response
 from ..scheduler.thread_pool import NoThreadError
@@ -16,14 +15,7 @@ from .clients import Client
 from .end import AnswerLostError, End
 
 
-class Devices(Protocol):
-    """Carries out a client's commands (`device.dispatch.Devices`)."""
-
-    async def execute(self, command: Command, target: Target) -> Result:
-        """See `device.execution.Executor`."""
-
-
-async def serve(channel: Channel, devices: Devices, client: Client, request_timeout: float) -> End:
+async def serve(channel: Channel, devices: Executor, client: Client, request_timeout: float) -> End:
     """Talk to one client until it hangs up, or the channel is quiesced between two requests.
 
     request_timeout: seconds for the negotiation, for the rest of a request once begun, and for the client to read a
@@ -49,7 +41,7 @@ async def serve(channel: Channel, devices: Devices, client: Client, request_time
             await abandon(decoder)
 
 
-async def perform(request: Request, devices: Devices, client: Client) -> tuple[DeviceId | None, Result]:
+async def perform(request: Request, devices: Executor, client: Client) -> tuple[DeviceId | None, Result]:
     """Carry out one request, and close its descriptor. Returns the device that it was for, if known, and the result."""
     command = request.command
     in_flight = client.begin(command)

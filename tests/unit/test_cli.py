@@ -21,7 +21,7 @@ from prhelper.serving.audit import CommandLine
 
 from ..support.spc import keys, reserve_out
 
-QEMU_STYLE = {
+UNDERSTOOD = {
     "libvirt": (["-k", "/run/vm/pr-helper0.sock"], {"socket": Path("/run/vm/pr-helper0.sock")}),
     "every short option": (
         ["-d", "-f", "/p", "-k", "/s", "-T", "prh_*", "-u", "nobody", "-g", "kvm", "-v"],
@@ -78,7 +78,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "changed"), QEMU_STYLE.values(), ids=QEMU_STYLE.keys())
+@pytest.mark.parametrize(("arguments", "changed"), UNDERSTOOD.values(), ids=UNDERSTOOD.keys())
 def test_options_are_understood(arguments: list[str], changed: dict[str, object]) -> None:
     expected = {name: getattr(Options(), name) for name in Options.__slots__} | changed
     options = _parse(_build_parser(), arguments)

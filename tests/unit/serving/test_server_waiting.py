@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import queue
 import threading
 
@@ -20,13 +21,14 @@ from ...support.spc import reserve_in
 from .running import FEATURES, MAX_CLIENTS, Running
 
 
-def failing_once(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
-    """Have the next try to accept fail."""
-    accept = SocketListener.accept
+def failing_once(monkeypatch: pytest.MonkeyPatch, error: OSError, after: int = 0) -> None:
+    """Have one call of accept fail, after so many that do not."""
+    accept, calls = SocketListener.accept, itertools.count()
 
-    async def fail(_: SocketListener) -> SocketChannel:
-        monkeypatch.setattr(SocketListener, "accept", accept)
-        raise error
+    async def fail(listener: SocketListener) -> SocketChannel:
+        if next(calls) == after:
+            raise error
+        return await accept(listener)
 
     monkeypatch.setattr(SocketListener, "accept", fail)
 
@@ -64,18 +66,14 @@ def test_while_too_many_connections_cannot_be_closed_no_client_is_accepted(
     unclosed[0] = 0
 
 
-def test_a_client_that_leaves_ends_the_pause(
-    running: Running, monkeypatch: pytest.MonkeyPatch, lines: list[str]
-) -> None:
+def test_a_client_that_leaves_ends_the_pause(deaf: Running, monkeypatch: pytest.MonkeyPatch, lines: list[str]) -> None:
     monkeypatch.setattr(module, "_PAUSE", 30.0)
-    first = running.connect()
-    failing_once(monkeypatch, OSError(errno.EMFILE, "Too many"))
-    second = running.connect(negotiate=False)  # perhaps accepted by the call that was under way; the next one fails
-    wait_until(lambda: lines)
-    first.close()
-    with running.connect() as client:
-        assert running.ask(client) == reserve_in(0)
-    second.close()
+    failing_once(monkeypatch, OSError(errno.EMFILE, "Too many"), after=1)
+    deaf.accept()
+    with deaf.connect():
+        wait_until(lambda: lines)
+    with deaf.connect() as client:
+        assert deaf.ask(client) == reserve_in(0)
 
 
 def test_draining_ends_clients_at_rest(running: Running) -> None:

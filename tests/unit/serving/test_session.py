@@ -13,8 +13,8 @@ import anyio
 import pytest
 
 from prhelper.channel import IncompleteRead, SocketChannel, run
-from prhelper.device.dispatch import Devices as RealDevices
-from prhelper.device.execution import Result
+from prhelper.device.dispatch import Devices
+from prhelper.device.execution import Executor, Result
 from prhelper.device.identity import Target
 from prhelper.device.scsi_device import ScsiDevice
 from prhelper.host.peer import Peer
@@ -26,7 +26,7 @@ from prhelper.scsi.status import Status
 from prhelper.serving import audit
 from prhelper.serving.clients import Client
 from prhelper.serving.end import AnswerLostError, End
-from prhelper.serving.session import Devices, serve
+from prhelper.serving.session import serve
 
 from ...support.helper import wait_until
 from ...support.spc import keys, reserve_in, reserve_out
@@ -47,7 +47,7 @@ class Loopback:
 class Remembering:
     """Devices as `devices`, and what they answered."""
 
-    def __init__(self, devices: Devices) -> None:
+    def __init__(self, devices: Executor) -> None:
         self.results: list[Result] = []
         self._devices = devices
 
@@ -78,7 +78,7 @@ def catch(function: Callable[[], End]) -> End | BaseException:
 class Session:
     """A session in a thread of its own, and the client's end of its socket."""
 
-    def __init__(self, runner: Runner, devices: Devices) -> None:
+    def __init__(self, runner: Runner, devices: Executor) -> None:
         self.devices = Remembering(devices)
         self.client, ours = socket.socketpair()
         self.client.settimeout(10)
@@ -115,7 +115,7 @@ def runner(request: pytest.FixtureRequest) -> Runner:
 
 
 @contextlib.contextmanager
-def session(runner: Runner, devices: Devices) -> Iterator[Session]:
+def session(runner: Runner, devices: Executor) -> Iterator[Session]:
     """A session that has greeted; at the end the client is gone, and no descriptor more than before is open."""
     before = os.listdir("/proc/self/fd")  # noqa: PTH208
     session = Session(runner, devices)
@@ -177,7 +177,7 @@ def test_descriptors_that_come_with_a_parameter_list_are_ignored(runner: Runner,
 
 
 def test_file_that_is_no_scsi_device_gets_check_condition(runner: Runner, null: int) -> None:
-    with session(runner, RealDevices(ScsiDevice(1))) as peer:
+    with session(runner, Devices(ScsiDevice(1))) as peer:
         peer.send(HELLO)
         for cdb, data in ((reserve_in(0), b""), (reserve_out(0), keys())):
             peer.send(cdb, null)
@@ -187,7 +187,7 @@ def test_file_that_is_no_scsi_device_gets_check_condition(runner: Runner, null: 
 
 
 def test_out_on_a_read_only_descriptor_is_refused_without_asking_the_device(runner: Runner, read_only: int) -> None:
-    with session(runner, RealDevices(ScsiDevice(1))) as peer:
+    with session(runner, Devices(ScsiDevice(1))) as peer:
         peer.send(HELLO)
         peer.send(reserve_out(0), read_only)
         peer.send(keys())
