@@ -29,8 +29,11 @@ NO_DIFFERENCE: dict[tuple[str, str, str], str] = {
     ("device.dispatch", "self._stand_in is not None", "True"): "for the type checker: there is one with `always`",
     ("scheduler.iothread", "stalled.calling is not None", "True"): "what is no device is never fast",
     ("scheduler.iothread", "trace.channel_rest.enabled", "True"): "the event asks itself: it spares a call",
+    ("scheduler.resting", "fd < 0", "edge"): "descriptor 0 is standard input, and no channel's",
     ("scheduler.resting", "time.perf_counter() - began < BUSY_POLL", "edge"): "never equal, but by chance",
     ("scheduler.resting", "self._deadlines", "True"): "there is none then: it spares a call",
+    ("scheduler.stall_guard", "time.monotonic() - seen_at >= _STALLED", "edge"): "never equal, but by chance",
+    ("scheduler.thread_pool", "in_reserve", "False"): "it waits anew after IDLE_SECONDS, for it is not idle",
     ("serving.session", "decoder.holds_descriptors", "True"): "there is nothing to close then: it spares a call",
 }
 """Module, condition and change of mutants that survive by right, each with the reason."""

@@ -185,3 +185,20 @@ def test_stop_while_the_guard_falls_asleep_ends_it(guarded: Guarded, clock: Cloc
     clock.at_stop = stop
     guarded.guard.poke()
     assert not guarded.run()
+
+
+def test_guard_falls_asleep_after_so_many_looks_without_work_and_no_sooner(guarded: Guarded) -> None:
+    guarded.step()
+    guarded.term.inside = False
+    assert guarded.run()
+    assert guarded.guard.turns == stall_guard._PARK_AFTER + 1
+
+
+def test_work_leaves_the_ticks_of_a_guard_that_is_awake_alone(
+    guarded: Guarded, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[None] = []
+    monkeypatch.setattr(clock, "start", lambda: starts.append(None))
+    guarded.step()
+    guarded.step()
+    assert len(starts) == 1

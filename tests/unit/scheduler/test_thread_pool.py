@@ -137,3 +137,19 @@ def test_an_idle_thread_that_is_chosen_at_the_last_moment_does_its_job(
 
 def test_a_pool_without_a_reserve_stops_too() -> None:
     assert ThreadPool().stop(0)
+
+
+def test_a_thread_that_was_busy_when_the_pool_stopped_ends_after_its_job() -> None:
+    pool = ThreadPool()
+    entered, release = threading.Event(), threading.Event()
+
+    def job() -> None:
+        entered.set()
+        release.wait(LONG)
+
+    pool.run(job)
+    assert entered.wait(LONG)
+    later = threading.Timer(0.05, release.set)
+    later.start()
+    assert pool.stop(LONG / 2)
+    later.join()
