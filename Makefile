@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := $(wildcard /var/lib/dpkg/status)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-unit check coverage mutants bench bench-quick build clean system-packages
+.PHONY: help venv demo test test-fast test-unit unit-channel unit-others check coverage mutants bench bench-quick build clean system-packages
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,14 @@ test-fast: venv  ## every test but those in emulated machines
 	$(BIN)/python -m pytest -m 'not kernel'
 
 test-unit: venv  ## the quick tests of single modules: seconds
-	$(BIN)/python -m pytest -m 'unit and not slow' --hypothesis-profile quick --numprocesses 2 tests/unit
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync unit-channel unit-others
+
+# Two processes for two processors: to distribute tests takes longer than these tests.
+QUICKLY := $(BIN)/python -m pytest -q -p no:cacheprovider -m 'unit and not slow' --hypothesis-profile quick
+unit-channel:
+	$(QUICKLY) tests/unit/channel
+unit-others:
+	$(QUICKLY) tests/unit --ignore tests/unit/channel
 
 check: venv  ## linters, types, spelling, the direction of imports, the manual's markup
 	$(BIN)/ruff check .
