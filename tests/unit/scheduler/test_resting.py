@@ -214,3 +214,15 @@ def test_the_descriptor_of_a_session_that_is_forgotten_can_be_watched_anew(resti
         other, waiter = at_rest(resting, near.fileno())
         assert resting.take(other, waiter) is other
         resting.forget(other)
+
+
+def test_a_late_wake_does_not_take_out_another_session_under_the_same_number(resting: RestingSet) -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        gone, waiter = at_rest(resting, near.fileno())
+        assert resting.take(gone, waiter) is gone
+        resting.forget(gone)
+        other, others = at_rest(resting, near.fileno())
+        assert resting.take(gone, waiter) is None
+        assert resting.take(other, others) is other
+        resting.forget(other)
