@@ -226,3 +226,15 @@ def test_a_late_wake_does_not_take_out_another_session_under_the_same_number(res
         assert resting.take(gone, waiter) is None
         assert resting.take(other, others) is other
         resting.forget(other)
+
+
+def test_a_deadline_goes_with_its_session_and_not_before_that_rests(resting: RestingSet) -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        strand, waiter = at_rest(resting, near.fileno(), time.monotonic() + 60)
+        assert resting.take(strand, waiter) is strand
+        assert not resting._deadlines
+        resting.forget(strand)
+        resting._deadlines[far.fileno()] = time.monotonic() - 1  # of one that is about to rest
+        assert resting.wait() == []
+        assert far.fileno() in resting._deadlines
