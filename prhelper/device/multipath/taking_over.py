@@ -74,30 +74,22 @@ def take_over(
 
     sequence.took_over = True
     answers = yield from sequence.register(others, key, temporary)
-    moved = good(answers)
-    if (refused := refusal(answers)) is not None:
-        yield from sequence.register(moved, temporary, key)
-        return refused, keeper
-    command = commands.preempt(key, key, scope_and_type, action)
-    while True:
+    moved, outcome = good(answers), refusal(answers)
+    while outcome is None:
         yield from _note(sequence, key, temporary, [keeper, *moved], leaving)
-        outcome = (yield from sequence.ask({keeper: command})).get(keeper)
-        if outcome is not None:
-            break
-        successor, moved = yield from _next_keeper(sequence, moved, temporary, key)
-        if successor is None:
-            return (yield from sequence.fenced(dict.fromkeys(moved, temporary))), keeper
-        keeper = successor
+        outcome = (yield from sequence.ask({keeper: commands.preempt(key, key, scope_and_type, action)})).get(keeper)
+        if outcome is None:
+            successor, moved = yield from _next_keeper(sequence, moved, temporary, key)
+            keeper, outcome = successor or keeper, None if successor else CONFLICT
     if is_conflict(outcome):
-        return (yield from sequence.fenced(dict.fromkeys(moved, temporary))), keeper
+        return (yield from sequence.fenced(dict.fromkeys(moved, temporary))), None
 
     answers = yield from sequence.register(moved, temporary, key)
     restored = [keeper, *good(answers)]
     expected = Reservation(key, scope_and_type) if is_good(outcome) else None
     if conflicting(answers) or (yield from _was_disturbed(sequence, restored, key, expected)):
-        return (yield from sequence.fenced(dict.fromkeys(restored, key))), keeper
-    if is_good(outcome):
-        sequence.holds = True
+        return (yield from sequence.fenced(dict.fromkeys(restored, key))), None
+    sequence.holds = sequence.holds or is_good(outcome)
     return outcome, keeper
 
 

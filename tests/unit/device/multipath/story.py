@@ -1,10 +1,10 @@
-"""What may happen in a cluster, drawn from a list of numbers, and what must hold whatever happens.
+"""What may happen in a cluster, drawn from numbers, and what must hold whatever happens.
 
-A story is played from such a list: each number chooses among what is possible, 0 is always "nothing", and an exhausted
-list says 0 for ever. So a shorter list with smaller numbers is a simpler story.
+A story is played from two lists of numbers: what is done, and what comes in between. Each number chooses among what is
+possible, and an exhausted list says 0 for ever, which is the simplest; of what comes in between, nothing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from prhelper.device.emulated.rules import execute
@@ -44,11 +44,12 @@ _GUEST_KEYS = (K, K2)
 
 
 class Story(Cluster):
-    """numbers: what happens. Raises AssertionError as soon as something does not hold."""
+    """Raises AssertionError as soon as something does not hold."""
 
-    def __init__(self, numbers: Sequence[int], paths: str = "ab", ports_known: bool = True) -> None:
+    def __init__(self, numbers: Iterable[int], events: Iterable[int], paths: str, ports_known: bool) -> None:
         super().__init__(paths=paths, ports_known=ports_known)
-        self._numbers: Iterator[int] = iter(numbers)
+        self._numbers = iter(numbers)
+        self._events = iter(events)
         self.interfere = self._interfere
         self.log: list[str] = []
         self.crashes = 0
@@ -68,6 +69,9 @@ class Story(Cluster):
     def number(self) -> int:
         return next(self._numbers, 0)
 
+    def event(self) -> int:
+        return next(self._events, 0)
+
     def choose(self, *things: Callable[[], object]) -> object:
         return things[self.number() % len(things)]()
 
@@ -85,7 +89,7 @@ class Story(Cluster):
 
     def end(self) -> None:
         """Everything comes back, and is looked after."""
-        self._numbers = iter(())
+        self._events = iter(())
         for path in list(self.away):
             self._return(path)
         self._watch()
@@ -131,10 +135,13 @@ class Story(Cluster):
             allowed = [self._essence(start)[:2], self._essence(told_everything(done))[:2]]
             assert self._essence(self.collapsed())[:2] in allowed, f"{allowed}\n{self}"
 
+    def in_order(self, orders: Sequence[tuple[Path, Command]]) -> Sequence[tuple[Path, Command]]:
+        return orders if self.event() % 2 == 0 else orders[::-1]
+
     def _reply(self, request: Tell) -> str:
         if request.verb == "getprkey":
             return self.known_to_multipathd
-        if self.ports_known and self.number() % 8 == 1:
+        if self.ports_known and self.event() % 8 == 1:
             return "fail"
         if request.verb in ("setprkey", "unsetprkey"):
             self.known_to_multipathd = request.argument.removeprefix("key ") or "none"
@@ -167,7 +174,7 @@ class Story(Cluster):
         self._check_instant()
         outcome: Outcome | None = None
         while True:
-            event = self.number() % 16
+            event = self.event() % 16
             if event == 1:
                 self._others_turn()
             elif event == 2:
@@ -229,6 +236,18 @@ class Story(Cluster):
         self.log.append(f"{path} returns")
         self.away.discard(path)
         self.broken.add(path)
+        if self.event() % 2:
+            self._registered_by_multipathd(path)
+
+    def _registered_by_multipathd(self, path: Path) -> None:
+        """It registers a path that has come back, if it knows the key, and the unit has it of another path of ours."""
+        if self.known_to_multipathd == "none":
+            return
+        key = int(self.known_to_multipathd.partition(":")[0], 16)
+        if key in [each for other, each in self._ours().items() if other != path]:
+            action = OutAction.REGISTER_AND_IGNORE_EXISTING_KEY
+            self.by(self.nexuses[path], out(action, 0, key, flags=int(self.unit.aptpl)))
+            self.log.append(f"  multipathd registers {path}")
 
     def _others_turn(self) -> None:
         """Another host's command, right or wrong."""

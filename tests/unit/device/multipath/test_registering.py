@@ -2,7 +2,9 @@
 
 import pytest
 
-from prhelper.scsi.reservation import OutAction
+from prhelper.scsi.outcome import Outcome, check_condition
+from prhelper.scsi.reservation import Command, OutAction
+from prhelper.scsi.sense import INVALID_FIELD_IN_PARAMETER_LIST as INVALID_LIST
 
 from ....support.spc import ALL_TG_PT, APTPL, CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST, SPEC_I_PT
 from ..emulated.unit import listed, out
@@ -210,3 +212,19 @@ def test_no_path_is_an_error_that_clusters_retry_and_the_sequence_is_ended_later
     assert cluster.guest(out(REGISTER, K, K2)) == NO_PATH
     cluster.come_back()
     assert cluster.keys() == "a:K b:K"
+
+
+def test_unit_that_misses_all_target_ports_gets_it_and_no_other() -> None:
+    cluster = Cluster()
+    assert cluster.guest(out(REGISTER, 0, K, flags=ALL_TG_PT)) == GOOD
+
+    def insist(_: object, command: Command | None) -> Outcome | None:  # as LIO does, of a path registered with it
+        if command is None or not command.is_out or command.service_action != REGISTER:
+            return None
+        return None if command.parameter_list[20] & ALL_TG_PT else check_condition(INVALID_LIST)
+
+    cluster.interfere = insist
+    cluster.leave("a")
+    cluster.look_after()
+    cluster.come_back()
+    assert cluster.sent == ["a REGISTER K>K: 05/26/00", "a REGISTER K>K"]
