@@ -8,8 +8,9 @@ import pytest
 from prhelper.device.multipath.steps import Entry
 from prhelper.scsi.reservation import Command, OutAction
 
-from ..emulated.unit import WR, out
-from .cluster import K2, OURS, SOURCE, Cluster, CrashError, K
+from ....support.spc import UNREG
+from ..emulated.unit import WR, move, out
+from .cluster import K2, KO, OURS, SOURCE, Cluster, CrashError, K
 
 REGISTER, IGNORE, PREEMPT = OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY, OutAction.PREEMPT
 
@@ -39,6 +40,9 @@ SEQUENCES: dict[str, tuple[Callable[[], Cluster], Command, int]] = {
     "change of key, ignoring": (registered, out(IGNORE, 0, K2), K),
     "unregistering": (registered, out(REGISTER, K, 0), 0),
     "unregistering, holder away": (holder_away, out(REGISTER, K, 0), 0),
+    "change of a wrong key": (registered, out(REGISTER, KO, K2), K),
+    "unregistering a wrong key": (registered, out(REGISTER, KO, 0), K),
+    "moving with a wrong key": (registered, move(KO, K2, SOURCE.transport_id, flags=UNREG), K),
     "migration": (migrated, out(PREEMPT, K, K, kind=WR), K),
     "reserving, holder away": (holder_away, out(OutAction.RESERVE, K, kind=WR), K),
     "releasing, holder away": (holder_away, out(OutAction.RELEASE, K, kind=WR), K),
@@ -199,3 +203,23 @@ def test_key_that_no_path_has_any_more_is_not_restored() -> None:
     cluster.come_back()
     assert cluster.unit.key_of(OURS["b"]) == K2
     assert cluster.memory.key == K2
+
+
+@pytest.mark.parametrize("at", range(20))
+def test_moving_away_that_is_cut_off_has_left_with_every_path_or_with_none(at: int) -> None:
+    command = move(K, K2, SOURCE.transport_id, flags=UNREG)
+    cluster = killed(registered, command, min(at, steps_of(registered, command) - 1))
+    cluster.restart()
+    assert cluster.keys() in ("a:K* b:K c:K", "")
+
+
+def test_keys_of_paths_that_are_away_are_still_known_after_a_crash() -> None:
+    cluster = Cluster({"a": K, "b": K})
+    cluster.leave("a")
+    cluster.guest(out(REGISTER, K, K2))
+    cluster.after["b REGISTER K2>O"] = cluster.crash
+    with pytest.raises(CrashError):
+        cluster.guest(out(REGISTER, K2, KO))
+    cluster.restart()
+    cluster.come_back()
+    assert cluster.keys() == "a:O b:O"

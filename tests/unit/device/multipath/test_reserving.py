@@ -167,3 +167,20 @@ def test_moving_the_reservation_and_leaving_unregisters_every_path() -> None:
     cluster = held("b")
     assert cluster.guest(move(K, KO, SOURCE.transport_id, flags=2)) == GOOD
     assert (cluster.keys(), cluster.memory.key) == ("", 0)
+
+
+def test_fencing_while_the_reservation_is_brought_here_to_be_moved_wins() -> None:
+    cluster = held("b")
+    cluster.leave("b")
+    cluster.before["a PREEMPT K K"] = cluster.fence
+    assert cluster.guest(move(K, KO, SOURCE.transport_id)) == CONFLICT
+    assert (cluster.keys(), cluster.others()) == ("", "other:O*")
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+def test_holder_that_goes_away_as_it_moves_the_reservation_may_have_done_so(carried_out: bool) -> None:
+    cluster = held("b")
+    hook = cluster.after if carried_out else cluster.before
+    hook["b MOVE K"] = lambda: cluster.leave("b")
+    assert cluster.guest(move(K, KO, SOURCE.transport_id)) == (NO_PATH if carried_out else GOOD)
+    assert cluster.others() == f"other:O {SOURCE.transport_id}:O*"
