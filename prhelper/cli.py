@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -41,6 +42,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the helper until it is told to stop. Returns the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own handler would end an early start with a traceback
     parser = _build_parser()
     options = _parse(parser, sys.argv[1:] if arguments is None else arguments)
     if "help" in options.trace:

@@ -25,22 +25,20 @@ from .host.accounts import look_up
 from .host.background import go_into_background, open_standard_descriptors
 from .host.environment import remove_variables_of_other_processes
 from .host.errors import StartError
-from .host.limits import raise_file_limit
 from .host.pidfile import Pidfile
-from .host.privileges import CAP_SYS_RAWIO, drop_privileges, has_capability, in_initial_user_namespace
+from .host.privileges import drop_privileges
 from .host.systemd import adopt_listening_socket
 from .logs import trace
 from .logs.handler import LogHandler, set_up, set_up_traces
 from .main_loop import STOP_SIGNALS, remove_socket_file
 from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, DEFAULT_STATE_DIRECTORY, Options
+from .preconditions import may_send_commands, raise_file_limit, warn_about_what_is_missing
 from .scheduler.iothread import IOThreads
+from .scheduler.thread_pool import NoThreadError
 from .serving.clients import Clients
 from .serving.server import DevicesFor, Server
 
 _log = logging.getLogger(__name__)
-
-_FILES_PER_CLIENT = 2  # its connection, and the descriptor that it passes
-_FILES_OF_OUR_OWN = 32
 
 _LAST_WAIT = 1.0
 """Seconds for idle threads to end."""
@@ -88,7 +86,7 @@ def _run(options: Options, ready: threading.Event) -> int:
         open_standard_descriptors()
         remove_variables_of_other_processes()
         traces = trace.enable(options.trace)
-        open_files = _raise_file_limit()
+        open_files = raise_file_limit()
         identity = look_up(options.user, options.group)
 
         # From here on there is something to clean up, so a stop signal waits until the main loop takes it.
@@ -108,8 +106,8 @@ def _run(options: Options, ready: threading.Event) -> int:
         # Nothing below needs more than one privilege.
         _import_the_rest(options)
         drop_privileges(identity)
-        _warn_about_what_is_missing(options, open_files, traces.unknown)
-        devices_for = _devices_for(options)
+        warn_about_what_is_missing(options, open_files, traces.unknown)
+        devices_for = _devices_for(options, made)
 
         # Only now, threads.
         threading.excepthook = functools.partial(_die_loudly, made)
@@ -131,16 +129,6 @@ def _run(options: Options, ready: threading.Event) -> int:
             os._exit(0)
         server.close()
     return 0
-
-
-def _raise_file_limit() -> int:
-    open_files = raise_file_limit()
-    if open_files < _FILES_OF_OUR_OWN:
-        raise StartError(
-            f"only {open_files} open files are allowed and prhelper needs {_FILES_OF_OUR_OWN} and more: "
-            "raise the limit (LimitNOFILE=, ulimit -n)"
-        )
-    return open_files
 
 
 def _import_the_rest(options: Options) -> None:
@@ -174,7 +162,7 @@ def _open_logs(options: Options, trace_output: int | None) -> list[LogHandler]:
     return [log] if traces is None else [log, traces]
 
 
-def _devices_for(options: Options) -> DevicesFor:
+def _devices_for(options: Options, made: contextlib.ExitStack) -> DevicesFor:
     scsi = ScsiDevice(options.timeout)
     if options.emulate is None:
         devices = Devices(scsi)
@@ -186,7 +174,9 @@ def _devices_for(options: Options) -> DevicesFor:
 
     directory = options.state_directory or _state_directory()
     try:
-        units = Units(Storage(directory))
+        storage = Storage(directory)
+        made.callback(storage.unlock)  # a stuck thread must not keep the next start from it
+        units = Units(storage)
     except StorageError as error:
         raise StartError(f"--state-directory {error}") from error
     _log.warning(
@@ -194,13 +184,9 @@ def _devices_for(options: Options) -> DevicesFor:
         "the disks know nothing of them, and any initiator can still write. Never use this in production",
         "all devices" if options.emulate == "all" else "devices that have none of their own",
     )
-    emulation = Emulation(units, options.emulate_nexus, _may_send_commands())
+    emulation = Emulation(units, options.emulate_nexus, may_send_commands())
     always = options.emulate == "all"
     return lambda peer, number: Devices(scsi, emulation.for_client(peer, number), always)
-
-
-def _may_send_commands() -> bool:
-    return has_capability(CAP_SYS_RAWIO) and in_initial_user_namespace()
 
 
 def _state_directory() -> Path:
@@ -214,26 +200,10 @@ def _start_threads(logs: list[LogHandler], threads: IOThreads, server: Server) -
             log.start()
         threads.start()
         server.start()
+    except NoThreadError as error:
+        raise StartError(str(error)) from error
     except RuntimeError as error:
         raise StartError(f"{error}: allow more threads (TasksMax=, ulimit -u)") from error
-
-
-def _warn_about_what_is_missing(options: Options, open_files: int, unknown: list[str]) -> None:
-    for pattern in unknown:
-        _log.warning("--trace: there is no event '%s': -T help lists them", pattern)
-    if options.emulate != "all" and not _may_send_commands():
-        _log.warning(
-            "without the capability CAP_SYS_RAWIO in the initial user namespace no persistent reservation will work: "
-            "start prhelper as root, or give its unit AmbientCapabilities=CAP_SYS_RAWIO"
-        )
-    needed = options.max_clients * _FILES_PER_CLIENT + _FILES_OF_OUR_OWN
-    if open_files < needed:
-        _log.warning(
-            "--max-clients %d needs %d open files and only %d are allowed: raise the limit (LimitNOFILE=, ulimit -n)",
-            options.max_clients,
-            needed,
-            open_files,
-        )
 
 
 def _die_loudly(made: contextlib.ExitStack, arguments: threading.ExceptHookArgs) -> None:

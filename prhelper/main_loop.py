@@ -12,6 +12,7 @@ import anyio
 from .channel import SocketListener, UnixListener
 from .host.background import Background
 from .host.systemd import manager_is_there, notify, notify_until_taken, watchdog_interval
+from .logs.record import at_most
 from .scheduler.iothread import IOThreads
 from .serving.server import Server, wait_for
 
@@ -111,7 +112,10 @@ async def _ping_watchdog(threads: IOThreads) -> None:
             notify("WATCHDOG=1")
             pause = interval / 2
         else:
-            _log.error("the I/O threads have not moved; the watchdog of systemd will end this process unless they do")
+            _log.error(
+                "the I/O threads have not moved; the watchdog of systemd will end this process unless they do",
+                extra=at_most(3, "watchdog"),
+            )
             pause = interval / 8
 
 

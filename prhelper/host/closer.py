@@ -11,27 +11,33 @@ table.
 
 A successor starts in its predecessor's table, copies it and closes what it copied. The predecessor waits for that, so
 none of these closes is the last one either.
+
+Some exits do block: the last close of a file on a FUSE file system with a write-back cache writes it back, and waits
+for that file system's server. So only a few threads may be exiting at a time; what is left waits.
 """
 
 import _thread
 import array
 import os
 import queue
+import resource
 import select
 import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from . import libc
 
 _BATCH = 64
 """Connections that share the exit of one thread."""
 
-_RETRY_PAUSE = 0.1
-"""Seconds until the next attempt, if no successor can be started."""
+MAX_EXITING = 32
+"""Threads that may be exiting at the same time, and block."""
 
-_MAX_FD = 2**31 - 1
+_RETRY_PAUSE = 0.1
+"""Seconds until the next attempt, if no successor can be started or too many threads are exiting."""
 
 
 class Closer:
@@ -41,6 +47,7 @@ class Closer:
         inbox, self._outbox = socket.socketpair()
         self._inbox = inbox.detach()  # a number, which names another file in each table
         self._sending = threading.Lock()
+        self._exiting: list[int] = []  # thread ids; only the one thread that collects uses it
         self.works = False
 
     def start(self) -> None:
@@ -95,9 +102,10 @@ class Closer:
         try:
             libc.unshare(libc.CLONE_FILES)
         except OSError:  # containers forbid unshare(2) whatever its flags are
-            libc.close_range(self._inbox + 1, _MAX_FD, libc.CLOSE_RANGE_UNSHARE)
+            libc.close_range(self._inbox + 1, 2**31 - 1, libc.CLOSE_RANGE_UNSHARE)
         os.closerange(0, self._inbox)
-        os.closerange(self._inbox + 1, _MAX_FD)
+        # Not beyond the limit of open files: without close_range(2) each number takes a system call.
+        os.closerange(self._inbox + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
     def _collect(self, inbox: socket.socket) -> None:
         """Hold connections until they have no other descriptor and a successor runs."""
@@ -113,14 +121,22 @@ class Closer:
             held += 1
         with self._sending:  # so the senders have closed theirs
             pass
-        while not self._hand_over():
+        while self._count_exiting() >= MAX_EXITING or not self._hand_over():
             time.sleep(_RETRY_PAUSE)
 
     def _hand_over(self) -> bool:
+        self._exiting.append(threading.get_native_id())
         try:
-            return self._start_thread()
+            started = self._start_thread()
         except RuntimeError:
-            return False
+            started = False
+        if not started:
+            self._exiting.pop()
+        return started
+
+    def _count_exiting(self) -> int:
+        self._exiting = [thread for thread in self._exiting if Path(f"/proc/self/task/{thread}").exists()]
+        return len(self._exiting)
 
 
 def _is_empty(inbox: socket.socket) -> bool:

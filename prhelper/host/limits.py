@@ -1,7 +1,13 @@
-"""The limit of open files (setrlimit(2))."""
+"""Limits on what this process may have: open files (setrlimit(2)), threads (cgroups(7), setrlimit(2))."""
 
 import contextlib
+import os
 import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+_CGROUP = Path("/proc/self/cgroup")
+_CGROUPS = Path("/sys/fs/cgroup")
 
 
 def raise_file_limit() -> int:
@@ -10,3 +16,30 @@ def raise_file_limit() -> int:
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def task_limit() -> int | None:
+    """How many threads this process may have, at most; None if nothing limits them, or nothing says so.
+
+    The cgroups above may limit them (pids.max), and so may the user's own limit, which does not apply to root.
+    """
+    limits = list(_cgroup_limits())
+    of_user = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    if os.getuid() and of_user != resource.RLIM_INFINITY:
+        limits.append(of_user)
+    return min(limits, default=None)
+
+
+def _cgroup_limits() -> Iterator[int]:
+    try:
+        lines = _CGROUP.read_text(errors="surrogateescape").split("\n")
+    except OSError:
+        return
+    for line in lines:
+        if line.startswith("0::/"):
+            folder = _CGROUPS / line.removeprefix("0::/")
+            for each in (folder, *folder.parents):
+                if not each.is_relative_to(_CGROUPS):
+                    return
+                with contextlib.suppress(OSError, ValueError):  # ValueError: "max"
+                    yield int((each / "pids.max").read_text())

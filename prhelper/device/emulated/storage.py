@@ -106,6 +106,13 @@ class Storage:
         except sqlite3.Error as error:
             raise StorageError(f"{self._path}: {error}") from error
 
+    def unlock(self) -> None:
+        """Let another process keep its state here, for this one ends: no call may follow, and none may be in progress.
+
+        Unlike `close` it does not wait for a thread that is stuck. Does nothing the second time.
+        """
+        self._directory.close()
+
     def close(self) -> None:
         """Close the database and unlock the directory."""
         with self._lock:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import socket
 import threading
 from collections.abc import Iterator
@@ -155,3 +156,38 @@ def test_the_thread_survives_a_message_that_could_not_be_received(closer: Closer
             assert far.recv(1) == b""
             far.close()
     assert failures
+
+
+def test_only_so_many_threads_exit_at_a_time(closer: Closer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the exit of each thread blocked: what comes meanwhile stays open, and is closed once one has ended."""
+    exiting = threading.Event()
+    exiting.set()
+    monkeypatch.setattr("prhelper.host.closer.MAX_EXITING", 2)
+    monkeypatch.setattr(Closer, "_count_exiting", lambda _: 2 if exiting.is_set() else 0)
+    near, far = socket.socketpair()
+    with far:
+        assert closes_at_once(closer, near)
+        far.settimeout(0.5)
+        with pytest.raises(TimeoutError):  # the closer has it open
+            far.recv(1)
+        exiting.clear()
+        far.settimeout(LINGER / 3)
+        assert far.recv(1) == b""
+
+
+def test_a_thread_counts_as_exiting_until_it_has_ended(closer: Closer) -> None:
+    closer._exiting = [threading.get_native_id(), 2**22 + 1]
+    assert closer._count_exiting() == 1
+    assert closer._exiting == [threading.get_native_id()]
+
+
+def test_no_number_beyond_the_limit_of_open_files_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no close_range(2), each number costs a system call."""
+    ranges: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "closerange", lambda first, end: ranges.append((first, end)))
+    closer = Closer()
+    closer.start()
+    closer.stop()
+    assert closer.works
+    assert ranges
+    assert max(end for _, end in ranges) <= resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -3,6 +3,7 @@ remedy. Nothing is left behind.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -158,3 +159,24 @@ def test_a_stop_signal_ends_a_start_that_waits_before_anything_is_made_or_after_
     command = [sys.executable, "-c", BLOCKED_SIGNALS, str(tmp_path / "missing/socket")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert (done.stdout, done.stderr) == ("[]\n[]\n", "")
+
+
+INTERRUPTED = """\
+import signal, sys
+from prhelper import cli
+
+cli._parse = lambda *_: signal.raise_signal(signal.SIGINT)
+cli.main([])
+"""
+
+
+def test_an_interrupt_ends_an_early_start_without_a_traceback() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_too_few_threads_are_warned_of(tmp_path: Path) -> None:
+    user = [] if os.getuid() else ["-u", "nobody"]  # the limit does not apply to root
+    with Helper(tmp_path, ["prlimit", "--nproc=200", *OURS], user) as helper:
+        assert helper.stop() == 0
+        assert "only 200 threads are allowed" in helper.output()

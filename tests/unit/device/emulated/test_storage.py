@@ -241,3 +241,12 @@ def test_names_of_initiators_survive_whatever_they_hold(directory: Path) -> None
         storage.save("odd", odd)
         storage.save("far", far)
     assert stored(directory) == {"odd": odd, "far": far}
+
+
+def test_a_process_that_ends_with_a_thread_stuck_does_not_keep_the_directory(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    with storage._lock:  # as a thread has it that waits for the disk
+        storage.unlock()
+        storage.unlock()
+        Storage(tmp_path).close()
+    storage.close()

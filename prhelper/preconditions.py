@@ -1,0 +1,59 @@
+"""What prhelper needs of its surroundings: checked at the start, refused or warned of with the remedy."""
+
+import logging
+
+from .host import limits
+from .host.errors import StartError
+from .host.privileges import CAP_SYS_RAWIO, has_capability, in_initial_user_namespace
+from .options import Options
+
+_log = logging.getLogger(__name__)
+
+_FILES_PER_CLIENT = 2  # its connection, and the descriptor that it passes
+_FILES_OF_OUR_OWN = 32
+_THREADS_OF_OUR_OWN = 64  # main, log, guard, leader, reserve, closers
+
+
+def raise_file_limit() -> int:
+    """Raise the limit of open files as far as it goes, and return it. Raises StartError if that is too low to start."""
+    open_files = limits.raise_file_limit()
+    if open_files < _FILES_OF_OUR_OWN:
+        raise StartError(
+            f"only {open_files} open files are allowed and prhelper needs {_FILES_OF_OUR_OWN} and more: "
+            "raise the limit (LimitNOFILE=, ulimit -n)"
+        )
+    return open_files
+
+
+def may_send_commands() -> bool:
+    """Whether the kernel lets this process send SCSI commands."""
+    return has_capability(CAP_SYS_RAWIO) and in_initial_user_namespace()
+
+
+def warn_about_what_is_missing(options: Options, open_files: int, unknown: list[str]) -> None:
+    """Log what will not work, or not for as many clients as may connect. `unknown`: trace patterns that match none."""
+    for pattern in unknown:
+        _log.warning("--trace: there is no event '%s': -T help lists them", pattern)
+    if options.emulate != "all" and not may_send_commands():
+        _log.warning(
+            "without the capability CAP_SYS_RAWIO in the initial user namespace no persistent reservation will work: "
+            "start prhelper as root, or give its unit AmbientCapabilities=CAP_SYS_RAWIO"
+        )
+    stuck_threads = (options.max_clients + 1) // 2  # of one account
+    threads = limits.task_limit()
+    if threads is not None and threads < stuck_threads + _THREADS_OF_OUR_OWN:
+        _log.warning(
+            "only %d threads are allowed, and with --max-clients %d one client account can have %d stuck: "
+            "raise the limit (TasksMax=, pids.max, ulimit -u), or lower --max-clients",
+            threads,
+            options.max_clients,
+            stuck_threads,
+        )
+    needed = options.max_clients * _FILES_PER_CLIENT + _FILES_OF_OUR_OWN
+    if open_files < needed:
+        _log.warning(
+            "--max-clients %d needs %d open files and only %d are allowed: raise the limit (LimitNOFILE=, ulimit -n)",
+            options.max_clients,
+            needed,
+            open_files,
+        )
