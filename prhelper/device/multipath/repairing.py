@@ -13,6 +13,9 @@ from .steps import Entry, Path, Steps
 def repair(sequence: Sequence, entry: Entry) -> Steps[None]:
     """Give every path that is here the key that was wanted; if we were fenced meanwhile, none. Raises NoPathError."""
     yield from sequence.mark()
+    if entry.doubtful is not None:
+        yield from _resolve(sequence, entry.wanted, entry.doubtful)
+        return
     candidates = [key for key in (entry.wanted, *entry.passing) if key]
     having: dict[Path, int] = {}
     for key in candidates:
@@ -29,6 +32,15 @@ def repair(sequence: Sequence, entry: Entry) -> Steps[None]:
         yield from sequence.fenced(having)
     elif having:
         yield from _restore(sequence, having, wanted)
+
+
+def _resolve(sequence: Sequence, key: int, doubtful: Path) -> Steps[None]:
+    """Take the key back from a path that was being settled, if no other path of ours has it, here or away."""
+    having = yield from sequence.probe(sequence.live, key)
+    if doubtful in sequence.live and doubtful not in having:
+        return
+    if all(path == doubtful for path in having) and (yield from sequence.keys()).count(key) < 2:
+        yield from sequence.withdraw({doubtful: key})
 
 
 def _restore(sequence: Sequence, having: dict[Path, int], wanted: int) -> Steps[None]:

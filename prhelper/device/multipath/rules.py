@@ -84,13 +84,12 @@ def _prepare(sequence: Sequence, memory: Memory) -> Steps[Memory]:
     entry = memory.entry
     if entry is not None and entry.is_under_way:
         yield from repair(sequence, entry)
-    for path in list(sequence.live):
-        if path not in memory.settled:
-            yield from settle(sequence, path)
-    if entry is not None and entry.is_under_way:
         kept = _merged(sequence.stale, (entry.wanted, *entry.passing))
         sequence.stale = tuple(key for key in kept if key not in (0, sequence.key))
         yield from sequence.note(_standing_entry(sequence))
+    for path in list(sequence.live):
+        if path not in memory.settled:
+            yield from settle(sequence, path)
     return memory
 
 

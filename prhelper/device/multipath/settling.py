@@ -2,12 +2,13 @@
 
 A fencer's PREEMPT removes our key from all paths, also from those that are away. So as long as the unit has the key at
 all we were not fenced, and the path may have it. It is looked again afterwards: if only this path has the key, we were
-fenced in between, and it is taken back. Hence one path after another: two of them would vouch for each other.
+fenced in between, and it is taken back. Hence one path after another: two of them would vouch for each other. And if it
+cannot be looked again, the journal says which path must not vouch for any.
 """
 
 from .answers import good
 from .sequence import Sequence
-from .steps import Path, Steps
+from .steps import Entry, Path, Steps
 
 
 def settle(sequence: Sequence, path: Path) -> Steps[None]:
@@ -22,9 +23,13 @@ def settle(sequence: Sequence, path: Path) -> Steps[None]:
     if key not in keys:  # no path of ours has it any more, here or away
         sequence.key, sequence.holds = 0, False
     wanted = sequence.key
+    if wanted:
+        yield from sequence.note(Entry(wanted, doubtful=path))
     for old in (*stale, *([0] if wanted else [])):
         if old != key and good((yield from sequence.register([path], old, wanted))):
             break
     if wanted and not (yield from sequence.is_undisturbed()) and (yield from sequence.keys()).count(wanted) < 2:
         yield from sequence.register([path], wanted, 0)
         sequence.remarks.append(f"{path}: fenced by another host meanwhile, taken back")
+    if wanted:
+        yield from sequence.note(Entry(wanted))

@@ -26,6 +26,7 @@ class Entry(NamedTuple):
     new: the one of them that may stay, if no path has `wanted` any more; else 0.
     had: paths that had `wanted` when it began, and lose it to nothing but fencing.
     stale: keys that paths may still have which were away when they changed.
+    doubtful: a path that is being given `wanted`, perhaps after the host was fenced; it does not vouch for the others.
     """
 
     wanted: int
@@ -33,11 +34,12 @@ class Entry(NamedTuple):
     new: int = 0
     had: tuple[Path, ...] = ()
     stale: tuple[int, ...] = ()
+    doubtful: Path | None = None
 
     @property
     def is_under_way(self) -> bool:
         """Whether a sequence has not been ended."""
-        return bool(self.passing or self.had)
+        return bool(self.passing or self.had or self.doubtful)
 
 
 class Send(NamedTuple):

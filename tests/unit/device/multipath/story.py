@@ -59,7 +59,7 @@ class Story(Cluster):
         self.time = 0
         self.fenced: dict[int, int] = {}
         self.registered: dict[int, int] = {}
-        self.has_registered = False
+        self.has_registered = 0
         self.commands_since_fencing = 0
         self.fencer: Iterator[None] | None = None
         self._begin(None)
@@ -207,8 +207,9 @@ class Story(Cluster):
         outcome = self.carry_out(self.nexuses[path], command)
         if command.is_out:
             self.log.append(f"  {path} {describe(command)}: {worded(outcome)}   [{self.keys()}] [{self.others()}]")
-        if self._is_the_guest_s(command) and not self.has_registered and answer(outcome) == GOOD:
-            self.has_registered = True
+        itself = command == self.command  # counts most: that of another path may have been sent to settle it
+        if answer(outcome) == GOOD and self._is_the_guest_s(command) and self.has_registered < 1 + itself:
+            self.has_registered = 1 + itself
             self.registered[(command.keys or (0, 0))[1]] = self.tick()
         if command.is_out and self.was_fenced and not is_unit_attention(outcome):
             self.commands_since_fencing += 1
@@ -300,7 +301,7 @@ class Story(Cluster):
         if self.journal is None or not self.journal.is_under_way:
             self.was_fenced = False
         self.broken: set[Path] = set()
-        self.has_registered = False
+        self.has_registered = 0
         self.commands_since_fencing = 0
 
     def is_pending(self) -> bool:

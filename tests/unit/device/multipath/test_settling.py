@@ -80,6 +80,29 @@ def test_two_paths_do_not_vouch_for_each_other() -> None:
     assert cluster.keys() == ""
 
 
+def test_path_that_could_not_be_looked_at_again_vouches_for_no_other() -> None:
+    cluster = Cluster({"a": K}, paths="abc")
+    cluster.memory = cluster.memory._replace(settled=frozenset("a"))
+    cluster.before["b REGISTER 0>K"] = cluster.fence
+    cluster.after["b REGISTER 0>K"] = lambda: cluster.leave("a", "b", "c")
+    cluster.look_after()
+    assert cluster.keys() == "b:K"
+    cluster.away = {"b"}
+    cluster.look_after()
+    assert cluster.keys() == "b:K"
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+def test_path_that_could_not_be_looked_at_again_keeps_the_key_if_the_host_was_not_fenced() -> None:
+    cluster = Cluster({"a": K}, paths="abc")
+    cluster.memory = cluster.memory._replace(settled=frozenset("a"))
+    cluster.after["b REGISTER 0>K"] = lambda: cluster.leave("a", "b", "c")
+    cluster.look_after()
+    cluster.come_back()
+    assert cluster.keys() == "a:K b:K c:K"
+
+
 def test_key_that_only_another_host_has_says_nothing_of_us() -> None:
     cluster = Cluster(paths="ab", others={SOURCE: K})
     cluster.memory = cluster.memory._replace(key=K, settled=frozenset())
