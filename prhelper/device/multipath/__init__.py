@@ -59,5 +59,7 @@ Limits
   reservation until it is back.
 * PREEMPT of everybody (SARK = 0) that is to change the type, or to reach another host with our key, unregisters all our
   paths but one for a moment: nothing else does either.
+* A first registration of which one path did not answer is undone if another host came in between: that path may have
+  been registered, and fenced.
 * Another host's change of APTPL is undone if it falls into a sequence that registers.
 """

@@ -140,13 +140,20 @@ def _catch_up(sequence: Sequence, wanted: Wanted, lagging: Iterable[Path]) -> St
     return caught_up
 
 
+def _is_one_missing(sequence: Sequence, old: int, new: int) -> Steps[bool]:
+    """Whether the unit has fewer of the two keys than there were paths; of a first registration it cannot be told."""
+    keys = yield from sequence.keys()
+    return not old or sum(key in (old, new) for key in keys) < len(sequence.usable)
+
+
 def _finish(sequence: Sequence, old: int, new: int, registered: list[Path]) -> Steps[Outcome]:
     """Take along the reservation of a path that is away, and look whether we were fenced meanwhile."""
     yield from sequence.is_undisturbed()
     held = sequence.reservation
-    taken = False
+    taken = sequence.may_be_lost and (yield from _is_one_missing(sequence, old, new))
     if old not in (0, new) and held is not None and held.key == old and (yield from sequence.we_hold()):
-        taken = is_conflict((yield from sequence.ask_one(commands.preempt(new, old, held.scope_and_type))))
+        outcome = yield from sequence.ask_one(commands.preempt(new, old, held.scope_and_type))
+        taken = taken or is_conflict(outcome)
     if taken or (yield from sequence.lost(registered, new)):
         return (yield from sequence.fenced(dict.fromkeys(registered, new)))
     sequence.key = new

@@ -74,6 +74,7 @@ class Sequence:
         self.remarks: list[str] = []
         self._marked: int | None = None
         self._expected: int | None = None
+        self._unanswered = 0
         self._generation: int | None = None
 
     # Sending
@@ -162,11 +163,12 @@ class Sequence:
         self.aptpl = self.aptpl_before = capabilities is not None and commands.aptpl_in(capabilities)
         yield from self._look()
         self._marked = self._expected = self._generation
+        self._unanswered = 0
 
     def is_undisturbed(self) -> Steps[bool]:
         """Whether surely no command but ours has changed a registration since `mark`. Raises NoPathError."""
         yield from self._look()
-        return self._expected is not None and self._generation == self._expected
+        return self._expected is not None and self._generation == self._expected and not self._unanswered
 
     def _look(self) -> Steps[None]:
         data = yield from self.read(InAction.READ_RESERVATION)
@@ -176,7 +178,14 @@ class Sequence:
     def may_be_done(self) -> Steps[bool]:
         """Whether a path that has gone away may have carried out what no other path has. Raises NoPathError."""
         yield from self.is_undisturbed()
-        return self._expected is None and self._generation != self._marked
+        return self._unanswered > 0 and self._generation != self._marked
+
+    @property
+    def may_be_lost(self) -> bool:
+        """Whether others came in between, at the last look, and may have fenced a path that did not answer."""
+        if not self._unanswered or self._generation is None or self._expected is None:
+            return False
+        return (self._generation - self._expected) % 2**32 > self._unanswered
 
     def all_keys(self) -> Steps[list[int]]:
         """Every key that the unit has, one a registration. Raises NoPathError."""
@@ -245,7 +254,7 @@ class Sequence:
         if not command.is_out or command.service_action not in _COUNTED:
             return
         if outcome is None:
-            self._expected = None  # it may have been carried out
+            self._unanswered += 1  # it may have been carried out
         elif not is_good(outcome):
             return
         elif self._expected is not None:

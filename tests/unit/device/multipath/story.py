@@ -383,7 +383,9 @@ class Story(Cluster):
     def _check_answer(self, told: Answer, has_none: bool) -> None:
         """The guest sees one nexus, to which everything happened in some order, or it was fenced."""
         assert self.command is not None
-        if self.was_fenced and told == CONFLICT and has_none:
+        registers_first = self.command.service_action in _REGISTERING and self.start.key_of(US) is None
+        cannot_tell = registers_first and bool(self.events and self.broken)
+        if (self.was_fenced or cannot_tell) and told == CONFLICT and has_none:
             return
         ends = []
         for place in range(len(self.events) + 1):

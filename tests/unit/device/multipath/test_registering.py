@@ -123,6 +123,21 @@ def test_path_that_goes_away_with_the_first_command_leaves_it_to_the_next(at: st
     assert cluster.memory.settled == {"b"}
 
 
+@pytest.mark.parametrize(("before", "key", "new"), [({"a": K, "b": K}, K, K2), ({}, 0, K2)])
+def test_fencing_of_a_path_that_was_registered_and_did_not_answer_wins(
+    before: dict[str, int], key: int, new: int
+) -> None:
+    cluster = Cluster(before)
+
+    def lose_and_fence() -> None:
+        cluster.leave("a")
+        cluster.fence(new)
+
+    cluster.after["a REGISTER " + ("K>K2" if key else "0>K2")] = lose_and_fence
+    assert cluster.guest(out(REGISTER, key, new)) == CONFLICT
+    assert cluster.keys() == ""
+
+
 def test_change_of_key_takes_the_reservation_of_a_path_along_that_is_away() -> None:
     cluster = Cluster({"a": K, "b": K}, holder=OURS["a"])
     cluster.leave("a")
