@@ -217,3 +217,36 @@ def test_many_sessions_pause_at_once_and_rest_afterwards(threads: IOThreads) -> 
     for channel, (_, far) in zip(channels, pairs, strict=True):
         channel.close()
         far.close()
+
+
+def test_without_a_leader_at_work_there_is_no_sign_of_life(threads: IOThreads, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_until(threads.heartbeat, what="a sign of life")
+    monkeypatch.setattr(threads, "_request_beats", threads._guard.poke)
+    wait_until(lambda: threads._beats == threads._beats_seen[0] or threads.heartbeat(), what="the last beat")
+    turns = threads._guard.turns
+    threads._guard.poke()
+    wait_until(lambda: threads._guard.turns > turns, what="the guard")
+    threads.heartbeat()
+    assert not threads.heartbeat()
+
+
+def test_a_leader_that_was_deposed_leads_no_more(threads: IOThreads) -> None:
+    session = Echo(threads, nothing, key="fast")
+    for byte in range(3):
+        threads._depose()
+        assert session.ask(byte) == byte
+    wait_until(lambda: threads._pool._idle, what="the thread of one that was deposed")
+    assert session.end() is None
+
+
+def test_sessions_that_are_ready_at_the_stop_are_run() -> None:
+    async def session() -> None:
+        time.sleep(0.0001)  # so that most are left at the stop
+
+    threads = IOThreads()
+    threads.start()
+    ended: list[object] = []
+    for _ in range(1000):
+        threads.spawn(session(), ended.append)
+    assert threads.stop(20)
+    assert ended == [None] * 1000

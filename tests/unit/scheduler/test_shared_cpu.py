@@ -194,3 +194,12 @@ def test_leaving_by_an_error_leaves_too(shared: SharedCpu, allowed: set[int]) ->
     with pytest.raises(ZeroDivisionError):
         fail()
     assert os.sched_getaffinity(0) == allowed
+
+
+def test_a_few_are_not_moved_though_a_processor_was_chosen(
+    shared: SharedCpu, allowed: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: pytest.fail("it was moved"))
+    assert shared.cpu in allowed
+    with PinnedBurst(shared) as burst:
+        assert burst.may_stay()
