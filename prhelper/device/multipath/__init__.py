@@ -61,5 +61,6 @@ Limits
   paths but one for a moment: nothing else does either.
 * A first registration of which one path did not answer is undone if another host came in between: that path may have
   been registered, and fenced.
+* multipathd takes any path with the key for a proof that the host was not fenced, one that is being settled, too.
 * Another host's change of APTPL is undone if it falls into a sequence that registers.
 """

@@ -242,7 +242,7 @@ class Story(Cluster):
 
     def _registered_by_multipathd(self, path: Path) -> None:
         """It registers a path that has come back, if it knows the key, and the unit has it of another path of ours."""
-        if self.known_to_multipathd == "none":
+        if self.known_to_multipathd == "none" or (self.journal is not None and self.journal.doubtful):
             return
         key = int(self.known_to_multipathd.partition(":")[0], 16)
         if key in [each for other, each in self._ours().items() if other != path]:
@@ -298,7 +298,8 @@ class Story(Cluster):
         self.was_settled = set(self.usable) <= self.memory.settled and not self.is_pending() and not self.is_dirty()
         self.registered_before = {path for path in self.usable if path in self._ours()}
         self.events: list[tuple[Nexus, Command]] = []
-        if self.journal is None or not self.journal.is_under_way:
+        self.is_repair = self.journal is not None and self.journal.is_under_way
+        if not self.is_repair:
             self.was_fenced = False
         self.broken: set[Path] = set()
         self.has_registered = 0
@@ -375,7 +376,7 @@ class Story(Cluster):
         assert found <= {None, self.memory.key}, self
         for key, when in self.fenced.items():
             assert key not in found or self.registered.get(key, 0) > when, self
-        assert self.commands_since_fencing <= self.max_commands, self
+        assert self.is_repair or self.commands_since_fencing <= self.max_commands, self
         knows = self.ports_known or not self.crashes
         if self.command is not None and self.was_settled and knows and here and not (told == NO_PATH and self.broken):
             self._check_answer(told, found == {None})
