@@ -11,7 +11,7 @@ from ..scsi import sense
 from ..scsi.outcome import check_condition, outcome_of_errno
 from ..scsi.reservation import Command
 from .execution import Executor, Result
-from .identity import CannotTellError, Target
+from .identity import CannotTellError, DeviceId, Target
 from .stack import name_of
 
 
@@ -74,33 +74,31 @@ class Devices:
         return await self._stand_in.execute_if_missing(command, target, result)
 
     def _choose(self, command: Command, target: Target) -> Executor:
-        if target.error is not None:
-            return Unidentified(target.error)
+        if target.device is None:
+            return Unidentified(target.error or OSError())
         if command.is_out and not target.is_writable():
             return READ_ONLY
         if self._stand_in is not None and self._always:
             return self._stand_in
-        if command.is_out and (reason := _why_no_single_unit(target)) is not None:
+        if command.is_out and (reason := _why_no_single_unit(target.device)) is not None:
             return Refusal(reason)
         return self._scsi
 
 
-def _why_no_single_unit(target: Target) -> str | None:
+def _why_no_single_unit(device: DeviceId) -> str | None:
     """Why a command would not reach one unit by the one way there is to it; None if it would.
 
     What the device mapper made of nothing, or not by mapping sectors to sectors, the kernel refuses by itself.
     """
-    if target.device is None:
-        return None
     try:
-        stack = target.device.stack_below()
+        stack = device.stack_below()
     except CannotTellError:
         return NOTHING_TELLS
     if stack is None:
         return None
     if stack.maps:
         names = _names(stack.maps)
-        where = MULTIPATH if names == target.device.name() else ON_MULTIPATH.format(names)
+        where = MULTIPATH if names == device.name() else ON_MULTIPATH.format(names)
         return f"{where}: {NOT_YET}"
     return SEVERAL_DISKS.format(_names(stack.disks)) if len(stack.disks) > 1 else None
 
