@@ -21,17 +21,24 @@ def unit_of_process(pid: int) -> str | None:
 
 
 def unit_in(content: bytes) -> str | None:
-    """The unit that /proc/PID/cgroup names.
+    """The unit that /proc/PID/cgroup names."""
+    paths = paths_in(content, b"0", b"") + paths_in(content, None, b"name=systemd")
+    return next((unit for path in paths if (unit := unit_of_path(path)) is not None), None)
+
+
+def paths_in(content: bytes, number: bytes | None, controllers: bytes) -> list[str]:
+    """The paths that /proc/PID/cgroup names in one hierarchy; version 2 is number 0, without controllers.
 
     A process may give the cgroups below its own any name that has no newline. So only the first two fields of a line
     say which hierarchy it is of, and only a newline ends one: `str.splitlines` knows more ends, and reading as text
     makes one of a carriage return.
     """
     lines = [fields for line in content.split(b"\n") if len(fields := line.split(b":", 2)) == 3]
-    unified = [path for number, controllers, path in lines if (number, controllers) == (b"0", b"")]
-    systemd = [path for _, controllers, path in lines if controllers == b"name=systemd"]
-    paths = (path.decode(errors="replace") for path in unified + systemd)
-    return next((unit for path in paths if (unit := unit_of_path(path)) is not None), None)
+    return [
+        path.decode(errors="replace")
+        for line_number, line_controllers, path in lines
+        if line_controllers == controllers and number in (None, line_number)
+    ]
 
 
 def unit_of_path(path: str) -> str | None:

@@ -6,6 +6,8 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
+from .cgroups import paths_in
+
 _CGROUP = Path("/proc/self/cgroup")
 _CGROUPS = Path("/sys/fs/cgroup")
 
@@ -32,14 +34,13 @@ def task_limit() -> int | None:
 
 def _cgroup_limits() -> Iterator[int]:
     try:
-        lines = _CGROUP.read_text(errors="surrogateescape").split("\n")
+        content = _CGROUP.read_bytes()
     except OSError:
         return
-    for line in lines:
-        if line.startswith("0::/"):
-            folder = _CGROUPS / line.removeprefix("0::/")
-            for each in (folder, *folder.parents):
-                if not each.is_relative_to(_CGROUPS):
-                    return
-                with contextlib.suppress(OSError, ValueError):  # ValueError: "max"
-                    yield int((each / "pids.max").read_text())
+    for path in paths_in(content, b"0", b""):
+        folder = _CGROUPS / path.lstrip("/")
+        for each in (folder, *folder.parents):
+            if not each.is_relative_to(_CGROUPS):
+                return
+            with contextlib.suppress(OSError, ValueError):  # ValueError: "max"
+                yield int((each / "pids.max").read_text())
