@@ -28,6 +28,8 @@ class LazyMessage:
 
     __slots__ = ()
 
+    # Not an abstract class: a message that is a NamedTuple, as the fastest are, could not have its metaclass.
+
     def size(self) -> int:
         """Bytes, roughly, that the message keeps alive. Called by the thread that logs: it must be cheap."""
         raise NotImplementedError
