@@ -1,12 +1,7 @@
-"""What a log record carries besides its text: limit, account and fields, as `extra`; and messages worded later."""
+"""What a log record carries besides its text: limit and account, as `extra`; and messages that are worded later."""
 
-import logging
-import time
 from collections.abc import Mapping
 from typing import NamedTuple
-
-_BLANK = vars(logging.makeLogRecord({}))
-"""Every attribute that a formatter or another handler may ask a record for."""
 
 
 class Limit(NamedTuple):
@@ -20,7 +15,7 @@ class Limit(NamedTuple):
 
 
 class LazyMessage:
-    """A message, logged in place of a text, that the log's thread words when it writes: see `log_lazily`.
+    """A message, logged in place of a text, that the log's thread words when it writes: see `lazy.log_lazily`.
 
     Use it where wording takes time that the caller does not have. It must be immutable, and made of plain values: it
     may outlive the call by minutes, so it must not keep a descriptor open or a connection alive.
@@ -42,41 +37,18 @@ class LazyMessage:
         return self.words()[0]
 
 
-class _LazyRecord(logging.LogRecord):
-    def __init__(self, name: str, level: int, message: LazyMessage, extra: Mapping[str, object]) -> None:
-        now = time.time()
-        self.__dict__.update(_BLANK, name=name, levelno=level, levelname=logging.getLevelName(level), **extra)
-        self.__dict__.update(msg=message, created=now, msecs=int(now % 1 * 1000))
+def at_most(count: int, kind: str, account: str | None = None) -> dict[str, object]:
+    """The `extra` of a record that is limited to `count` lines per window.
 
-
-def log_lazily(logger: logging.Logger, level: int, message: LazyMessage, extra: Mapping[str, object]) -> None:
-    """Log a message as `logger.log` does, in a third of the time: caller, thread and process are not looked up.
-
-    extra: of `at_most` or `unlimited`.
+    account: as for `unlimited`; without one, the module that logs is the account.
     """
-    if logger.isEnabledFor(level):
-        logger.handle(_LazyRecord(logger.name, level, message, extra))
+    limit = Limit(kind, count)
+    return {"limit": limit} if account is None else {"limit": limit, "account": account}
 
 
-def at_most(
-    count: int, kind: str, account: str | None = None, fields: Mapping[str, str] | None = None
-) -> dict[str, object]:
-    """The `extra` of a record that is limited to `count` lines per window. The rest is as for `unlimited`.
-
-    Without an account, the module that logs is the account.
-    """
-    extra: dict[str, object] = {"limit": Limit(kind, count)}
-    if account is not None:
-        extra["account"] = account
-    if fields is not None:
-        extra["fields"] = fields
-    return extra
-
-
-def unlimited(account: str, fields: Mapping[str, str] | None = None) -> dict[str, object]:
+def unlimited(account: str) -> dict[str, object]:
     """The `extra` of a record with no limit of its own.
 
     account: whose doing it is; accounts share the backlog fairly.
-    fields: its parts, for sinks that keep them apart. Do not change them afterwards.
     """
-    return {"account": account} if fields is None else {"account": account, "fields": fields}
+    return {"account": account}

@@ -5,6 +5,7 @@ thread (`CommandLine`): looking up names and formatting would take longer than a
 """
 
 import errno
+import functools
 import logging
 import time
 from typing import NamedTuple
@@ -13,9 +14,10 @@ from ..channel import BrokenResourceError, DescriptorsTruncatedError, Incomplete
 from ..device.execution import Result
 from ..device.identity import DeviceId
 from ..host.peer import Peer
-from ..logs import rate_limit, trace
+from ..logs import trace
 from ..logs.handler import BYTES
-from ..logs.record import LazyMessage, at_most, log_lazily, unlimited
+from ..logs.lazy import log_lazily
+from ..logs.record import LazyMessage, Limit, at_most, unlimited
 from ..protocol import ProtocolError
 from ..scsi.outcome import NO_SENSE
 from ..scsi.reservation import Command
@@ -28,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 MAX_OUT_LINES = 200
 """Lines per minute for one account's PERSISTENT RESERVE OUT: a failover of many disks at once is logged in full."""
+
+_OUT_LINES = Limit("out", MAX_OUT_LINES)
 
 REMEDIES = {
     errno.EMFILE: "raise the limit of open files (LimitNOFILE=, ulimit -n)",
@@ -69,14 +73,8 @@ def done(client: Client, command: Command, device: DeviceId | None, result: Resu
         # One kind for all texts: a client's own file system can answer with any errno.
         kind = "refused" if result.error is None else "failed"
         _log.error("%s: %s: %s", client.peer, _name(device), result.trouble, extra=at_most(3, kind, account))
-    if command.is_out:
-        if _log.isEnabledFor(logging.INFO):
-            line = CommandLine(client.peer, command, device, result)
-            # The limit comes first: where it withholds lines, making a record for each would be most of the work.
-            if rate_limit.lines.admit(("out", account), MAX_OUT_LINES, line, time.monotonic()):
-                log_lazily(_log, logging.INFO, line, unlimited(account))
-    elif _log.isEnabledFor(logging.DEBUG):
-        log_lazily(_log, logging.DEBUG, CommandLine(client.peer, command, device, result), unlimited(account))
+    level, limit = (logging.INFO, _OUT_LINES) if command.is_out else (logging.DEBUG, None)
+    log_lazily(_log, level, CommandLine(client.peer, command, device, result), account, limit)
     if _log.isEnabledFor(BYTES):
         _log_bytes(client.peer, command, device, outcome.sense, outcome.data)
 
@@ -151,7 +149,7 @@ def _log_bytes(peer: Peer, command: Command, device: DeviceId | None, sense: byt
 
 
 def _name(device: DeviceId | None) -> str:
-    return "unknown device" if device is None else device.in_words()
+    return "unknown device" if device is None else _names(device, int(time.monotonic()))[0]
 
 
 def _device_fields(device: DeviceId | None) -> dict[str, str]:
@@ -159,7 +157,17 @@ def _device_fields(device: DeviceId | None) -> dict[str, str]:
         return {"device": "unknown"}
     if not device.is_device:
         return {"device": str(device)}
-    return {"device": device.number, "device_name": device.name() or ""}
+    return {"device": device.number, "device_name": _names(device, int(time.monotonic()))[1]}
+
+
+@functools.lru_cache(maxsize=256)
+def _names(device: DeviceId, second: int) -> tuple[str, str]:  # noqa: ARG001
+    """How a device reads, and its name, as sysfs has them in this second.
+
+    Asking takes some thirty system calls, and with each of them this thread and those that carry out commands take the
+    GIL from each other.
+    """
+    return device.in_words(), device.name() or ""
 
 
 def _sense(data: bytes) -> str:

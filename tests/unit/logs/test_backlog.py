@@ -1,10 +1,12 @@
 """Records waiting to be written: the memory they may take, and whose are lost when it is full."""
 
 import logging
+import threading
 import tracemalloc
 
 import pytest
 
+from prhelper.logs import backlog as backlog_module
 from prhelper.logs.backlog import MAX_BYTES, Backlog
 from prhelper.logs.record import LazyMessage
 
@@ -22,6 +24,11 @@ class Lazy(LazyMessage):
 
 def lazy_record(content: bytes) -> logging.LogRecord:
     return logging.LogRecord("prhelper", logging.INFO, "", 0, Lazy(content), None, None)
+
+
+@pytest.fixture
+def gathering_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog_module, "GATHERING", 3600)
 
 
 def record(text: str, **fields: str) -> logging.LogRecord:
@@ -101,6 +108,27 @@ def test_a_record_larger_than_the_backlog_is_lost_alone() -> None:
     backlog.put(record("x" * 100_000), "another")
     assert taken(backlog) == ["small"]
     assert backlog.take_lost() == 1
+
+
+@pytest.mark.usefixtures("gathering_for_ever")
+def test_reader_that_waits_is_given_a_record_only_when_others_have_had_time_to_gather() -> None:
+    backlog, got = Backlog(), []
+    reader = threading.Thread(target=lambda: got.extend([backlog.get(None), backlog.get(None)]))
+    reader.start()
+    for text in ("first", "second"):
+        backlog.put(record(text), "one")
+    reader.join(0.05)
+    assert not got
+    backlog.close()
+    reader.join()
+    assert [one and one.getMessage() for one in got] == ["first", "second"]
+
+
+@pytest.mark.usefixtures("gathering_for_ever")
+def test_reader_that_is_busy_is_given_what_waits_at_once() -> None:
+    backlog = Backlog()
+    backlog.put(record("waits"), "one")
+    assert backlog.get(None) is not None
 
 
 def test_it_is_over_once_closed_and_empty() -> None:

@@ -188,3 +188,24 @@ def test_what_a_client_has_in_flight_is_named_with_its_device(client: Client) ->
     assert client.unfinished().startswith(WHO + "PERSISTENT RESERVE OUT RESERVE")
     client.end()
     assert client.in_flight is None
+
+
+def test_sysfs_is_asked_once_a_second_for_a_device_whose_lines_follow_each_other(
+    client: Client, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_words(device: DeviceId) -> str:
+        asked.append(device)
+        return "sda"
+
+    asked: list[DeviceId] = []
+    monkeypatch.setattr(DeviceId, "in_words", in_words)
+    monkeypatch.setattr(time, "monotonic", lambda: 1234.5)
+    audit._names.cache_clear()
+    audit._log.setLevel(logging.INFO)
+    for _ in range(5):
+        audit.done(client, RESERVE, SDA, CONFLICT)
+    assert len(set(lines.texts())) == 1
+    assert asked == [SDA]
+    monkeypatch.setattr(time, "monotonic", lambda: 1235.5)
+    assert lines.texts()
+    assert asked == [SDA, SDA]
