@@ -4,8 +4,8 @@ import pytest
 
 from prhelper.scsi.reservation import OutAction
 
-from ....support.spc import GOOD
-from ..emulated.unit import WR, out
+from .....support.spc import GOOD
+from ...emulated.unit import WR, out
 from .cluster import K2, KO, OTHER, SOURCE, Cluster, K
 
 

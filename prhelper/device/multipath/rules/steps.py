@@ -10,9 +10,9 @@ A rule is a generator. It yields steps, is sent the answer to each, and returns 
 from collections.abc import Generator
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from ...scsi.outcome import Outcome
-from ...scsi.reservation import Command
-from ...scsi.transport_id import TransportID
+from ....scsi.outcome import Outcome
+from ....scsi.reservation import Command
+from ....scsi.transport_id import TransportID
 
 Path: TypeAlias = str
 """The name of a path, the same for as long as it is the same I_T nexus. Compared, and shown to people; no more."""

@@ -10,14 +10,14 @@ from dataclasses import replace
 from prhelper.device.emulated.rules import execute
 from prhelper.device.emulated.state import Nexus, State
 from prhelper.device.multipath import rules
-from prhelper.device.multipath.answers import is_unit_attention
-from prhelper.device.multipath.steps import Done, Memory, Path, Steps, Tell
+from prhelper.device.multipath.rules.answers import is_unit_attention
+from prhelper.device.multipath.rules.steps import Done, Memory, Path, Steps, Tell
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, OutAction
 from prhelper.scsi.transport_id import SasPort
 
-from ....support.spc import CONFLICT, GOOD
-from ..emulated.unit import TYPES, Answer, answer, move, out
+from .....support.spc import CONFLICT, GOOD
+from ...emulated.unit import TYPES, Answer, answer, move, out
 from .cluster import (
     DEAD,
     K2,

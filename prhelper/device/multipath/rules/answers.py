@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from ...scsi import sense
-from ...scsi.outcome import Outcome, check_condition
-from ...scsi.sense import Sense
-from ...scsi.status import Status
+from ....scsi import sense
+from ....scsi.outcome import Outcome, check_condition
+from ....scsi.sense import Sense
+from ....scsi.status import Status
 from .steps import Path
 
 _UNIT_ATTENTION = 0x06

@@ -2,11 +2,11 @@
 
 import pytest
 
-from prhelper.device.multipath.steps import Tell
+from prhelper.device.multipath.rules.steps import Tell
 from prhelper.scsi.reservation import OutAction
 
-from ....support.spc import APTPL, CONFLICT, GOOD
-from ..emulated.unit import WR, out
+from .....support.spc import APTPL, CONFLICT, GOOD
+from ...emulated.unit import WR, out
 from .cluster import K2, Cluster, K
 
 REGISTER = OutAction.REGISTER

@@ -4,8 +4,8 @@ import pytest
 
 from prhelper.scsi.reservation import OutAction, ReservationType
 
-from ....support.spc import CONFLICT, GOOD, INVALID_FIELD_IN_CDB
-from ..emulated.unit import ER, WR, out
+from .....support.spc import CONFLICT, GOOD, INVALID_FIELD_IN_CDB
+from ...emulated.unit import ER, WR, out
 from .cluster import K2, KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K, T
 
 RESERVE, RELEASE, PREEMPT = OutAction.RESERVE, OutAction.RELEASE, OutAction.PREEMPT

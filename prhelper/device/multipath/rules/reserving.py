@@ -4,8 +4,8 @@ To a conflict the next path may say something else: it may be the holder, or reg
 say conflict and we hold the reservation, the path that holds it is away.
 """
 
-from ...scsi import sense
-from ...scsi.outcome import Outcome, check_condition
+from ....scsi import sense
+from ....scsi.outcome import Outcome, check_condition
 from .answers import CONFLICT, GOOD, NO_PATH, good, is_conflict, is_good, refusal
 from .commands import MOVE_APTPL, MOVE_UNREG, Reservation, Wanted
 from .sequence import Sequence

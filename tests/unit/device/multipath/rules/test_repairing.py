@@ -5,11 +5,11 @@ from itertools import count
 
 import pytest
 
-from prhelper.device.multipath.steps import Entry
+from prhelper.device.multipath.rules.steps import Entry
 from prhelper.scsi.reservation import Command, OutAction
 
-from ....support.spc import UNREG
-from ..emulated.unit import WR, move, out
+from .....support.spc import UNREG
+from ...emulated.unit import WR, move, out
 from .cluster import K2, KO, OURS, SOURCE, Cluster, CrashError, K
 
 REGISTER, IGNORE, PREEMPT = OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY, OutAction.PREEMPT

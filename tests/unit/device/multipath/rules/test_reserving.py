@@ -4,8 +4,8 @@ import pytest
 
 from prhelper.scsi.reservation import OutAction, ReservationType
 
-from ....support.spc import CONFLICT, GOOD, INVALID_RELEASE
-from ..emulated.unit import TYPES, WA, WE, WR, move, out
+from .....support.spc import CONFLICT, GOOD, INVALID_RELEASE
+from ...emulated.unit import TYPES, WA, WE, WR, move, out
 from .cluster import KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
 
 RESERVE, RELEASE, CLEAR = OutAction.RESERVE, OutAction.RELEASE, OutAction.CLEAR

@@ -3,15 +3,15 @@
 import pytest
 
 from prhelper.device.multipath import rules
-from prhelper.device.multipath.sequence import MAX_RETRIES
+from prhelper.device.multipath.rules.sequence import MAX_RETRIES
 from prhelper.scsi import sense
 from prhelper.scsi.outcome import Outcome, check_condition
 from prhelper.scsi.reservation import Command, InAction, OutAction
 from prhelper.scsi.sense import Sense
 from prhelper.scsi.status import Status
 
-from ....support.spc import GOOD, INVALID_FIELD_IN_CDB, INVALID_OPCODE, PARAMETER_LIST_LENGTH_ERROR, reserve_in
-from ..emulated.unit import WR, answer, out, out_raw
+from .....support.spc import GOOD, INVALID_FIELD_IN_CDB, INVALID_OPCODE, PARAMETER_LIST_LENGTH_ERROR, reserve_in
+from ...emulated.unit import WR, answer, out, out_raw
 from .cluster import DEAD, NO_PATH, OURS, Cluster, K, worded
 
 READ_KEYS = Command(reserve_in(InAction.READ_KEYS))

@@ -6,8 +6,8 @@ from prhelper.scsi.outcome import Outcome, check_condition
 from prhelper.scsi.reservation import Command, OutAction
 from prhelper.scsi.sense import INVALID_FIELD_IN_PARAMETER_LIST as INVALID_LIST
 
-from ....support.spc import ALL_TG_PT, APTPL, CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST, SPEC_I_PT
-from ..emulated.unit import listed, out
+from .....support.spc import ALL_TG_PT, APTPL, CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST, SPEC_I_PT
+from ...emulated.unit import listed, out
 from .cluster import K2, KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
 
 REGISTER, IGNORE = OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY

@@ -15,8 +15,8 @@ end, and unregisters them. Until then they can still write.
 A path of ours that holds the reservation and is here must be the keeper: another would take itself away in 2.
 """
 
-from ...scsi.outcome import Outcome
-from ...scsi.reservation import OutAction
+from ....scsi.outcome import Outcome
+from ....scsi.reservation import OutAction
 from . import commands
 from .answers import CONFLICT, GOOD, conflicting, good, is_conflict, is_good, refusal
 from .commands import Reservation

@@ -8,7 +8,7 @@ fencer, or never had it; which of the two, PRGENERATION tells.
 
 from collections.abc import Iterable
 
-from ...scsi.outcome import Outcome
+from ....scsi.outcome import Outcome
 from . import commands
 from .answers import CONFLICT, GOOD, conflicting, good, is_conflict, is_good, refusal
 from .commands import ALL_TG_PT, APTPL, SPEC_I_PT, Wanted

@@ -4,7 +4,7 @@ RK = SARK, our own key for both, is how QEMU 11 takes a reservation along in a m
 host on that is registered already. Everybody, SARK = 0, can only be named where all registrants hold the reservation.
 """
 
-from ...scsi.outcome import Outcome
+from ....scsi.outcome import Outcome
 from . import commands
 from .answers import CONFLICT, GOOD, is_conflict, is_good
 from .commands import Reservation, Wanted

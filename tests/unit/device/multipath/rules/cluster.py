@@ -12,16 +12,16 @@ from typing import Any
 from prhelper.device.emulated.rules import execute
 from prhelper.device.emulated.state import Nexus, Registration, Reservation, State, reservation_of
 from prhelper.device.multipath import rules
-from prhelper.device.multipath.commands import keys_in, read, temporary_key
-from prhelper.device.multipath.steps import Done, Entry, Memory, Note, Path, Paths, Send, Step, Steps, Tell
+from prhelper.device.multipath.rules.commands import keys_in, read, temporary_key
+from prhelper.device.multipath.rules.steps import Done, Entry, Memory, Note, Path, Paths, Send, Step, Steps, Tell
 from prhelper.scsi import sense
 from prhelper.scsi.outcome import Outcome, check_condition
 from prhelper.scsi.reservation import Command, InAction, OutAction, ReservationType
 from prhelper.scsi.status import status_name
 from prhelper.scsi.transport_id import SasPort
 
-from ....support.spc import GOOD, Codes
-from ..emulated.unit import Answer, answer, out
+from .....support.spc import GOOD, Codes
+from ...emulated.unit import Answer, answer, out
 
 K, K2, KO = 0xAAAA_0001, 0xBBBB_0002, 0xCCCC_0003
 T, T2 = temporary_key(K, ()), temporary_key(K2, ())

@@ -6,8 +6,8 @@ command finds all paths that are here in step: registered with one key, or none 
 
 import contextlib
 
-from ...scsi.outcome import Outcome
-from ...scsi.reservation import Command, OutAction
+from ....scsi.outcome import Outcome
+from ....scsi.reservation import Command, OutAction
 from .answers import GOOD, NO_PATH
 from .commands import Wanted
 from .preempting import preempt

@@ -10,10 +10,10 @@ probed, by a REGISTER of the key that it should have over itself.
 
 from collections.abc import Collection, Iterable, Mapping
 
-from ...scsi import sense
-from ...scsi.outcome import Outcome
-from ...scsi.reservation import Command, InAction, OutAction
-from ...scsi.sense import Sense
+from ....scsi import sense
+from ....scsi.outcome import Outcome
+from ....scsi.reservation import Command, InAction, OutAction
+from ....scsi.sense import Sense
 from . import commands
 from .answers import CONFLICT, NO_PATH, good, is_conflict, is_good, is_of_the_path, is_unit_attention
 from .commands import ALL_TG_PT, Registration, Reservation

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ...scsi.reservation import (
+from ....scsi.reservation import (
     MAX_DATA,
     PERSISTENT_RESERVE_IN,
     PERSISTENT_RESERVE_OUT,
@@ -14,7 +14,7 @@ from ...scsi.reservation import (
     OutAction,
     ReservationType,
 )
-from ...scsi.transport_id import TransportID, TransportIDError, take_transport_id
+from ....scsi.transport_id import TransportID, TransportIDError, take_transport_id
 
 SPEC_I_PT, ALL_TG_PT, APTPL = 0x08, 0x04, 0x01  # byte 20 of the parameter list
 MOVE_UNREG, MOVE_APTPL = 0x02, 0x01  # byte 17 of that of REGISTER AND MOVE

@@ -4,8 +4,8 @@ import pytest
 
 from prhelper.scsi.reservation import OutAction, ReservationType
 
-from ....support.spc import CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST
-from ..emulated.unit import TYPES, WA, WE, WR, out
+from .....support.spc import CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST
+from ...emulated.unit import TYPES, WA, WE, WR, out
 from .cluster import KO, OTHER, OURS, SOURCE, Cluster, K
 
 
