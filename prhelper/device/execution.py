@@ -7,6 +7,21 @@ from ..scsi.reservation import Command
 from .identity import Target
 
 
+class Note(NamedTuple):
+    """Where a command on a multipath map went, for the log.
+
+    map_name, wwid: the map's own name and the unit's identifier.
+    used, skipped: its paths that answered, and those that did not or could not be used.
+    remarks: what else the administrator should know, each with its remedy.
+    """
+
+    map_name: str
+    wwid: str
+    used: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
 class Result(NamedTuple):
     """How one command ended.
 
@@ -15,6 +30,7 @@ class Result(NamedTuple):
     trouble: in words, with the remedy, why the device never saw the command; None if it did.
     error: the errno with which the kernel refused to send it; None if it sent it, or was never asked to.
     emulated: whether the emulated unit answered, and not the device.
+    note: where the command went, if the device is a multipath map or lies on one.
     """
 
     outcome: Outcome
@@ -22,6 +38,7 @@ class Result(NamedTuple):
     trouble: str | None = None
     error: int | None = None
     emulated: bool = False
+    note: Note | None = None
 
 
 class Executor(Protocol):

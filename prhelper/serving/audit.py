@@ -11,7 +11,7 @@ import time
 from typing import NamedTuple
 
 from ..channel import BrokenResourceError, DescriptorsTruncatedError, IncompleteRead
-from ..device.execution import Result
+from ..device.execution import Note, Result
 from ..device.identity import DeviceId
 from ..host.peer import Peer
 from ..logs import trace
@@ -73,6 +73,9 @@ def done(client: Client, command: Command, device: DeviceId | None, result: Resu
         # One kind for all texts: a client's own file system can answer with any errno.
         kind = "refused" if result.error is None else "failed"
         _log.error("%s: %s: %s", client.peer, _name(device), result.trouble, extra=at_most(3, kind, account))
+    if result.note is not None:
+        for remark in result.note.remarks:
+            _log.warning("map %s: %s", result.note.map_name, remark, extra=at_most(3, "multipath", account))
     level, limit = (logging.INFO, _OUT_LINES) if command.is_out else (logging.DEBUG, None)
     log_lazily(_log, level, CommandLine(client.peer, command, device, result), account, limit)
     if _log.isEnabledFor(BYTES):
@@ -134,10 +137,12 @@ class CommandLine(_Line, LazyMessage):
             "status": status,
             "sense": sense,
             "duration_usec": str(round(self.result.seconds * 1_000_000)),
+            **_note_fields(self.result.note),
         }
         device = _name(self.device) + ", emulated" * self.result.emulated
         how = f"{status}, {sense}" if sense else status
-        return f"{self.peer}: {device}: {self.command}: {how}, {self.result.seconds * 1000:.1f} ms", fields
+        took = f"{self.result.seconds * 1000:.1f} ms"
+        return f"{self.peer}: {device}: {self.command}: {how}, {took}{_way(self.result.note)}", fields
 
 
 def _log_bytes(peer: Peer, command: Command, device: DeviceId | None, sense: bytes, data: bytes) -> None:
@@ -158,6 +163,21 @@ def _device_fields(device: DeviceId | None) -> dict[str, str]:
     if not device.is_device:
         return {"device": str(device)}
     return {"device": device.number, "device_name": _names(device, int(time.monotonic()))[1]}
+
+
+def _way(note: Note | None) -> str:
+    if note is None:
+        return ""
+    by = ", ".join(note.used) or "none"
+    without = f", not by {', '.join(note.skipped)}" if note.skipped else ""
+    return f"; map {note.map_name}, WWID {note.wwid}, by {by}{without}"
+
+
+def _note_fields(note: Note | None) -> dict[str, str]:
+    if note is None:
+        return {}
+    used, skipped = " ".join(note.used), " ".join(note.skipped)
+    return {"map": note.map_name, "wwid": note.wwid, "paths_used": used, "paths_skipped": skipped}
 
 
 @functools.lru_cache(maxsize=256)

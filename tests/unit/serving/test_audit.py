@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from prhelper.channel import SocketChannel
-from prhelper.device.execution import Result
+from prhelper.device.execution import Note, Result
 from prhelper.device.identity import DeviceId
 from prhelper.host.peer import Peer
 from prhelper.logs import rate_limit
@@ -162,6 +162,22 @@ def test_line_carries_its_parts_as_fields(
         "sense": "",
         "duration_usec": "400",
     }
+
+
+NOTE = Note("mpatha", "3600140511112222", ("2:0:0:0", "3:0:0:0"), ("4:0:0:0",), ("a path is missing: look for it",))
+
+
+def test_line_of_a_map_says_which_paths_were_used(client: Client, lines: Lines) -> None:
+    audit._log.setLevel(logging.INFO)
+    audit.done(client, RESERVE, FILE, CONFLICT._replace(note=NOTE))
+    assert lines.texts() == [
+        "map mpatha: a path is missing: look for it",
+        RESERVED + "RESERVATION CONFLICT, 0.4 ms; map mpatha, WWID 3600140511112222, "
+        "by 2:0:0:0, 3:0:0:0, not by 4:0:0:0",
+    ]
+    fields = audit.CommandLine(client.peer, RESERVE, FILE, CONFLICT._replace(note=NOTE)).words()[1]
+    assert (fields["map"], fields["wwid"]) == ("mpatha", "3600140511112222")
+    assert (fields["paths_used"], fields["paths_skipped"]) == ("2:0:0:0 3:0:0:0", "4:0:0:0")
 
 
 def test_a_command_is_told_of_without_looking_anything_up(
