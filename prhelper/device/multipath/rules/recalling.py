@@ -25,7 +25,7 @@ def recall(sequence: Sequence, memory: Memory) -> Steps[Memory]:
 
 
 def _known(reply: str) -> Told:
-    """The reply to `getprkey`: a key, with `:aptpl` perhaps, or `none`."""
+    """The reply to `getprkey`: a key, with `:aptpl` perhaps, or `none`. It says nothing of the status."""
     key, _, flags = reply.strip().partition(":")
     try:
         return Told(int(key, 16), flags == "aptpl")

@@ -83,11 +83,16 @@ class Paths(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What multipathd has confirmed of a map."""
+    """What multipathd knows of a map, from us.
+
+    key: the key that it may have; 0 if it has none.
+    is_set: whether it has confirmed that it has this key, and its status. Else it is told again.
+    """
 
     key: int = 0
     aptpl: bool = False
     holds: bool = False
+    is_set: bool = False
 
 
 class Memory(NamedTuple):
@@ -99,7 +104,7 @@ class Memory(NamedTuple):
     aptpl: the APTPL of the last REGISTER, for multipathd, which registers paths of its own accord.
     settled: the paths that were in step with `key` at the end of the last sequence. All others are settled first.
     entry: what the journal holds.
-    told: what multipathd has confirmed.
+    told: what multipathd has been told.
     """
 
     is_recalled: bool = False

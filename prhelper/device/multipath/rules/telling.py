@@ -2,7 +2,9 @@
 
 The order matters, and each request waits for "ok" to the one before: since 0.13, `setprstatus` with no key known
 unregisters the paths. `setprkey` is refused unless multipath.conf says `reservation_key file`; then nothing more is
-said, and the next command tries again. `setprhold` is new in 0.13; older ones refuse it, and need it not.
+said, and the next command tries again. But a refused key is in multipathd's file of keys, and a request that was not
+answered in time may have been carried out: so it is made to forget what it may know. `setprhold` is new in 0.13; older
+ones refuse it, and need it not.
 """
 
 from .steps import Memory, Steps, Tell, Told
@@ -12,7 +14,7 @@ _IS_SET = ("set", "1")  # 0.9.4 says 0 or 1
 
 
 def follow(memory: Memory, took_over: bool) -> Steps[Told]:
-    """Tell multipathd what has changed since it was told last; what it has confirmed.
+    """Tell multipathd what has changed since it was told last; what it knows then.
 
     took_over: whether paths had another key for a moment. A path that came back in that moment has made multipathd
     believe that the map was fenced, and clear its status: it is set again then.
@@ -20,13 +22,13 @@ def follow(memory: Memory, took_over: bool) -> Steps[Told]:
     told = memory.told
     if not memory.key:
         return (yield from _forget(told))
-    if took_over and told.key and (yield Tell("getprstatus")) not in _IS_SET:
+    if took_over and told.is_set and (yield Tell("getprstatus")) not in _IS_SET:
         told = Told()
-    if (memory.key, memory.aptpl) != (told.key, told.aptpl):
+    if not told.is_set or (memory.key, memory.aptpl) != (told.key, told.aptpl):
         key = f"key {memory.key:#x}" + (":aptpl" if memory.aptpl else "")
         if (yield Tell("setprkey", key)) != _OK or (yield Tell("setprstatus")) != _OK:
-            return Told()
-        told = Told(memory.key, memory.aptpl, told.holds)
+            return Told(memory.key)
+        told = Told(memory.key, memory.aptpl, told.holds, is_set=True)
     if memory.holds != told.holds and (yield Tell("setprhold" if memory.holds else "unsetprhold")) == _OK:
         told = told._replace(holds=memory.holds)
     return told
@@ -37,5 +39,5 @@ def _forget(told: Told) -> Steps[Told]:
     if told.key:
         yield Tell("unsetprhold")
         if (yield Tell("unsetprstatus")) != _OK or (yield Tell("unsetprkey")) != _OK:
-            return told
+            return Told(told.key)
     return Told()

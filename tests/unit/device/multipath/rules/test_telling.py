@@ -93,12 +93,55 @@ def test_status_that_was_lost_in_a_take_over_is_set_again(status: str, requests:
     assert cluster.requests == ["getprstatus", *requests, *(["setprhold"] if requests else [])]
 
 
-def test_restarted_process_asks_what_multipathd_knows() -> None:
+@pytest.mark.parametrize("reply", ["timeout", "fail\ntimeout", "fail", ""])
+@pytest.mark.parametrize(("refused", "asked"), [("unsetprstatus", FORGOTTEN[:2]), ("unsetprkey", FORGOTTEN)])
+def test_leaving_that_was_not_confirmed_is_told_again(refused: str, asked: list[str], reply: str) -> None:
+    cluster = told()
+    cluster.reply = lambda request: reply if request.verb == refused else "ok"
+    assert cluster.guest(out(REGISTER, K, 0)) == GOOD
+    assert cluster.requests == asked
+    cluster.reply = lambda _: "ok"
+    cluster.look_after()
+    assert cluster.requests == FORGOTTEN
+    cluster.look_after()
+    assert cluster.requests == []
+
+
+@pytest.mark.parametrize("refused", ["unsetprstatus", "unsetprkey"])
+def test_key_is_told_again_after_leaving_that_was_not_confirmed(refused: str) -> None:
+    cluster = told()
+    cluster.reply = lambda request: "fail" if request.verb == refused else "ok"
+    assert cluster.guest(out(REGISTER, K, 0)) == GOOD
+    assert cluster.guest(out(REGISTER, 0, K)) == GOOD
+    assert cluster.requests == RESERVED
+    assert cluster.guest(out(REGISTER, K, K)) == GOOD
+    assert cluster.requests == []
+
+
+@pytest.mark.parametrize("refused", ["setprkey", "setprstatus"])
+def test_leaving_is_told_if_the_key_may_be_known(refused: str) -> None:
+    cluster = Cluster()
+    cluster.reply = lambda request: "fail" if request.verb == refused else "ok"
+    assert cluster.guest(out(REGISTER, 0, K)) == GOOD
+    assert cluster.guest(out(REGISTER, K, 0)) == GOOD
+    assert cluster.requests == FORGOTTEN
+
+
+@pytest.mark.parametrize("key", ["0xaaaa0001", "0xbbbb0002", "none", "fail\ndevice not found", ""])
+def test_restarted_process_tells_what_multipathd_may_not_have_been_told(key: str) -> None:
     cluster = Cluster({"a": K, "b": K})
+    cluster.reply = lambda request: key if request.verb == "getprkey" else "ok"
+    cluster.restart()
+    assert cluster.requests == ["getprkey", *RESERVED]
+    cluster.look_after()
+    assert cluster.requests == []
+
+
+def test_restarted_process_has_multipathd_forget_what_no_path_has() -> None:
+    cluster = Cluster()
     cluster.reply = lambda request: "0xaaaa0001" if request.verb == "getprkey" else "ok"
     cluster.restart()
-    assert cluster.requests == ["getprkey"]
-    assert cluster.memory.told.key == K
+    assert cluster.requests == ["getprkey", *FORGOTTEN]
 
 
 def test_request_has_the_verb_and_an_argument() -> None:
