@@ -135,8 +135,24 @@ def _build_parser() -> _Parser:
         default=defaults.log,
         help="where to log to (default %(default)s: the journal for a service or with -d, else stderr)",
     )
+    _add_multipath(parser.add_argument_group("multipath maps"), defaults)
     _add_emulation(parser.add_argument_group("emulated reservations, which fence no data"), defaults)
     return parser
+
+
+def _add_multipath(group: argparse._ArgumentGroup, defaults: Options) -> None:
+    group.add_argument(
+        "--multipath",
+        choices=("auto", "on", "off"),
+        default=defaults.multipath,
+        help="reserve on all paths of a multipath map: where that is possible (%(default)s, the default), always, "
+        "or never, which refuses PERSISTENT RESERVE OUT there",
+    )
+    group.add_argument(
+        "--multipath-in-turn",
+        action="store_true",
+        help="send to one path after another: for arrays that dislike to be asked by several at once",
+    )
 
 
 def _add_emulation(group: argparse._ArgumentGroup, defaults: Options) -> None:
@@ -157,7 +173,8 @@ def _add_emulation(group: argparse._ArgumentGroup, defaults: Options) -> None:
         "--state-directory",
         metavar="PATH",
         type=_absolute,
-        help=f"keep emulated reservations in PATH (default $STATE_DIRECTORY, else '{DEFAULT_STATE_DIRECTORY}')",
+        help="keep emulated reservations, and what is under way on multipath maps, in PATH "
+        f"(default $STATE_DIRECTORY, else '{DEFAULT_STATE_DIRECTORY}')",
     )
 
 

@@ -12,15 +12,13 @@ import logging
 import os
 import signal
 import threading
-from pathlib import Path
+from collections.abc import Callable
 
 import anyio
 
-from . import main_loop
+from . import devices, main_loop
 from .channel import SocketListener, UnixListener
 from .channel import run as run_in_thread
-from .device.dispatch import Devices
-from .device.scsi_device import ScsiDevice
 from .host.accounts import look_up
 from .host.background import go_into_background, open_standard_descriptors
 from .host.environment import remove_variables_of_other_processes
@@ -31,12 +29,12 @@ from .host.systemd import adopt_listening_socket
 from .logs import trace
 from .logs.handler import LogHandler, set_up, set_up_traces
 from .main_loop import STOP_SIGNALS, remove_socket_file
-from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, DEFAULT_STATE_DIRECTORY, Options
-from .preconditions import may_send_commands, raise_file_limit, warn_about_what_is_missing
+from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, Options
+from .preconditions import raise_file_limit, warn_about_what_is_missing
 from .scheduler.iothread import IOThreads
 from .scheduler.thread_pool import NoThreadError
 from .serving.clients import Clients
-from .serving.server import DevicesFor, Server
+from .serving.server import Server
 
 _log = logging.getLogger(__name__)
 
@@ -107,14 +105,14 @@ def _run(options: Options, ready: threading.Event) -> int:
         _import_the_rest(options)
         drop_privileges(identity)
         warn_about_what_is_missing(options, open_files, traces.unknown)
-        devices_for = _devices_for(options, made)
+        made_devices = devices.make(options, made)
 
         # Only now, threads.
         threading.excepthook = functools.partial(_die_loudly, made)
         threads = IOThreads()
         clients = Clients(options.max_clients, options.max_clients_per_process)
-        server = Server(threads, devices_for, clients, options.request_timeout)
-        _start_threads(logs, threads, server)
+        server = Server(threads, made_devices.for_client, clients, options.request_timeout)
+        _start_threads(logs, threads, server, made_devices.start)
 
         # Serve until a stop signal.
         stuck = anyio.run(main_loop.run, listener, server, threads, options.stop_timeout, background, ready)
@@ -135,6 +133,8 @@ def _import_the_rest(options: Options) -> None:
     """Import everything that would be imported later: without privileges Python's files may be unreadable."""
     anyio.run(anyio.sleep, 0)  # imports the event loop
     importlib.import_module("traceback")
+    if options.multipath != "off" and os.geteuid() == 0:
+        importlib.import_module("prhelper.device.multipath.executor")
     if options.emulate is not None:
         importlib.import_module("prhelper.device.emulated.devices")
         importlib.import_module("prhelper.device.emulated.storage")
@@ -162,44 +162,15 @@ def _open_logs(options: Options, trace_output: int | None) -> list[LogHandler]:
     return [log] if traces is None else [log, traces]
 
 
-def _devices_for(options: Options, made: contextlib.ExitStack) -> DevicesFor:
-    scsi = ScsiDevice(options.timeout)
-    if options.emulate is None:
-        devices = Devices(scsi)
-        return lambda _peer, _number: devices
-
-    from .device.emulated.devices import Emulation  # late: only emulation needs SQLite
-    from .device.emulated.storage import Storage, StorageError
-    from .device.emulated.units import Units
-
-    directory = options.state_directory or _state_directory()
-    try:
-        storage = Storage(directory)
-        made.callback(storage.unlock)  # a stuck thread must not keep the next start from it
-        units = Units(storage)
-    except StorageError as error:
-        raise StartError(f"--state-directory {error}") from error
-    _log.warning(
-        "--emulate: reservations of %s are emulated here and FENCE NO DATA: "
-        "the disks know nothing of them, and any initiator can still write. Never use this in production",
-        "all devices" if options.emulate == "all" else "devices that have none of their own",
-    )
-    emulation = Emulation(units, options.emulate_nexus, may_send_commands())
-    always = options.emulate == "all"
-    return lambda peer, number: Devices(scsi, emulation.for_client(peer, number), always)
-
-
-def _state_directory() -> Path:
-    from_systemd = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    return Path(from_systemd) if from_systemd else DEFAULT_STATE_DIRECTORY
-
-
-def _start_threads(logs: list[LogHandler], threads: IOThreads, server: Server) -> None:
+def _start_threads(
+    logs: list[LogHandler], threads: IOThreads, server: Server, start_devices: Callable[[], None]
+) -> None:
     try:
         for log in logs:
             log.start()
         threads.start()
         server.start()
+        start_devices()
     except NoThreadError as error:
         raise StartError(str(error)) from error
     except RuntimeError as error:

@@ -26,6 +26,8 @@ class Options:
     max_clients_per_process: int = 512
     socket_mode: int = 0o600
     log: str = "auto"
+    multipath: str = "auto"
+    multipath_in_turn: bool = False
     emulate: str | None = None
     emulate_nexus: str = "process"
     state_directory: Path | None = None

@@ -12,7 +12,7 @@ from ..scsi.outcome import check_condition, outcome_of_errno
 from ..scsi.reservation import Command
 from .execution import Executor, Result
 from .identity import CannotTellError, DeviceId, Target
-from .stack import name_of
+from .stack import Stack, name_of
 
 
 class StandIn(Executor, Protocol):
@@ -20,6 +20,13 @@ class StandIn(Executor, Protocol):
 
     async def execute_if_missing(self, command: Command, target: Target, result: Result) -> Result:
         """Carry out one command if `result`, the device's own answer, says that it has none; else return `result`."""
+
+
+class MapExecutors(Protocol):
+    """Executors for multipath maps."""
+
+    def on(self, folder: Path) -> Executor:
+        """The executor for the map with this folder in sysfs."""
 
 
 class Refusal(NamedTuple):
@@ -49,7 +56,6 @@ READ_ONLY = Refusal("the virtual machine opened it read-only: give the disk to i
 
 MULTIPATH = "it is a multipath map, where the command would reach only one of the paths"
 ON_MULTIPATH = "it lies on a multipath map ({}), where the command would reach only one of the paths"
-NOT_YET = "multipath is not supported yet, give the virtual machine one path"
 SEVERAL_DISKS = "it lies on several disks ({}), and a reservation is of one: give the virtual machine those disks"
 NOTHING_TELLS = "cannot tell what it is made of: mount /sys where prhelper runs"
 
@@ -58,11 +64,15 @@ class Devices:
     """All devices, as one client meets them.
 
     scsi: executes commands on SCSI devices.
+    multipath: executes commands on multipath maps, and on what lies on one; or why none can be.
     stand_in: answers for devices without reservations of their own, if given; with `always`, for all devices.
     """
 
-    def __init__(self, scsi: Executor, stand_in: StandIn | None = None, always: bool = False) -> None:
+    def __init__(
+        self, scsi: Executor, multipath: MapExecutors | str, stand_in: StandIn | None = None, always: bool = False
+    ) -> None:
         self._scsi = scsi
+        self._multipath = multipath
         self._stand_in = stand_in
         self._always = always
 
@@ -80,27 +90,36 @@ class Devices:
             return READ_ONLY
         if self._stand_in is not None and self._always:
             return self._stand_in
-        if command.is_out and (reason := _why_no_single_unit(target.device)) is not None:
+        if not command.is_out and isinstance(self._multipath, str):
+            return self._scsi
+        return self._choose_by_what_is_below(command, target.device)
+
+    def _choose_by_what_is_below(self, command: Command, device: DeviceId) -> Executor:
+        """A command must reach the one unit, and by all ways that there are to it.
+
+        What the device mapper made of nothing, or not by mapping sectors to sectors, the kernel refuses by itself.
+        """
+        try:
+            stack = device.stack_below()
+        except CannotTellError:
+            return Refusal(NOTHING_TELLS) if command.is_out else self._scsi
+        if stack is None:
+            return self._scsi
+        if len(stack.maps) == 1 and not stack.disks and not isinstance(self._multipath, str):
+            (folder,) = stack.maps
+            return self._multipath.on(folder)
+        if command.is_out and (reason := self._why_not_one_unit(stack, device)) is not None:
             return Refusal(reason)
         return self._scsi
 
-
-def _why_no_single_unit(device: DeviceId) -> str | None:
-    """Why a command would not reach one unit by the one way there is to it; None if it would.
-
-    What the device mapper made of nothing, or not by mapping sectors to sectors, the kernel refuses by itself.
-    """
-    try:
-        stack = device.stack_below()
-    except CannotTellError:
-        return NOTHING_TELLS
-    if stack is None:
-        return None
-    if stack.maps:
+    def _why_not_one_unit(self, stack: Stack, device: DeviceId) -> str | None:
+        if len(stack.maps) + len(stack.disks) > 1:
+            return SEVERAL_DISKS.format(_names([*stack.maps, *stack.disks]))
+        if not stack.maps:
+            return None
         names = _names(stack.maps)
         where = MULTIPATH if names == device.name() else ON_MULTIPATH.format(names)
-        return f"{where}: {NOT_YET}"
-    return SEVERAL_DISKS.format(_names(stack.disks)) if len(stack.disks) > 1 else None
+        return f"{where}: {self._multipath}"
 
 
 def _names(folders: Iterable[Path]) -> str:

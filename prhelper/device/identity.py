@@ -128,3 +128,7 @@ class Target(NamedTuple):
     def is_writable(self) -> bool:
         """Whether it is open for writing."""
         return fcntl.fcntl(self.fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+
+    def is_path_only(self) -> bool:
+        """Whether it was opened with O_PATH, for which no permission to read or write is needed."""
+        return bool(fcntl.fcntl(self.fd, fcntl.F_GETFL) & os.O_PATH)

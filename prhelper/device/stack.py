@@ -5,8 +5,12 @@ The device mapper stacks devices: a multipath map on its paths, a logical volume
 are those of devices in sysfs, resolved.
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+_BLOCK = Path("/sys/block")
 
 _MULTIPATH = "mpath-"
 """How `dm/uuid` of a multipath map begins: multipathd gives it, and other tools have prefixes of their own."""
@@ -31,6 +35,14 @@ def is_device_mapper(folder: Path) -> bool:
 def is_multipath(folder: Path) -> bool:
     """Whether a device is a multipath map. Raises OSError if it is going away."""
     return is_device_mapper(folder) and (folder / "dm/uuid").read_text().startswith(_MULTIPATH)
+
+
+def multipath_maps() -> Iterator[Path]:
+    """The multipath maps that there are now."""
+    for folder in _BLOCK.glob("dm-*"):
+        with contextlib.suppress(OSError):  # it is going away
+            if is_multipath(folder):
+                yield folder
 
 
 def stack_of(folder: Path) -> Stack:

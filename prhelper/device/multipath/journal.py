@@ -22,6 +22,7 @@ import fcntl
 import logging
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,21 +105,35 @@ class Turn:
 
 
 class Journal:
-    """The journal of all maps, in `directory`, which is created if missing. Thread-safe.
+    """The journal of all maps, in `directory`, which the first turn creates if it is missing. Thread-safe.
 
-    Create it after the last fork and after dropping privileges, because that decides who owns the files; a process
-    has one, by whose turns it is told from others. Raises JournalError.
+    A process has one, by whose turns it is told from others. Raises JournalError if the directory is there and cannot
+    be used.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._token = secrets.token_hex().encode()
         self._on_disk: set[str] = set()  # maps whose directories are
+        if _exists(directory):
+            self._check()
+
+    def make(self) -> None:
+        """Create the directory now, and not with the first turn. Raises JournalError."""
         try:
-            _make_directory(directory)
+            _make_directory(self._directory)
+        except OSError as error:
+            raise _journal_error(self._directory, error) from error
+        self._check()
+
+    def _check(self) -> None:
+        directory = self._directory
+        try:
             status = directory.stat()
         except OSError as error:
             raise _journal_error(directory, error) from error
+        if not stat.S_ISDIR(status.st_mode):
+            raise JournalError(f"{directory}: is no directory; {_MUST_BE_WRITABLE}")
         if status.st_uid != os.geteuid() or status.st_mode & _WRITABLE_BY_OTHERS:
             raise JournalError(f"{directory}: others may write it; {_MUST_BE_WRITABLE}")
         if not os.access(directory, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
@@ -126,6 +141,8 @@ class Journal:
 
     def maps(self) -> list[str]:
         """The uuids of the maps that have an entry. Raises JournalError."""
+        if not _exists(self._directory):
+            return []
         try:
             names = sorted(each.name for each in self._directory.iterdir() if _exists(each / ENTRY))
         except OSError as error:

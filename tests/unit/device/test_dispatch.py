@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prhelper.channel import run
-from prhelper.device.dispatch import MULTIPATH, NOT_YET, NOTHING_TELLS, ON_MULTIPATH, READ_ONLY, SEVERAL_DISKS, Devices
+from prhelper.device.dispatch import MULTIPATH, NOTHING_TELLS, ON_MULTIPATH, READ_ONLY, SEVERAL_DISKS, Devices
 from prhelper.device.execution import Result
 from prhelper.device.identity import CannotTellError, DeviceId, Target
 from prhelper.device.stack import Stack
@@ -71,8 +71,8 @@ def not_told(_: DeviceId) -> Stack:
         (lambda _: None, None),
         (stack(disks=["sda"]), None),
         (stack(), None),
-        (stack(maps=["mapped"]), f"{MULTIPATH}: {NOT_YET}"),
-        (stack(maps=["mpatha"]), f"{ON_MULTIPATH.format('mpatha')}: {NOT_YET}"),
+        (stack(maps=["mapped"]), f"{MULTIPATH}: off"),
+        (stack(maps=["mpatha"]), f"{ON_MULTIPATH.format('mpatha')}: off"),
         (stack(disks=["sdb", "sda"]), SEVERAL_DISKS.format("sda, sdb")),
         (not_told, NOTHING_TELLS),
     ],
@@ -88,7 +88,7 @@ def test_out_is_refused_where_it_would_be_wrong_and_in_never(
 ) -> None:
     monkeypatch.setattr(DeviceId, "stack_below", stack_below)
     monkeypatch.setattr(DeviceId, "name", lambda _: "mapped")
-    result = run(Devices(Device()).execute(command, Target(fd, MAPPED)))
+    result = run(Devices(Device(), "off").execute(command, Target(fd, MAPPED)))
     os.close(fd)
     expected = None if command is IN else reason if writable else READ_ONLY.reason
     if expected is None:
@@ -100,7 +100,11 @@ def test_out_is_refused_where_it_would_be_wrong_and_in_never(
 
 def test_where_the_kernel_cannot_say_what_it_is_nobody_is_asked() -> None:
     target = Target(-1, None, OSError(errno.ESTALE, "Stale file handle"))
-    for devices in (Devices(Device()), Devices(Device(), StandIn()), Devices(Device(), StandIn(), always=True)):
+    for devices in (
+        Devices(Device(), "off"),
+        Devices(Device(), "off", StandIn()),
+        Devices(Device(), "off", StandIn(), always=True),
+    ):
         for command in (IN, OUT):
             assert run(devices.execute(command, target)).trouble == "fstat: Stale file handle"
 
@@ -108,8 +112,8 @@ def test_where_the_kernel_cannot_say_what_it_is_nobody_is_asked() -> None:
 @pytest.mark.parametrize("command", [IN, OUT])
 def test_a_stand_in_answers_for_all_or_only_where_the_device_cannot(fd: int, writable: bool, command: Command) -> None:
     target = Target(fd, MAPPED)
-    always = run(Devices(Device(), StandIn(), always=True).execute(command, target))
-    if_missing = run(Devices(Device(), StandIn()).execute(IN, target))
+    always = run(Devices(Device(), "off", StandIn(), always=True).execute(command, target))
+    if_missing = run(Devices(Device(), "off", StandIn()).execute(IN, target))
     os.close(fd)
     assert if_missing is FROM_DEVICE
     if command is OUT and not writable:
@@ -133,7 +137,7 @@ def test_a_stand_in_is_asked_once_and_by_the_method_that_fits(fd: int, always: b
             asked.append("execute_if_missing")
             return FROM_STAND_IN if missing else result
 
-    result = run(Devices(Device(), Judge(), always).execute(IN, Target(fd, MAPPED)))
+    result = run(Devices(Device(), "off", Judge(), always).execute(IN, Target(fd, MAPPED)))
     os.close(fd)
     assert asked == ["execute" if always else "execute_if_missing"]
     assert result is (FROM_STAND_IN if always or missing else FROM_DEVICE)

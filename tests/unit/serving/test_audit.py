@@ -64,6 +64,11 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
     return lines
 
 
+@pytest.fixture(autouse=True)
+def names_not_asked_yet() -> None:
+    audit._names.cache_clear()
+
+
 @pytest.fixture
 def client() -> Client:
     ours, theirs = socket.socketpair()
@@ -216,7 +221,6 @@ def test_sysfs_is_asked_once_a_second_for_a_device_whose_lines_follow_each_other
     asked: list[DeviceId] = []
     monkeypatch.setattr(DeviceId, "in_words", in_words)
     monkeypatch.setattr(time, "monotonic", lambda: 1234.5)
-    audit._names.cache_clear()
     audit._log.setLevel(logging.INFO)
     for _ in range(5):
         audit.done(client, RESERVE, SDA, CONFLICT)

@@ -177,7 +177,7 @@ def test_descriptors_that_come_with_a_parameter_list_are_ignored(runner: Runner,
 
 
 def test_file_that_is_no_scsi_device_gets_check_condition(runner: Runner, null: int) -> None:
-    with session(runner, Devices(ScsiDevice(1))) as peer:
+    with session(runner, Devices(ScsiDevice(1), "off")) as peer:
         peer.send(HELLO)
         for cdb, data in ((reserve_in(0), b""), (reserve_out(0), keys())):
             peer.send(cdb, null)
@@ -187,7 +187,7 @@ def test_file_that_is_no_scsi_device_gets_check_condition(runner: Runner, null: 
 
 
 def test_out_on_a_read_only_descriptor_is_refused_without_asking_the_device(runner: Runner, read_only: int) -> None:
-    with session(runner, Devices(ScsiDevice(1))) as peer:
+    with session(runner, Devices(ScsiDevice(1), "off")) as peer:
         peer.send(HELLO)
         peer.send(reserve_out(0), read_only)
         peer.send(keys())

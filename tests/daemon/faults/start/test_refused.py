@@ -50,6 +50,11 @@ REFUSED = {
     "unknown option": (("--colour",), "unrecognized arguments: --colour"),
     "a stray word": (("helper.sock",), "unrecognized arguments: helper.sock"),
     "standard error in the background": (("-d", "-k", "{}/h.sock", "--log=stderr"), "a daemon has no standard error"),
+    "multipath where it is not possible": (
+        ("-k", "{}/h.sock", "--multipath=on", *(("-u", "nobody") if os.geteuid() == 0 else ())),
+        "--multipath=on: prhelper acts on multipath maps only as root with CAP_SYS_RAWIO",
+    ),
+    "unknown multipath": (("--multipath=maybe",), "argument --multipath: invalid choice: 'maybe'"),
     "trace key": (("-T", "colour=red"), "--trace: 'colour=' is none of"),
     "trace events file": (("-T", "events={}/none"), "--trace: events={}/none: No such file"),
 }

@@ -66,7 +66,7 @@ def test_commands_are_carried_out_as_the_clients_nexus(
     disk = tmp_path / "disk"
     disk.write_bytes(b"")
     for number, command in enumerate((REGISTER, READ_KEYS), 1):
-        devices = Devices(ScsiDevice(1), emulation.for_client(PEER, number), always)
+        devices = Devices(ScsiDevice(1), "off", emulation.for_client(PEER, number), always)
         with opened(disk) as descriptor:
             result = runner(lambda: devices.execute(command, Target.of(descriptor.fileno())))  # noqa: B023
         assert (result.outcome.status, result.emulated, result.trouble) == (Status.GOOD, True, None)
@@ -74,7 +74,7 @@ def test_commands_are_carried_out_as_the_clients_nexus(
 
 
 def test_file_system_in_trouble_is_not_emulated(runner: Runner, emulation: Emulation, always: bool) -> None:
-    devices = Devices(ScsiDevice(1), emulation.for_client(PEER, 1), always)
+    devices = Devices(ScsiDevice(1), "off", emulation.for_client(PEER, 1), always)
     target = Target(-1, None, OSError(errno.ESTALE, "Stale file handle"))
     result = runner(lambda: devices.execute(REGISTER, target))
     assert (result.emulated, result.trouble) == (False, "fstat: Stale file handle")
@@ -86,7 +86,7 @@ def test_unit_that_cannot_be_named_is_not_emulated(
     def fail(_: int) -> str:
         raise OSError(errno.ESTALE, "Stale file handle")
 
-    devices = Devices(ScsiDevice(1), emulation.for_client(PEER, 1), always)
+    devices = Devices(ScsiDevice(1), "off", emulation.for_client(PEER, 1), always)
     monkeypatch.setattr("prhelper.device.emulated.devices.unit_behind", fail)
     with opened(Path("/dev/null")) as descriptor:
         result = runner(lambda: devices.execute(REGISTER, Target.of(descriptor.fileno())))

@@ -69,11 +69,16 @@ def test_maps_with_an_entry_are_listed_and_no_others(directory: Path) -> None:
     assert sorted(journal.maps()) == sorted([MAP, OTHER_MAP])
 
 
-def test_maps_of_a_directory_that_is_gone_are_an_error(directory: Path) -> None:
+def test_directory_that_is_missing_has_no_maps_and_is_made_when_it_is_needed(directory: Path) -> None:
     journal = Journal(directory)
+    assert journal.maps() == []
+    assert not directory.exists()
+    journal.make()
+    assert directory.is_dir()
     directory.rmdir()
-    with pytest.raises(JournalError, match="No such file"):
-        journal.maps()
+    with journal.turn(MAP) as turn:
+        turn.write(OLD)
+    assert journal.maps() == [MAP]
 
 
 def test_files_are_nobody_elses(tmp_path: Path) -> None:
@@ -470,7 +475,7 @@ def test_what_a_write_has_left_is_removed_in_the_next_turn(directory: Path) -> N
 
 def test_directory_that_is_a_file_is_refused(directory: Path) -> None:
     directory.touch()
-    with pytest.raises(JournalError, match=f"^{directory}: File exists; it must be a directory"):
+    with pytest.raises(JournalError, match=f"^{directory}: is no directory; it must be a directory"):
         Journal(directory)
 
 
@@ -500,4 +505,9 @@ def test_directory_that_cannot_be_made_is_refused(directory: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "mkdir", refuse)
     with pytest.raises(JournalError, match=f"^{directory}: Read-only file system; it must be a directory"):
-        Journal(directory)
+        Journal(directory).make()
+    with (
+        pytest.raises(JournalError, match="Read-only file system; it must be a directory"),
+        Journal(directory).turn(MAP),
+    ):
+        pass

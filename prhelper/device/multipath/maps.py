@@ -1,0 +1,41 @@
+"""All multipath maps that this process has acted on, or that a process before it has left something of."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path as File
+
+from ..stack import multipath_maps
+from .map import Map, Means
+from .paths import uuid_of
+
+
+class Maps:
+    """Maps by uuid. Any thread may call."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._lock = threading.Lock()
+        self._maps = {uuid: Map(uuid, means, left_over=True) for uuid in means.journal.maps()}
+
+    def of(self, folder: File) -> Map:
+        """The map with this folder in sysfs. Raises OSError if it is going away."""
+        uuid = uuid_of(folder)
+        with self._lock:
+            return self._maps.setdefault(uuid, Map(uuid, self._means))
+
+    @property
+    def are_of_interest(self) -> bool:
+        """Whether the paths of any have to be watched."""
+        with self._lock:
+            return any(each.is_of_interest for each in self._maps.values())
+
+    def that_need_care(self) -> Iterator[tuple[Map, File]]:
+        """Those with a path that is not in step, with their folders in sysfs."""
+        with self._lock:
+            wanted = {uuid: each for uuid, each in self._maps.items() if each.is_of_interest}
+        for folder in multipath_maps():
+            with contextlib.suppress(OSError):  # it is going away
+                found = wanted.get(uuid_of(folder))
+                if found is not None and found.needs_care(folder):
+                    yield found, folder

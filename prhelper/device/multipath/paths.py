@@ -1,0 +1,135 @@
+"""The paths of a map as it is now: which there are, which can be used, and an open descriptor of each of those.
+
+A path is named by its SCSI address, "2:0:0:1" (host, channel, target, LUN), as `multipath -ll` shows it: a disk's
+letters go to another path after a rescan, the address stands for the same I_T nexus. Should a disk be taken away and
+another appear at its address, the kernel's sequence number of disks tells.
+"""
+
+import errno
+import os
+import stat
+from pathlib import Path as File
+from types import TracebackType
+from typing import NamedTuple
+
+from ...channel import OwnedFd
+from ..stack import name_of
+from .ports import initiator_ports
+from .rules.steps import Path, Paths
+
+_DEV = File("/dev")
+_USABLE = "running"
+_HIDDEN = (errno.ENOENT, errno.EACCES, errno.EPERM)
+_PREFIX = "mpath-"
+
+
+class Seen(NamedTuple):
+    """A path as sysfs shows it.
+
+    address: see above; the disk's name where it is no SCSI disk.
+    disk: the disk's name in the kernel.
+    number: major:minor.
+    sequence: tells this disk from another that had the same name before.
+    host: the SCSI host, "host2".
+    usable: whether the kernel sends commands to it.
+    """
+
+    address: Path
+    disk: str
+    number: str
+    sequence: str
+    host: str
+    usable: bool
+
+
+def uuid_of(folder: File) -> str:
+    """What tells a map from all others, and outlives a restart of the machine. Raises OSError if it is going away."""
+    return (folder / "dm/uuid").read_text().strip()
+
+
+def wwid_of(uuid: str) -> str:
+    """The identifier of the unit that a map leads to."""
+    return uuid.removeprefix(_PREFIX)
+
+
+def paths_of(folder: File) -> list[Seen]:
+    """The paths of the map with this folder in sysfs, by address."""
+    slaves = folder / "slaves"
+    found = [_seen(slave.resolve()) for slave in slaves.iterdir()] if slaves.exists() else []
+    return sorted(found, key=lambda path: [int(part) if part.isdecimal() else -1 for part in path.address.split(":")])
+
+
+class OpenMap:
+    """A map for the time of a sequence; a context manager, which owns the descriptors of the paths.
+
+    name, disk: its own name, and the kernel's ("dm-7").
+    remarks: what keeps paths from being used that the kernel could use, with the remedy.
+    """
+
+    def __init__(self, folder: File) -> None:
+        self.name, self.disk = name_of(folder), folder.name
+        self.seen = paths_of(folder)
+        self.remarks: list[str] = []
+        self._open: dict[Path, OwnedFd] = {}
+        for path in self.seen:
+            if path.usable:
+                self._try_to_open(path)
+        usable = tuple(self._open)
+        ports = initiator_ports(frozenset(path.host for path in self.seen))
+        self.paths = Paths(usable, len(usable) < len(self.seen), ports)
+
+    def __enter__(self) -> "OpenMap":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for descriptor in self._open.values():
+            descriptor.close()
+
+    def fileno(self, path: Path) -> int:
+        """The descriptor of a path that can be used."""
+        return self._open[path].fileno()
+
+    @property
+    def unusable(self) -> tuple[Path, ...]:
+        """The paths that cannot be used."""
+        return tuple(path.address for path in self.seen if path.address not in self._open)
+
+    def _try_to_open(self, path: Seen) -> None:
+        node = _DEV / path.disk
+        try:
+            descriptor = OwnedFd(os.open(node, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        except OSError as error:
+            if error.errno in _HIDDEN:
+                self.remarks.append(f"path {path.address} cannot be used: {node}: {error.strerror}; {_REMEDY}")
+            return
+        status = os.fstat(descriptor.fileno())
+        number = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+        if stat.S_ISBLK(status.st_mode) and number == path.number:
+            self._open[path.address] = descriptor
+        else:
+            descriptor.close()
+            self.remarks.append(f"path {path.address} cannot be used: {node} is another device; {_REMEDY}")
+
+
+_REMEDY = (
+    "prhelper must see the /dev of the host (a helper that libvirt starts sees the paths "
+    "that there were when the virtual machine started: restart the machine, or let prhelper run as a service)"
+)
+
+
+def _seen(disk: File) -> Seen:
+    device = (disk / "device").resolve()
+    host = next((part for part in reversed(device.parts) if part.startswith("host")), "")
+    address = device.name if device.name.count(":") == 3 else disk.name
+    usable = _read(device / "state") == _USABLE
+    return Seen(address, disk.name, _read(disk / "dev"), _read(disk / "diskseq"), host, usable)
+
+
+def _read(file: File) -> str:
+    """An attribute of sysfs; empty if it, or the device, is not there."""
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""

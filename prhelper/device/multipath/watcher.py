@@ -1,0 +1,99 @@
+"""Looks after maps whose paths come back, or were left out of step by a process that died.
+
+multipathd registers a path that comes back, where it knows the key, and only if it noticed that the path was away. So
+we look ourselves: each PERIOD, in sysfs, which costs the disks nothing. A map that needs care gets a thread of its own,
+for its paths may still not answer, and no map is to wait for another.
+"""
+
+import logging
+import threading
+import time
+from pathlib import Path as File
+
+from ...host.signals import every_signal_blocked
+from ...logs.record import at_most
+from ..execution import Result
+from .map import Map
+from .maps import Maps
+from .rules.answers import is_good
+
+_log = logging.getLogger(__name__)
+
+PERIOD = 0.25
+"""Seconds between two looks, while there are registrations."""
+
+_MAX_PAUSE = 30.0
+"""Seconds until a map is looked after again whose paths still do not answer, at most."""
+
+
+class Watcher:
+    """A thread that looks, and one for each map that needs care."""
+
+    def __init__(self, maps: Maps) -> None:
+        self._maps = maps
+        self._stopped = threading.Event()
+        self._noticed = threading.Event()
+        self._in_care: set[str] = set()
+        self._not_before: dict[str, float] = {}
+        self._thread = threading.Thread(target=self._run, name="prhelper-paths", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch. Raises RuntimeError if no thread can be started."""
+        with every_signal_blocked():
+            self._thread.start()
+
+    def notice(self) -> None:
+        """Say that there may be something to watch."""
+        self._noticed.set()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._stopped.set()
+        self._noticed.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._noticed.clear()
+            if not self._maps.are_of_interest:
+                self._noticed.wait()
+                continue
+            now = time.monotonic()
+            for each, folder in self._maps.that_need_care():
+                if each.uuid not in self._in_care and now >= self._not_before.get(each.uuid, 0.0):
+                    self._start_care(each, folder)
+            self._stopped.wait(PERIOD)
+
+    def _start_care(self, each: Map, folder: File) -> None:
+        self._in_care.add(each.uuid)
+        try:
+            threading.Thread(target=self._care, args=(each, folder), name="prhelper-care", daemon=True).start()
+        except RuntimeError:  # the next look tries again
+            self._in_care.discard(each.uuid)
+
+    def _care(self, each: Map, folder: File) -> None:
+        began = time.monotonic()
+        try:
+            result = each.look_after(folder)
+        except OSError as error:
+            _log.debug("map %s is going away: %s", each.uuid, error.strerror)
+        else:
+            _tell(each, result)
+        finally:
+            took = time.monotonic() - began
+            pause = min(_MAX_PAUSE, max(PERIOD, 2 * took)) if each.needs_care(folder) else 0.0
+            self._not_before[each.uuid] = time.monotonic() + pause
+            self._in_care.discard(each.uuid)
+
+
+def _tell(each: Map, result: Result) -> None:
+    """A line for the administrator, about what was done unasked."""
+    note = result.note
+    name = each.uuid if note is None else note.map_name
+    if result.trouble is not None:
+        _log.error("map %s: %s", name, result.trouble, extra=at_most(3, "care", name))
+    for remark in note.remarks if note is not None else ():
+        _log.warning("map %s: %s", name, remark, extra=at_most(3, "care", name))
+    if note is not None and is_good(result.outcome):
+        _log.info("map %s: paths in step again: %s", name, ", ".join(note.used), extra=at_most(3, "in step", name))

@@ -1,0 +1,118 @@
+"""What carries out commands, made as the options say: SCSI devices, multipath maps, emulated units."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from .device.dispatch import Devices, MapExecutors
+from .device.scsi_device import ScsiDevice
+from .device.stack import multipath_maps, name_of
+from .host.errors import StartError
+from .options import DEFAULT_STATE_DIRECTORY, Options
+from .preconditions import may_send_commands
+from .serving.server import DevicesFor
+
+if TYPE_CHECKING:
+    from .device.multipath.executor import Multipath
+
+_log = logging.getLogger(__name__)
+
+_NOT_ROOT = "prhelper acts on multipath maps only as root with CAP_SYS_RAWIO: start it so, without -u"
+
+
+class Made(NamedTuple):
+    """What carries out commands.
+
+    for_client: makes the devices as one client meets them.
+    start: starts the threads of its own; raises RuntimeError if it cannot.
+    """
+
+    for_client: DevicesFor
+    start: Callable[[], None]
+
+
+def make(options: Options, made: contextlib.ExitStack) -> Made:
+    """Make all of it, after the privileges were dropped; `made` is told what to undo. Raises StartError."""
+    multipath = _make_multipath(options)
+    for_client = _make_devices(options, multipath, made)
+    if isinstance(multipath, str):
+        _tell_of_maps(f"cannot be reserved: {multipath}")
+        return Made(for_client, _start_nothing)
+    _tell_of_maps("are reserved on all their paths")
+    made.callback(multipath.stop)
+    return Made(for_client, multipath.start)
+
+
+def _tell_of_maps(what: str) -> None:
+    if names := sorted(map(name_of, multipath_maps())):
+        _log.info("multipath maps (%s) %s", ", ".join(names), what)
+
+
+def _make_devices(options: Options, multipath: MapExecutors | str, made: contextlib.ExitStack) -> DevicesFor:
+    scsi = ScsiDevice(options.timeout)
+    if options.emulate is None:
+        devices = Devices(scsi, multipath)
+        return lambda _peer, _number: devices
+
+    from .device.emulated.devices import Emulation  # late: only emulation needs SQLite
+    from .device.emulated.storage import Storage, StorageError
+    from .device.emulated.units import Units
+
+    try:
+        storage = Storage(_state_directory(options))
+        made.callback(storage.unlock)  # a stuck thread must not keep the next start from it
+        units = Units(storage)
+    except StorageError as error:
+        raise StartError(f"--state-directory {error}") from error
+    _log.warning(
+        "--emulate: reservations of %s are emulated here and FENCE NO DATA: "
+        "the disks know nothing of them, and any initiator can still write. Never use this in production",
+        "all devices" if options.emulate == "all" else "devices that have none of their own",
+    )
+    emulation = Emulation(units, options.emulate_nexus, may_send_commands())
+    always = options.emulate == "all"
+    return lambda peer, number: Devices(scsi, multipath, emulation.for_client(peer, number), always)
+
+
+def _make_multipath(options: Options) -> "Multipath | str":
+    """What acts on multipath maps; or why nothing does."""
+    if options.multipath == "off":
+        return "--multipath=off"
+    try:
+        return _try_to_make_multipath(options)
+    except StartError as error:
+        if options.multipath == "on":
+            raise StartError(f"--multipath=on: {error}") from error
+        return str(error)
+
+
+def _try_to_make_multipath(options: Options) -> "Multipath":
+    if os.geteuid() != 0 or not may_send_commands():
+        raise StartError(_NOT_ROOT)
+
+    from .device.multipath.executor import Multipath  # late, like the emulation: most hosts have no maps
+    from .device.multipath.journal import Journal, JournalError
+    from .device.multipath.map import Means
+    from .device.multipath.multipathd import Multipathd
+    from .device.multipath.sending import send_at_once, send_in_turn
+
+    try:
+        journal = Journal(_state_directory(options) / "multipath")
+        if options.multipath == "on":
+            journal.make()
+    except JournalError as error:
+        raise StartError(f"--state-directory: {error}") from error
+    send_all = send_in_turn if options.multipath_in_turn else send_at_once
+    return Multipath(Means(journal, Multipathd(), send_all, options.timeout))
+
+
+def _state_directory(options: Options) -> Path:
+    from_systemd = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    return options.state_directory or (Path(from_systemd) if from_systemd else DEFAULT_STATE_DIRECTORY)
+
+
+def _start_nothing() -> None:
+    """Without multipath there are no threads to start."""

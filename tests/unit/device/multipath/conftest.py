@@ -1,0 +1,13 @@
+"""Fixtures for what reads sysfs."""
+
+from pathlib import Path
+
+import pytest
+
+from .host import Host
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """See `Host`."""
+    return Host(tmp_path, monkeypatch)

@@ -1,0 +1,92 @@
+"""From a descriptor that leads to a map to the map's answer."""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from prhelper.channel import run
+from prhelper.device.execution import Result
+from prhelper.device.identity import Target
+from prhelper.device.multipath import maps as maps_module
+from prhelper.device.multipath.executor import Multipath
+from prhelper.device.multipath.journal import Journal
+from prhelper.device.multipath.map import Means
+from prhelper.device.multipath.maps import Maps
+from prhelper.device.multipath.multipathd import Multipathd
+from prhelper.device.multipath.rules.commands import read, register
+from prhelper.device.multipath.rules.steps import Entry
+from prhelper.device.multipath.sending import send_in_turn
+from prhelper.scsi.outcome import outcome_of_errno
+from prhelper.scsi.reservation import Command, InAction
+from prhelper.scsi.status import Status
+
+from .host import Host
+
+READ_KEYS = read(InAction.READ_KEYS)
+REGISTER = register(0, 0xABC, 0)
+
+
+@pytest.fixture
+def means(tmp_path: Path) -> Means:
+    return Means(Journal(tmp_path / "journal"), Multipathd(()), send_in_turn, 60)
+
+
+@pytest.fixture
+def multipath(means: Means) -> Iterator[Multipath]:
+    multipath = Multipath(means)
+    multipath.start()
+    yield multipath
+    multipath.stop()
+
+
+def execute(multipath: Multipath, command: Command, folder: Path, flags: int = os.O_RDWR) -> Result:
+    descriptor = os.open("/dev/null", flags)
+    try:
+        return run(multipath.on(folder).execute(command, Target.of(descriptor)))
+    finally:
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize("command", [READ_KEYS, REGISTER])
+def test_descriptor_without_permissions_is_not_acted_on(host: Host, multipath: Multipath, command: Command) -> None:
+    result = execute(multipath, command, host.map, os.O_PATH)
+    assert result == Result(outcome_of_errno(errno.EBADF), trouble="its descriptor was opened with O_PATH")
+
+
+@pytest.mark.parametrize("command", [READ_KEYS, REGISTER])
+def test_map_that_is_going_away_is_told(host: Host, multipath: Multipath, command: Command) -> None:
+    (host.map / "dm/uuid").unlink()
+    result = execute(multipath, command, host.map)
+    assert result.outcome == outcome_of_errno(errno.ENOENT)
+    assert result.trouble is not None
+    assert "No such file or directory; the map is going away" in result.trouble
+
+
+@pytest.mark.parametrize("command", [READ_KEYS, REGISTER])
+def test_command_goes_to_the_map(host: Host, multipath: Multipath, command: Command) -> None:
+    for disk in ("sda", "sdb", "sdc"):
+        host.fail(disk)
+    result = execute(multipath, command, host.map)
+    assert result.outcome.status == Status.CHECK_CONDITION
+    assert result.note is not None
+    assert (result.note.map_name, result.note.wwid, result.note.used) == ("mpatha", "36001405", ())
+
+
+def test_maps_that_a_process_before_left_something_of_are_known_at_the_start(
+    host: Host, means: Means, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maps_module, "multipath_maps", lambda: iter([host.map]))
+    assert not Maps(means).are_of_interest
+    assert list(Maps(means).that_need_care()) == []
+    with means.journal.turn("mpath-36001405") as turn:
+        turn.write(Entry(0xABC))
+    with means.journal.turn("mpath-of-a-map-that-is-not-here") as turn:
+        turn.write(Entry(0xABC))
+    maps = Maps(means)
+    assert maps.are_of_interest
+    ((found, folder),) = maps.that_need_care()
+    assert (found.uuid, folder) == ("mpath-36001405", host.map)
+    assert maps.of(host.map) is found

@@ -1,0 +1,95 @@
+"""The paths of a map, from a sysfs and a /dev that are made of files."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from prhelper.device.multipath.paths import OpenMap, paths_of, uuid_of, wwid_of
+
+from .host import Host
+
+
+@pytest.fixture(autouse=True)
+def null_is_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ordinary user has no block device to open, so /dev/null is taken for one."""
+    monkeypatch.setattr(stat, "S_ISBLK", stat.S_ISCHR)
+
+
+def test_map_is_known_by_its_uuid_and_name(host: Host) -> None:
+    assert uuid_of(host.map) == "mpath-36001405"
+    assert wwid_of("mpath-36001405") == "36001405"
+    with OpenMap(host.map) as opened:
+        assert opened.name == "mpatha"
+
+
+def test_paths_are_named_by_their_addresses_and_ordered_by_number(host: Host) -> None:
+    with OpenMap(host.map) as opened:
+        assert opened.paths.usable == ("2:0:0:0", "3:0:0:0", "10:0:0:0")
+        assert not opened.paths.missing
+        assert opened.unusable == ()
+        assert opened.remarks == []
+        assert os.fstat(opened.fileno("3:0:0:0")).st_rdev == Path("/dev/null").stat().st_rdev
+
+
+def test_descriptors_are_closed_with_the_sequence(host: Host) -> None:
+    with OpenMap(host.map) as opened:
+        descriptors = [opened.fileno(path) for path in opened.paths.usable]
+    for descriptor in descriptors:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+
+
+def test_path_that_the_kernel_does_not_use_is_missing(host: Host) -> None:
+    host.fail("sdb")
+    with OpenMap(host.map) as opened:
+        assert opened.paths.usable == ("2:0:0:0", "10:0:0:0")
+        assert opened.paths.missing
+        assert opened.unusable == ("3:0:0:0",)
+        assert opened.remarks == []
+
+
+def test_path_whose_node_is_not_there_is_missing_and_the_remedy_is_given(host: Host) -> None:
+    (host.dev / "sdb").unlink()
+    with OpenMap(host.map) as opened:
+        assert opened.unusable == ("3:0:0:0",)
+        assert opened.paths.missing
+    (remark,) = opened.remarks
+    assert "sdb: No such file or directory; prhelper must see the /dev of the host" in remark
+
+
+@pytest.mark.parametrize("other", ["/dev/zero", "/dev"])
+def test_node_of_another_device_is_not_used(host: Host, other: str) -> None:
+    (host.dev / "sdb").unlink()
+    (host.dev / "sdb").symlink_to(other)
+    with OpenMap(host.map) as opened:
+        assert opened.unusable == ("3:0:0:0",)
+    assert "is another device" in opened.remarks[0]
+
+
+def test_disk_that_takes_the_place_of_another_has_another_sequence(host: Host) -> None:
+    before = {path.address: path.sequence for path in paths_of(host.map)}
+    host.write_to(host.map / "slaves/sda/diskseq", "9")
+    after = {path.address: path.sequence for path in paths_of(host.map)}
+    assert {address for address in before if before[address] != after[address]} == {"2:0:0:0"}
+
+
+def test_path_that_goes_away_meanwhile_cannot_be_used(host: Host) -> None:
+    for file in ("diskseq", "dev", "device/state"):
+        (host.map / "slaves/sda" / file).unlink()
+    (seen,) = [path for path in paths_of(host.map) if path.disk == "sda"]
+    assert not seen.usable
+
+
+def test_map_without_paths_has_none(host: Host) -> None:
+    for slave in (host.map / "slaves").iterdir():
+        slave.unlink()
+    with OpenMap(host.map) as opened:
+        assert opened.paths.usable == ()
+        assert not opened.paths.missing
+
+
+def test_map_that_is_going_away_raises(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="uuid"):
+        uuid_of(tmp_path)

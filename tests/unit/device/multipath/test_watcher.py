@@ -1,0 +1,167 @@
+"""Maps that need care are looked after unasked, and none waits for another."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from prhelper.device.execution import Note, Result
+from prhelper.device.multipath import watcher as watcher_module
+from prhelper.device.multipath.watcher import Watcher
+from prhelper.scsi.outcome import Outcome
+from prhelper.scsi.status import Status
+
+FOLDER = Path("/sys/block/dm-7")
+
+
+class Patient:
+    """Stands in for a map."""
+
+    def __init__(self, uuid: str) -> None:
+        self.uuid = uuid
+        self.needs = True
+        self.cared_for = threading.Semaphore(0)
+        self.may_end = threading.Event()
+        self.may_end.set()
+        self.heals = True
+
+    def needs_care(self, folder: Path) -> bool:
+        assert folder == FOLDER
+        return self.needs
+
+    def look_after(self, folder: Path) -> Result:
+        assert folder == FOLDER
+        self.cared_for.release()
+        assert self.may_end.wait(10)
+        if self.heals:
+            self.needs = False
+        return Result(Outcome(Status.GOOD), note=Note(self.uuid, "", ("2:0:0:0",)))
+
+
+class Ward:
+    """Stands in for all maps."""
+
+    def __init__(self, *patients: Patient) -> None:
+        self.patients = list(patients)
+        self.looked = threading.Semaphore(0)
+        self.are_of_interest = True
+
+    def that_need_care(self) -> Iterator[tuple[Patient, Path]]:
+        self.looked.release()
+        return iter([(each, FOLDER) for each in self.patients if each.needs])
+
+
+@pytest.fixture(autouse=True)
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher_module, "PERIOD", 0.001)
+
+
+@pytest.fixture
+def watching() -> Iterator[list[Watcher]]:
+    watchers: list[Watcher] = []
+    yield watchers
+    for each in watchers:
+        each.stop()
+
+
+def watch(watching: list[Watcher], ward: Ward) -> Watcher:
+    watcher = Watcher(ward)  # type: ignore[arg-type]
+    watcher.start()
+    watching.append(watcher)
+    return watcher
+
+
+def looked(ward: Ward, times: int) -> None:
+    for _ in range(times):
+        assert ward.looked.acquire(timeout=10)
+
+
+def test_map_is_looked_after_once_and_then_left_alone(watching: list[Watcher]) -> None:
+    patient = Patient("one")
+    ward = Ward(patient)
+    watch(watching, ward)
+    assert patient.cared_for.acquire(timeout=10)
+    looked(ward, 20)
+    assert not patient.cared_for.acquire(blocking=False)
+
+
+def test_map_that_hangs_delays_no_other_and_is_not_looked_after_twice(watching: list[Watcher]) -> None:
+    stuck, other = Patient("stuck"), Patient("other")
+    stuck.may_end.clear()
+    ward = Ward(stuck)
+    watch(watching, ward)
+    assert stuck.cared_for.acquire(timeout=10)
+    ward.patients.append(other)
+    assert other.cared_for.acquire(timeout=10)
+    looked(ward, 5)
+    assert not stuck.cared_for.acquire(blocking=False)
+    stuck.may_end.set()
+
+
+def test_map_whose_paths_do_not_answer_yet_is_looked_after_again(watching: list[Watcher]) -> None:
+    patient = Patient("one")
+    patient.heals = False
+    watch(watching, Ward(patient))
+    for _ in range(3):
+        assert patient.cared_for.acquire(timeout=10)
+
+
+def test_nothing_is_looked_at_until_there_is_something_to_watch(watching: list[Watcher]) -> None:
+    patient = Patient("one")
+    ward = Ward(patient)
+    ward.are_of_interest = False
+    watcher = watch(watching, ward)
+    watcher.notice()
+    assert not ward.looked.acquire(blocking=False)
+    ward.are_of_interest = True
+    watcher.notice()
+    assert patient.cared_for.acquire(timeout=10)
+
+
+def test_without_a_thread_to_be_had_the_next_look_tries_again(
+    watching: list[Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, refused = threading.Thread.start, threading.Event()
+
+    def refuse_once(thread: threading.Thread) -> None:
+        if thread.name == "prhelper-care" and not refused.is_set():
+            refused.set()
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_once)
+    patient = Patient("one")
+    watch(watching, Ward(patient))
+    assert patient.cared_for.acquire(timeout=10)
+    assert refused.is_set()
+
+
+def test_it_stops_though_a_map_hangs() -> None:
+    patient = Patient("stuck")
+    patient.may_end.clear()
+    watcher = Watcher(Ward(patient))  # type: ignore[arg-type]
+    watcher.start()
+    assert patient.cared_for.acquire(timeout=10)
+    watcher.stop()
+    patient.may_end.set()
+
+
+@pytest.mark.parametrize(
+    ("result", "lines"),
+    [
+        (
+            Result(Outcome(Status.GOOD), note=Note("mpatha", "", ("2:0:0:0",))),
+            ["map mpatha: paths in step again: 2:0:0:0"],
+        ),
+        (
+            Result(Outcome(Status.BUSY), note=Note("mpatha", "", remarks=("no path: see multipath",))),
+            ["map mpatha: no path: see multipath"],
+        ),
+        (Result(Outcome(Status.BUSY), trouble="no room: make some"), ["map mpath-1: no room: make some"]),
+    ],
+)
+def test_what_was_done_unasked_is_told(caplog: pytest.LogCaptureFixture, result: Result, lines: list[str]) -> None:
+    caplog.set_level("INFO", "prhelper")
+    watcher_module._tell(Patient("mpath-1"), result)  # type: ignore[arg-type]
+    assert caplog.messages == lines
