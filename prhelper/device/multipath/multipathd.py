@@ -6,7 +6,7 @@ connection of its own. Others than uid 0 may ask for `show` only.
 
 Name a map by its number, `dm-N`: 0.9.4 knows no WWIDs here, and an alias may need quoting.
 
-The replies without the newline, read in 0.9.4, 0.11.1 and 0.14.3:
+The replies without the newline, read in 0.9.4, 0.11.1 and 0.14.3, and some seen with 0.9.4, 0.11.1 and 0.15.1:
 
     setprkey, unsetprkey        `ok`; `fail` where multipathd has another key afterwards, since `reservation_key` is not
                                 `file`. Its file of keys is changed even then
@@ -14,7 +14,7 @@ The replies without the newline, read in 0.9.4, 0.11.1 and 0.14.3:
     setprstatus, unsetprstatus  `ok`. From 0.13 also where it has not been set, since no path has the key
     getprstatus                 `0`, `1`; from 0.9.5 `unset`, `set`, `unknown`
     setprhold, unsetprhold      `ok`; from 0.13
-    to what it does not know    its usage, after a line `fail` from 0.9.8
+    to what it does not know    `fail`, or its usage, after a line `fail` from 0.9.8
     about a map it has not      `fail`, from 0.9.8 with a line `device not found`
     to others than uid 0        `permission deny: need to be root`, after a line `fail` from 0.9.8
     after 4 s in its queue      `timeout`, after a line `fail` from 0.9.8; it has not been carried out

@@ -463,6 +463,19 @@ def test_turn_that_cannot_be_marked_does_not_begin(directory: Path, monkeypatch:
         assert turn.others_came_between
 
 
+def test_turn_without_a_lock_does_not_begin(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    journal = Journal(directory)
+    with monkeypatch.context() as failing:
+        failing.setattr(fcntl, "flock", refuse)
+        with pytest.raises(JournalError, match=f"^{directory / MAP}: No locks available"), journal.turn(MAP):
+            pytest.fail("there was a turn")
+    with journal.turn(MAP) as turn:
+        assert turn.others_came_between
+
+
 def test_what_a_write_has_left_is_removed_in_the_next_turn(directory: Path) -> None:
     keep(directory, OLD)
     (directory / MAP / f"{ENTRY}.new").write_bytes(encode(MAP, NEW)[:50])
