@@ -30,7 +30,7 @@ from .logs import trace
 from .logs.handler import LogHandler, set_up, set_up_traces
 from .main_loop import STOP_SIGNALS, remove_socket_file
 from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, Options
-from .preconditions import raise_file_limit, warn_about_what_is_missing
+from .preconditions import raise_file_limit, refuse_multipath, warn_about_what_is_missing
 from .scheduler.iothread import IOThreads
 from .scheduler.thread_pool import NoThreadError
 from .serving.clients import Clients
@@ -86,6 +86,7 @@ def _run(options: Options, ready: threading.Event) -> int:
         traces = trace.enable(options.trace)
         open_files = raise_file_limit()
         identity = look_up(options.user, options.group)
+        refuse_multipath(options, identity.uid)
 
         # From here on there is something to clean up, so a stop signal waits until the main loop takes it.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)

@@ -12,15 +12,13 @@ from .device.scsi_device import ScsiDevice
 from .device.stack import multipath_maps, name_of
 from .host.errors import StartError
 from .options import DEFAULT_STATE_DIRECTORY, Options
-from .preconditions import may_send_commands
+from .preconditions import may_send_commands, why_no_multipath
 from .serving.server import DevicesFor
 
 if TYPE_CHECKING:
     from .device.multipath.executor import Multipath
 
 _log = logging.getLogger(__name__)
-
-_NOT_ROOT = "prhelper acts on multipath maps only as root with CAP_SYS_RAWIO: start it so, without -u"
 
 
 class Made(NamedTuple):
@@ -90,8 +88,8 @@ def _make_multipath(options: Options) -> "Multipath | str":
 
 
 def _try_to_make_multipath(options: Options) -> "Multipath":
-    if os.geteuid() != 0 or not may_send_commands():
-        raise StartError(_NOT_ROOT)
+    if (reason := why_no_multipath(os.geteuid())) is not None:
+        raise StartError(reason)
 
     from .device.multipath.executor import Multipath  # late, like the emulation: most hosts have no maps
     from .device.multipath.journal import Journal, JournalError

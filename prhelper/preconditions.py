@@ -1,6 +1,7 @@
 """What prhelper needs of its surroundings: checked at the start, refused or warned of with the remedy."""
 
 import logging
+import os
 
 from .host import limits
 from .host.errors import StartError
@@ -28,6 +29,20 @@ def raise_file_limit() -> int:
 def may_send_commands() -> bool:
     """Whether the kernel lets this process send SCSI commands."""
     return has_capability(CAP_SYS_RAWIO) and in_initial_user_namespace()
+
+
+def why_no_multipath(uid: int) -> str | None:
+    """Why a process of this user that is as privileged as this one cannot act on multipath maps; None if it can."""
+    if uid == 0 and may_send_commands():
+        return None
+    return "prhelper acts on multipath maps only as root with CAP_SYS_RAWIO: start it so, without -u"
+
+
+def refuse_multipath(options: Options, uid: int | None) -> None:
+    """Raise StartError if --multipath=on asks for what is not possible. `uid`: of the user to switch to, if any."""
+    reason = why_no_multipath(os.geteuid() if uid is None else uid)
+    if options.multipath == "on" and reason is not None:
+        raise StartError(f"--multipath=on: {reason}")
 
 
 def warn_about_what_is_missing(options: Options, open_files: int, unknown: list[str]) -> None:
