@@ -25,6 +25,10 @@ from .sending import Order, send
 Rule: TypeAlias = Callable[[Memory, Paths], Steps[Done]]
 SendAll: TypeAlias = Callable[[tuple[Order, ...], Callable[[Order], Outcome]], list[Outcome]]
 
+KEY_REFUSED = (
+    "multipathd does not keep the key, so it cannot register a path that comes back: "
+    "set `reservation_key file` in /etc/multipath.conf, and run `multipathd reconfigure`"
+)
 NO_USABLE_PATH = "no path of it can be used: see `multipath -ll`"
 
 
@@ -158,6 +162,9 @@ class _Running:
         request = " ".join(filter(None, (step.verb, "map", self._map.disk, step.argument)))
         reply = self._means.multipathd.request(request)
         trace.multipathd(request, reply.text or reply.trouble)
-        if reply.trouble is not None and reply.trouble not in self.remarks:
-            self.remarks.append(reply.trouble)
+        trouble = reply.trouble
+        if step.verb == "setprkey" and trouble is None and reply.text != "ok":
+            trouble = KEY_REFUSED
+        if trouble is not None and trouble not in self.remarks:
+            self.remarks.append(trouble)
         return reply.text

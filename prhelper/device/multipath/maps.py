@@ -5,9 +5,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path as File
 
-from ..stack import multipath_maps
-from .map import Map, Means
-from .paths import uuid_of
+from ..stack import multipath_maps, name_of
+from .map import KEY_REFUSED, Map, Means
+from .paths import uuid_of, wwid_of
 
 
 class Maps:
@@ -24,6 +24,17 @@ class Maps:
         with self._lock:
             return self._maps.setdefault(uuid, Map(uuid, self._means))
 
+    def trouble_with_multipathd(self) -> str | None:
+        """Why multipathd will not register paths that come back, with the remedy; None if it will, or has no maps."""
+        folders = list(multipath_maps())
+        if not folders:
+            return None
+        multipathd = self._means.multipathd
+        if (trouble := multipathd.request("show daemon").trouble) is not None:
+            return trouble
+        names = [name_of(folder) for folder in folders if multipathd.keeps_keys(_wwid(folder)) is False]
+        return f"{', '.join(sorted(names))}: {KEY_REFUSED}" if names else None
+
     @property
     def are_of_interest(self) -> bool:
         """Whether the paths of any have to be watched."""
@@ -39,3 +50,10 @@ class Maps:
                 found = wanted.get(uuid_of(folder))
                 if found is not None and found.needs_care(folder):
                     yield found, folder
+
+
+def _wwid(folder: File) -> str:
+    try:
+        return wwid_of(uuid_of(folder))
+    except OSError:  # it is going away
+        return ""

@@ -12,13 +12,23 @@ from ...scsi.transport_id import FibreChannelPort, IscsiPort, SasPort, Transport
 _CLASS = Path("/sys/class")
 
 
-def initiator_ports(hosts: frozenset[str]) -> frozenset[TransportID]:
+class Ports(frozenset[TransportID]):
+    """Ports of one machine. An iSCSI node without an ISID among them stands for each of its ports."""
+
+    __slots__ = ()
+
+    def __contains__(self, port: object) -> bool:
+        node = IscsiPort(port.name) if isinstance(port, IscsiPort) else port
+        return super().__contains__(port) or super().__contains__(node)
+
+
+def initiator_ports(hosts: frozenset[str]) -> Ports:
     """The ports of every SCSI host of this machine; empty if one of `hosts` ("host2") has a port that nothing names.
 
     Half of them would be worse than none: what is ours would be taken for another host's.
     """
     named = {**_fibre_channel(), **_sas(), **_iscsi()}
-    return frozenset().union(*named.values()) if hosts and hosts <= named.keys() else frozenset()
+    return Ports(frozenset().union(*named.values()) if hosts and hosts <= named.keys() else ())
 
 
 def _fibre_channel() -> dict[str, frozenset[TransportID]]:

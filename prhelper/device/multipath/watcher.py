@@ -54,6 +54,8 @@ class Watcher:
             self._thread.join()
 
     def _run(self) -> None:
+        if (trouble := self._maps.trouble_with_multipathd()) is not None:
+            _log.warning("multipath: %s", trouble)
         while not self._stopped.is_set():
             self._noticed.clear()
             if not self._maps.are_of_interest:

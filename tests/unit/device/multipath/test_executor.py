@@ -13,9 +13,9 @@ from prhelper.device.identity import Target
 from prhelper.device.multipath import maps as maps_module
 from prhelper.device.multipath.executor import Multipath
 from prhelper.device.multipath.journal import Journal
-from prhelper.device.multipath.map import Means
+from prhelper.device.multipath.map import KEY_REFUSED, Means
 from prhelper.device.multipath.maps import Maps
-from prhelper.device.multipath.multipathd import Multipathd
+from prhelper.device.multipath.multipathd import Multipathd, Reply
 from prhelper.device.multipath.rules.commands import read, register
 from prhelper.device.multipath.rules.steps import Entry
 from prhelper.device.multipath.sending import send_in_turn
@@ -73,6 +73,41 @@ def test_command_goes_to_the_map(host: Host, multipath: Multipath, command: Comm
     assert result.outcome.status == Status.CHECK_CONDITION
     assert result.note is not None
     assert (result.note.map_name, result.note.wwid, result.note.used) == ("mpatha", "36001405", ())
+
+
+class Asked(Multipathd):
+    """A multipathd that runs, or does not, and knows what multipath.conf says."""
+
+    def __init__(self, trouble: str | None, keeps_keys: bool | None) -> None:
+        super().__init__(())
+        self._trouble, self._keeps = trouble, keeps_keys
+
+    def request(self, command: str) -> Reply:
+        assert command == "show daemon"
+        return Reply("", self._trouble)
+
+    def keeps_keys(self, wwid: str) -> bool | None:
+        assert wwid == "36001405"
+        return self._keeps
+
+
+@pytest.mark.parametrize(
+    ("asked", "trouble"),
+    [
+        (Asked(None, True), None),
+        (Asked(None, None), None),
+        (Asked(None, False), f"mpatha: {KEY_REFUSED}"),
+        (Asked("multipathd cannot be reached", None), "multipathd cannot be reached"),
+    ],
+)
+def test_what_keeps_multipathd_from_registering_paths_is_known_at_the_start(
+    host: Host, means: Means, monkeypatch: pytest.MonkeyPatch, asked: Asked, trouble: str | None
+) -> None:
+    maps = Maps(means._replace(multipathd=asked))
+    monkeypatch.setattr(maps_module, "multipath_maps", lambda: iter([host.map]))
+    assert maps.trouble_with_multipathd() == trouble
+    monkeypatch.setattr(maps_module, "multipath_maps", lambda: iter([]))
+    assert maps.trouble_with_multipathd() is None
 
 
 def test_maps_that_a_process_before_left_something_of_are_known_at_the_start(

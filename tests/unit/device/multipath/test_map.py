@@ -10,7 +10,7 @@ import pytest
 from prhelper.device.execution import Result
 from prhelper.device.multipath import map as map_module
 from prhelper.device.multipath.journal import Journal, JournalError, Turn
-from prhelper.device.multipath.map import NO_USABLE_PATH, Map, Means
+from prhelper.device.multipath.map import KEY_REFUSED, NO_USABLE_PATH, Map, Means
 from prhelper.device.multipath.multipathd import Multipathd, Reply
 from prhelper.device.multipath.rules.commands import read
 from prhelper.device.multipath.rules.steps import Entry
@@ -152,12 +152,18 @@ def test_without_a_usable_path_a_cluster_is_told_to_retry_and_the_administrator_
 
 
 @pytest.mark.usefixtures("cluster")
-def test_trouble_with_multipathd_is_told_once_and_costs_nothing(host: Host, means: Means, told: Told) -> None:
-    told.reply = Reply("", "multipathd cannot be reached")
+@pytest.mark.parametrize(
+    ("reply", "remark"),
+    [(Reply("", "multipathd cannot be reached"), "multipathd cannot be reached"), (Reply("fail"), KEY_REFUSED)],
+)
+def test_trouble_with_multipathd_is_told_once_and_costs_nothing(
+    host: Host, means: Means, told: Told, reply: Reply, remark: str
+) -> None:
+    told.reply = reply
     result = carry_out(Map(UUID, means), host, out(OutAction.REGISTER, 0, K))
     assert answer(result.outcome) == GOOD
     assert result.note is not None
-    assert result.note.remarks == ("multipathd cannot be reached",)
+    assert result.note.remarks == (remark,)
 
 
 def test_other_process_on_the_map_makes_what_is_remembered_void(

@@ -33,7 +33,7 @@ def adapters(host: Host) -> None:
     ],
 )
 def test_all_ports_are_known_unless_nothing_names_that_of_a_path(hosts: set[str], ports: set[TransportID]) -> None:
-    assert initiator_ports(frozenset(hosts)) == ports
+    assert set(initiator_ports(frozenset(hosts))) == ports
 
 
 def test_iscsi_port_has_the_isid_where_the_driver_tells_it(host: Host) -> None:
@@ -41,9 +41,17 @@ def test_iscsi_port_has_the_isid_where_the_driver_tells_it(host: Host) -> None:
     assert IscsiPort(NAME, 0x00023D000001) in initiator_ports(frozenset({"host10"}))
 
 
+def test_iscsi_node_stands_for_all_its_ports_where_the_driver_tells_no_isid() -> None:
+    ports = initiator_ports(frozenset({"host10"}))
+    assert IscsiPort(NAME, 0x00023D000001) in ports
+    assert IscsiPort("iqn.1993-08.org.debian:01:other", 0x00023D000001) not in ports
+    assert FC in ports
+    assert FibreChannelPort(1) not in ports
+
+
 def test_names_that_make_no_sense_name_no_port(host: Host) -> None:
     host.write("sys/class/fc_host/host2/port_name", "<NULL>")
     host.write("sys/devices/platform/host10/session1/iscsi_session/session1/initiatorname", "<NULL>")
-    assert initiator_ports(frozenset({"host2"})) == set()
-    assert initiator_ports(frozenset({"host10"})) == set()
-    assert initiator_ports(frozenset({"host3"})) == {SAS}
+    assert set(initiator_ports(frozenset({"host2"}))) == set()
+    assert set(initiator_ports(frozenset({"host10"}))) == set()
+    assert set(initiator_ports(frozenset({"host3"}))) == {SAS}

@@ -46,6 +46,10 @@ class Ward:
         self.patients = list(patients)
         self.looked = threading.Semaphore(0)
         self.are_of_interest = True
+        self.trouble: str | None = None
+
+    def trouble_with_multipathd(self) -> str | None:
+        return self.trouble
 
     def that_need_care(self) -> Iterator[tuple[Patient, Path]]:
         self.looked.release()
@@ -117,6 +121,17 @@ def test_nothing_is_looked_at_until_there_is_something_to_watch(watching: list[W
     ward.are_of_interest = True
     watcher.notice()
     assert patient.cared_for.acquire(timeout=10)
+
+
+def test_trouble_with_multipathd_is_told_at_the_start(
+    watching: list[Watcher], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "prhelper")
+    ward = Ward()
+    ward.trouble = "multipathd cannot be reached"
+    watch(watching, ward)
+    looked(ward, 1)
+    assert caplog.messages == ["multipath: multipathd cannot be reached"]
 
 
 def test_without_a_thread_to_be_had_the_next_look_tries_again(
