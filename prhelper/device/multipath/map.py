@@ -14,10 +14,11 @@ from ...scsi.outcome import Outcome
 from ...scsi.reservation import Command
 from ..execution import Note as Way
 from ..execution import Result
+from ..stack import multipath_maps
 from . import rules
 from .journal import Journal, JournalError, Turn
 from .multipathd import Multipathd
-from .paths import OpenMap, Seen, paths_of, wwid_of
+from .paths import OpenMap, Seen, paths_of, uuid_of, wwid_of
 from .rules.answers import NO_PATH
 from .rules.steps import Done, Memory, Path, Paths, Send, Step, Steps, Tell
 from .sending import Order, send
@@ -57,11 +58,23 @@ class Map:
         self._memory = Memory()
         self._sequences: dict[Path, str] = {}  # of the disks that the paths in `settled` were
         self._left_over = left_over
+        self._folder: File | None = None
 
     @property
     def is_of_interest(self) -> bool:
         """Whether its paths have to be watched: it has a registration of ours, or may have."""
         return self._left_over or self._memory.key != 0 or self._memory.entry is not None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a path was away, so that it may come back at any moment and be written to unregistered."""
+        return self.is_of_interest and (self._left_over or not self._sequences.keys() <= self._memory.settled)
+
+    def folder(self) -> File | None:
+        """Its folder in sysfs; None if it is not here."""
+        if self._folder is None or not _is_of(self._folder, self.uuid):
+            self._folder = next((folder for folder in multipath_maps() if _is_of(folder, self.uuid)), None)
+        return self._folder
 
     def needs_care(self, folder: File) -> bool:
         """Whether a path could be used that is not known to be in step. Asks sysfs only."""
@@ -117,6 +130,13 @@ class Map:
 
     def _is_settled(self, path: Seen) -> bool:
         return path.address in self._memory.settled and self._sequences.get(path.address) == path.sequence
+
+
+def _is_of(folder: File, uuid: str) -> bool:
+    try:
+        return uuid_of(folder) == uuid
+    except OSError:
+        return False
 
 
 class _Running:

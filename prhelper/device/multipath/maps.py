@@ -1,8 +1,6 @@
 """All multipath maps that this process has acted on, or that a process before it has left something of."""
 
-import contextlib
 import threading
-from collections.abc import Iterator
 from pathlib import Path as File
 
 from ..stack import multipath_maps, name_of
@@ -35,21 +33,10 @@ class Maps:
         names = [name_of(folder) for folder in folders if multipathd.keeps_keys(_wwid(folder)) is False]
         return f"{', '.join(sorted(names))}: {KEY_REFUSED}" if names else None
 
-    @property
-    def are_of_interest(self) -> bool:
-        """Whether the paths of any have to be watched."""
+    def of_interest(self) -> list[Map]:
+        """Those whose paths have to be watched."""
         with self._lock:
-            return any(each.is_of_interest for each in self._maps.values())
-
-    def that_need_care(self) -> Iterator[tuple[Map, File]]:
-        """Those with a path that is not in step, with their folders in sysfs."""
-        with self._lock:
-            wanted = {uuid: each for uuid, each in self._maps.items() if each.is_of_interest}
-        for folder in multipath_maps():
-            with contextlib.suppress(OSError):  # it is going away
-                found = wanted.get(uuid_of(folder))
-                if found is not None and found.needs_care(folder):
-                    yield found, folder
+            return [each for each in self._maps.values() if each.is_of_interest]
 
 
 def _wwid(folder: File) -> str:

@@ -19,6 +19,7 @@ from .rules.steps import Path, Paths
 
 _DEV = File("/dev")
 _USABLE = "running"
+_COLONS = 3
 _HIDDEN = (errno.ENOENT, errno.EACCES, errno.EPERM)
 _PREFIX = "mpath-"
 
@@ -28,18 +29,19 @@ class Seen(NamedTuple):
 
     address: see above; the disk's name where it is no SCSI disk.
     disk: the disk's name in the kernel.
-    number: major:minor.
     sequence: tells this disk from another that had the same name before.
-    host: the SCSI host, "host2".
     usable: whether the kernel sends commands to it.
     """
 
     address: Path
     disk: str
-    number: str
     sequence: str
-    host: str
     usable: bool
+
+    @property
+    def host(self) -> str:
+        """The SCSI host, "host2"."""
+        return f"host{self.address.partition(':')[0]}"
 
 
 def uuid_of(folder: File) -> str:
@@ -53,10 +55,24 @@ def wwid_of(uuid: str) -> str:
 
 
 def paths_of(folder: File) -> list[Seen]:
-    """The paths of the map with this folder in sysfs, by address."""
-    slaves = folder / "slaves"
-    found = [_seen(slave.resolve()) for slave in slaves.iterdir()] if slaves.exists() else []
-    return sorted(found, key=lambda path: [int(part) if part.isdecimal() else -1 for part in path.address.split(":")])
+    """The paths of the map with this folder in sysfs, by address. Cheap: it is asked often."""
+    try:
+        return sorted(map(_seen, (folder / "slaves").iterdir()), key=_by_address)
+    except FileNotFoundError:
+        return []
+
+
+def _by_address(path: Seen) -> list[int]:
+    return [int(part) if part.isdecimal() else -1 for part in path.address.split(":")]
+
+
+def _seen(disk: File) -> Seen:
+    try:
+        address = (disk / "device").readlink().name
+    except OSError:
+        address = ""
+    address = address if address.count(":") == _COLONS else disk.name
+    return Seen(address, disk.name, _read(disk / "diskseq"), _read(disk / "device/state") == _USABLE)
 
 
 class OpenMap:
@@ -69,13 +85,14 @@ class OpenMap:
     def __init__(self, folder: File) -> None:
         self.name, self.disk = name_of(folder), folder.name
         self.seen = paths_of(folder)
+        self._slaves = folder / "slaves"
+        ports = initiator_ports(frozenset(path.host for path in self.seen))
         self.remarks: list[str] = []
         self._open: dict[Path, OwnedFd] = {}
         for path in self.seen:
             if path.usable:
                 self._try_to_open(path)
         usable = tuple(self._open)
-        ports = initiator_ports(frozenset(path.host for path in self.seen))
         self.paths = Paths(usable, len(usable) < len(self.seen), ports)
 
     def __enter__(self) -> "OpenMap":
@@ -106,7 +123,7 @@ class OpenMap:
             return
         status = os.fstat(descriptor.fileno())
         number = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
-        if stat.S_ISBLK(status.st_mode) and number == path.number:
+        if stat.S_ISBLK(status.st_mode) and number == _read(self._slaves / path.disk / "dev"):
             self._open[path.address] = descriptor
         else:
             descriptor.close()
@@ -117,14 +134,6 @@ _REMEDY = (
     "prhelper must see the /dev of the host (a helper that libvirt starts sees the paths "
     "that there were when the virtual machine started: restart the machine, or let prhelper run as a service)"
 )
-
-
-def _seen(disk: File) -> Seen:
-    device = (disk / "device").resolve()
-    host = next((part for part in reversed(device.parts) if part.startswith("host")), "")
-    address = device.name if device.name.count(":") == 3 else disk.name
-    usable = _read(device / "state") == _USABLE
-    return Seen(address, disk.name, _read(disk / "dev"), _read(disk / "diskseq"), host, usable)
 
 
 def _read(file: File) -> str:

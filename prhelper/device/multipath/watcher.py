@@ -1,8 +1,9 @@
 """Looks after maps whose paths come back, or were left out of step by a process that died.
 
 multipathd registers a path that comes back, where it knows the key, and only if it noticed that the path was away. So
-we look ourselves: each PERIOD, in sysfs, which costs the disks nothing. A map that needs care gets a thread of its own,
-for its paths may still not answer, and no map is to wait for another.
+we look ourselves, in sysfs, which costs the disks nothing: often while a path is away that will be written to as soon
+as it is back, and else now and then, for paths that are new. A map that needs care gets a thread of its own, for its
+paths may still not answer, and no map is to wait for another.
 """
 
 import logging
@@ -19,8 +20,11 @@ from .rules.answers import is_good
 
 _log = logging.getLogger(__name__)
 
-PERIOD = 0.25
+PERIOD = 1.0
 """Seconds between two looks, while there are registrations."""
+
+SHORT_PERIOD = 0.25
+"""The same while a path is away."""
 
 _MAX_PAUSE = 30.0
 """Seconds until a map is looked after again whose paths still do not answer, at most."""
@@ -56,16 +60,27 @@ class Watcher:
     def _run(self) -> None:
         if (trouble := self._maps.trouble_with_multipathd()) is not None:
             _log.warning("multipath: %s", trouble)
+        look_at_all = 0.0
         while not self._stopped.is_set():
             self._noticed.clear()
-            if not self._maps.are_of_interest:
+            maps = self._maps.of_interest()
+            if not maps:
                 self._noticed.wait()
                 continue
-            now = time.monotonic()
-            for each, folder in self._maps.that_need_care():
-                if each.uuid not in self._in_care and now >= self._not_before.get(each.uuid, 0.0):
-                    self._start_care(each, folder)
-            self._stopped.wait(PERIOD)
+            if (now := time.monotonic()) >= look_at_all:
+                look_at_all = now + PERIOD
+            else:
+                maps = [each for each in maps if each.is_waiting]
+            for each in maps:
+                self._look_at(each, now)
+            self._stopped.wait(SHORT_PERIOD if any(each.is_waiting for each in maps) else PERIOD)
+
+    def _look_at(self, each: Map, now: float) -> None:
+        if each.uuid in self._in_care or now < self._not_before.get(each.uuid, 0.0):
+            return
+        folder = each.folder()
+        if folder is not None and each.needs_care(folder):
+            self._start_care(each, folder)
 
     def _start_care(self, each: Map, folder: File) -> None:
         self._in_care.add(each.uuid)
@@ -84,7 +99,7 @@ class Watcher:
             _tell(each, result)
         finally:
             took = time.monotonic() - began
-            pause = min(_MAX_PAUSE, max(PERIOD, 2 * took)) if each.needs_care(folder) else 0.0
+            pause = min(_MAX_PAUSE, max(SHORT_PERIOD, 2 * took)) if each.needs_care(folder) else 0.0
             self._not_before[each.uuid] = time.monotonic() + pause
             self._in_care.discard(each.uuid)
 

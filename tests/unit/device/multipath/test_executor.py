@@ -10,6 +10,7 @@ import pytest
 from prhelper.channel import run
 from prhelper.device.execution import Result
 from prhelper.device.identity import Target
+from prhelper.device.multipath import map as map_module
 from prhelper.device.multipath import maps as maps_module
 from prhelper.device.multipath.executor import Multipath
 from prhelper.device.multipath.journal import Journal
@@ -113,15 +114,15 @@ def test_what_keeps_multipathd_from_registering_paths_is_known_at_the_start(
 def test_maps_that_a_process_before_left_something_of_are_known_at_the_start(
     host: Host, means: Means, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maps_module, "multipath_maps", lambda: iter([host.map]))
-    assert not Maps(means).are_of_interest
-    assert list(Maps(means).that_need_care()) == []
-    with means.journal.turn("mpath-36001405") as turn:
-        turn.write(Entry(0xABC))
-    with means.journal.turn("mpath-of-a-map-that-is-not-here") as turn:
-        turn.write(Entry(0xABC))
+    monkeypatch.setattr(map_module, "multipath_maps", lambda: iter([host.map]))
+    assert Maps(means).of_interest() == []
+    for uuid in ("mpath-36001405", "mpath-of-a-map-that-is-not-here"):
+        with means.journal.turn(uuid) as turn:
+            turn.write(Entry(0xABC))
     maps = Maps(means)
-    assert maps.are_of_interest
-    ((found, folder),) = maps.that_need_care()
-    assert (found.uuid, folder) == ("mpath-36001405", host.map)
-    assert maps.of(host.map) is found
+    assert {each.uuid: each.folder() for each in maps.of_interest()} == {
+        "mpath-36001405": host.map,
+        "mpath-of-a-map-that-is-not-here": None,
+    }
+    assert maps.of(host.map).needs_care(host.map)
+    assert maps.of(host.map) in maps.of_interest()

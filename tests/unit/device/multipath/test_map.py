@@ -96,6 +96,7 @@ def test_path_that_is_away_is_skipped_and_needs_care_when_it_is_back(
     assert result.note is not None
     assert (result.note.used, result.note.skipped) == (("2:0:0:0", "10:0:0:0"), ("3:0:0:0",))
     assert not one.needs_care(host.map)
+    assert one.is_waiting
 
     cluster.away.clear()
     host.write_to(host.map / "slaves/sdb/device/state", "running")
@@ -103,6 +104,7 @@ def test_path_that_is_away_is_skipped_and_needs_care_when_it_is_back(
     one.look_after(host.map)
     assert [registration.key for registration in cluster.unit.registrations] == [K, K, K]
     assert not one.needs_care(host.map)
+    assert not one.is_waiting
 
 
 def test_disk_that_has_taken_the_place_of_another_needs_care(host: Host, cluster: Cluster, means: Means) -> None:

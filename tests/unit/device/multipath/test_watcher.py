@@ -25,6 +25,12 @@ class Patient:
         self.may_end = threading.Event()
         self.may_end.set()
         self.heals = True
+        self.is_waiting = False
+        self.looked = threading.Semaphore(0)
+
+    def folder(self) -> Path | None:
+        self.looked.release()
+        return FOLDER
 
     def needs_care(self, folder: Path) -> bool:
         assert folder == FOLDER
@@ -44,21 +50,21 @@ class Ward:
 
     def __init__(self, *patients: Patient) -> None:
         self.patients = list(patients)
-        self.looked = threading.Semaphore(0)
-        self.are_of_interest = True
         self.trouble: str | None = None
+        self.asked = threading.Semaphore(0)
 
     def trouble_with_multipathd(self) -> str | None:
         return self.trouble
 
-    def that_need_care(self) -> Iterator[tuple[Patient, Path]]:
-        self.looked.release()
-        return iter([(each, FOLDER) for each in self.patients if each.needs])
+    def of_interest(self) -> list[Patient]:
+        self.asked.release()
+        return list(self.patients)
 
 
 @pytest.fixture(autouse=True)
 def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watcher_module, "PERIOD", 0.001)
+    monkeypatch.setattr(watcher_module, "SHORT_PERIOD", 0.001)
 
 
 @pytest.fixture
@@ -76,9 +82,9 @@ def watch(watching: list[Watcher], ward: Ward) -> Watcher:
     return watcher
 
 
-def looked(ward: Ward, times: int) -> None:
+def asked(ward: Ward, times: int) -> None:
     for _ in range(times):
-        assert ward.looked.acquire(timeout=10)
+        assert ward.asked.acquire(timeout=10)
 
 
 def test_map_is_looked_after_once_and_then_left_alone(watching: list[Watcher]) -> None:
@@ -86,7 +92,7 @@ def test_map_is_looked_after_once_and_then_left_alone(watching: list[Watcher]) -
     ward = Ward(patient)
     watch(watching, ward)
     assert patient.cared_for.acquire(timeout=10)
-    looked(ward, 20)
+    asked(ward, 20)
     assert not patient.cared_for.acquire(blocking=False)
 
 
@@ -98,7 +104,7 @@ def test_map_that_hangs_delays_no_other_and_is_not_looked_after_twice(watching: 
     assert stuck.cared_for.acquire(timeout=10)
     ward.patients.append(other)
     assert other.cared_for.acquire(timeout=10)
-    looked(ward, 5)
+    asked(ward, 5)
     assert not stuck.cared_for.acquire(blocking=False)
     stuck.may_end.set()
 
@@ -112,15 +118,27 @@ def test_map_whose_paths_do_not_answer_yet_is_looked_after_again(watching: list[
 
 
 def test_nothing_is_looked_at_until_there_is_something_to_watch(watching: list[Watcher]) -> None:
-    patient = Patient("one")
-    ward = Ward(patient)
-    ward.are_of_interest = False
+    ward = Ward()
     watcher = watch(watching, ward)
+    asked(ward, 1)
+    assert not ward.asked.acquire(timeout=0.05)
+    ward.patients.append(Patient("one"))
     watcher.notice()
-    assert not ward.looked.acquire(blocking=False)
-    ward.are_of_interest = True
-    watcher.notice()
-    assert patient.cared_for.acquire(timeout=10)
+    assert ward.patients[0].cared_for.acquire(timeout=10)
+
+
+def test_map_with_a_path_away_is_looked_at_more_often_than_others(
+    watching: list[Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher_module, "PERIOD", 3600)
+    waiting, other = Patient("waiting"), Patient("other")
+    waiting.needs = other.needs = False
+    waiting.is_waiting = True
+    watch(watching, Ward(waiting, other))
+    for _ in range(5):
+        assert waiting.looked.acquire(timeout=10)
+    assert other.looked.acquire(timeout=10)
+    assert not other.looked.acquire(blocking=False)
 
 
 def test_trouble_with_multipathd_is_told_at_the_start(
@@ -130,7 +148,7 @@ def test_trouble_with_multipathd_is_told_at_the_start(
     ward = Ward()
     ward.trouble = "multipathd cannot be reached"
     watch(watching, ward)
-    looked(ward, 1)
+    asked(ward, 1)
     assert caplog.messages == ["multipath: multipathd cannot be reached"]
 
 
