@@ -5,7 +5,9 @@ the guest's command becomes a sequence of commands on paths, whose answers decid
 
     steps.py        what a sequence says, and what is remembered between two
     perform.py      a guest's command; what there is to do without one
-    sequence.py     sending: paths that go away, unit attentions, whether others came in between
+    sequence.py     one sequence: what the unit says meanwhile, and whether the host was fenced
+    sending.py      sending: paths that go away, unit attentions
+    tally.py        whether others came in between
     answers.py      what an answer means
     commands.py     commands of our own, and parameter data
     registering.py  REGISTER, REGISTER AND IGNORE EXISTING KEY

@@ -15,9 +15,11 @@ from .recalling import recall
 from .registering import register, unregister
 from .repairing import repair
 from .reserving import clear, move, release, reserve
-from .sequence import NoPathError, Sequence
+from .sending import NoPathError
+from .sequence import Sequence
 from .settling import settle
 from .steps import Done, Entry, Memory, Paths, Steps
+from .tally import REGISTERING
 from .telling import follow
 
 MAX_STALE = 8
@@ -31,7 +33,6 @@ _RULES = {
     OutAction.PREEMPT_AND_ABORT: preempt,
     OutAction.REGISTER_AND_MOVE: move,
 }
-_REGISTERING = (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
 
 
 def execute(memory: Memory, paths: Paths, command: Command) -> Steps[Done]:
@@ -70,7 +71,7 @@ def _read(memory: Memory, paths: Paths, command: Command) -> Steps[Done]:
 def _write(sequence: Sequence, command: Command) -> Steps[Outcome]:
     """PERSISTENT RESERVE OUT; what makes no sense to us may make none to the unit, which then says so."""
     wanted = Wanted.of(command)
-    if wanted is not None and wanted.action in _REGISTERING:
+    if wanted is not None and wanted.action in REGISTERING:
         return (yield from (register if wanted.new else unregister)(sequence, wanted))
     if wanted is not None and wanted.action in _RULES:
         return (yield from _RULES[OutAction(wanted.action)](sequence, wanted))

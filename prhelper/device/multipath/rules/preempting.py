@@ -29,7 +29,7 @@ def preempt(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     outcome = yield from sequence.ask_one_surely(wanted.command)
     if is_good(outcome):
         held_before = sequence.holds or held is None or held.key != wanted.key
-        yield from sequence.is_undisturbed()
+        yield from sequence.look()
         after = sequence.reservation
         sequence.holds = after is not None and (after.is_all_registrants or (after.key == wanted.key and held_before))
     return outcome

@@ -12,7 +12,8 @@ from ....scsi.outcome import Outcome
 from . import commands
 from .answers import CONFLICT, GOOD, conflicting, good, is_conflict, is_good, refusal
 from .commands import ALL_TG_PT, APTPL, SPEC_I_PT, Wanted
-from .sequence import NoPathError, Sequence
+from .sending import NoPathError
+from .sequence import Sequence
 from .steps import Entry, Path, Steps
 from .taking_over import bring_here, first_with
 
@@ -148,9 +149,9 @@ def _is_one_missing(sequence: Sequence, old: int, new: int) -> Steps[bool]:
 
 def _finish(sequence: Sequence, old: int, new: int, registered: list[Path]) -> Steps[Outcome]:
     """Take along the reservation of a path that is away, and look whether we were fenced meanwhile."""
-    yield from sequence.is_undisturbed()
+    yield from sequence.look()
     held = sequence.reservation
-    taken = sequence.may_be_lost and (yield from _is_one_missing(sequence, old, new))
+    taken = sequence.tally.is_exceeded and (yield from _is_one_missing(sequence, old, new))
     if old not in (0, new) and held is not None and held.key == old and (yield from sequence.we_hold()):
         outcome = yield from sequence.ask_one(commands.preempt(new, old, held.scope_and_type))
         taken = taken or is_conflict(outcome)

@@ -20,7 +20,8 @@ from ....scsi.reservation import OutAction
 from . import commands
 from .answers import CONFLICT, GOOD, conflicting, good, is_conflict, is_good, refusal
 from .commands import Reservation
-from .sequence import NoPathError, Sequence
+from .sending import NoPathError
+from .sequence import Sequence
 from .steps import Entry, Path, Steps
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from prhelper.device.multipath import rules
-from prhelper.device.multipath.rules.sequence import MAX_RETRIES
+from prhelper.device.multipath.rules.sending import MAX_RETRIES
 from prhelper.scsi import sense
 from prhelper.scsi.outcome import Outcome, check_condition
 from prhelper.scsi.reservation import Command, InAction, OutAction

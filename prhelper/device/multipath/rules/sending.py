@@ -1,0 +1,112 @@
+"""The paths of a map that a sequence has left, and sending them commands.
+
+A path that does not answer is left alone for the rest of the sequence, for a dead one costs seconds each time. Whether
+it has carried the command out is not known.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from ....scsi import sense
+from ....scsi.outcome import Outcome
+from ....scsi.reservation import Command, InAction
+from ....scsi.sense import Sense
+from . import commands
+from .answers import is_conflict, is_good, is_of_the_path, is_unit_attention
+from .commands import ALL_TG_PT
+from .steps import Path, Send, Steps
+from .tally import REGISTERING, Tally
+
+MAX_RETRIES = 5
+"""How often a path that reports a unit attention is asked again: a nexus has a few of them pending at most."""
+
+_MISSES_ALL_TG_PT = sense.INVALID_FIELD_IN_PARAMETER_LIST
+
+
+class NoPathError(Exception):
+    """No path is left. The sequence cannot be ended, and is repaired by its journal entry when a path answers again."""
+
+
+class Sending:
+    """Sends commands of one sequence.
+
+    usable: the paths that it began with, in the order in which they are to be tried.
+    live: those that still answer.
+    used: those that have answered.
+    aptpl: whether APTPL is in force; every REGISTER carries it, or the unit would end it for all.
+    given: every key that a REGISTER has named, and may have given a path; 0 among them.
+    tally: of the commands sent.
+    """
+
+    def __init__(self, usable: tuple[Path, ...], aptpl: bool) -> None:
+        self.usable = usable
+        self.live = list(usable)
+        self.used: set[Path] = set()
+        self.aptpl = aptpl
+        self.given: list[int] = []
+        self.tally = Tally()
+
+    def ask(self, orders: Mapping[Path, Command]) -> Steps[dict[Path, Outcome]]:
+        """Send a command to each of some paths. The outcomes of those that answered; the others are out of it."""
+        outcomes: dict[Path, Outcome] = {}
+        waiting = {path: orders[path] for path in orders if path in self.live}
+        for _ in range(1 + MAX_RETRIES):
+            if not waiting:
+                break
+            outcomes.update(zip(waiting, (yield Send(tuple(waiting.items()))), strict=True))
+            waiting = {path: waiting[path] for path in waiting if is_unit_attention(outcomes[path])}
+        answered = {path: outcome for path, outcome in outcomes.items() if not is_of_the_path(outcome)}
+        for path, outcome in outcomes.items():
+            self._count(orders[path], None if path not in answered else outcome)
+            if path not in answered:
+                self.live.remove(path)
+        self.used.update(answered)
+        return answered
+
+    def ask_one(self, command: Command) -> Steps[Outcome]:
+        """Send a command that needs only one path: to the next after a conflict, which may be the path's alone.
+
+        Raises NoPathError.
+        """
+        conflict = None
+        for path in list(self.live):
+            outcome = (yield from self.ask({path: command})).get(path)
+            if outcome is not None and not is_conflict(outcome):
+                return outcome
+            conflict = outcome or conflict
+        if conflict is None:
+            raise NoPathError
+        return conflict
+
+    def register(self, paths: Iterable[Path], key: int, new: int) -> Steps[dict[Path, Outcome]]:
+        """REGISTER of our own on some paths.
+
+        A unit may insist on ALL_TG_PT for a path that was registered with it, as LIO does. Other units change every
+        path through the same port of ours then, so it is left out until it is missed.
+        """
+        aptpl = commands.APTPL if self.aptpl else 0
+        command = commands.register(key, new, aptpl)
+        answers = yield from self.ask(dict.fromkeys(paths, command))
+        refused = [path for path in answers if Sense.parse(answers[path].sense) == _MISSES_ALL_TG_PT]
+        if refused:
+            command = commands.register(key, new, aptpl | ALL_TG_PT)
+            answers.update((yield from self.ask(dict.fromkeys(refused, command))))
+        return {path: answers[path] for path in answers if path in self.live}
+
+    @property
+    def lost_an_answer(self) -> bool:
+        """Whether a path has gone away during the sequence."""
+        return len(self.live) < len(self.usable)
+
+    def read(self, action: InAction) -> Steps[bytes | None]:
+        """What the unit says by whichever path; None if it does not know the question. Raises NoPathError."""
+        for path in list(self.live):
+            outcome = (yield from self.ask({path: commands.read(action)})).get(path)
+            if outcome is not None:
+                return outcome.data if is_good(outcome) else None
+        raise NoPathError
+
+    def _count(self, command: Command, outcome: Outcome | None) -> None:
+        """Keep account of a command that has ended; `outcome` is None if the path did not answer."""
+        self.tally.count(command, outcome)
+        if command.is_out and command.service_action in REGISTERING and (outcome is None or is_good(outcome)):
+            self.given.extend(command.keys or ())

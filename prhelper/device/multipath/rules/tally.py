@@ -1,0 +1,60 @@
+"""Whether others came in between, by PRGENERATION, which counts what changes registrations."""
+
+from ....scsi.outcome import Outcome
+from ....scsi.reservation import Command, OutAction
+from .answers import is_good
+
+REGISTERING = (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
+
+_COUNTED = (
+    *REGISTERING,
+    OutAction.REGISTER_AND_MOVE,
+    OutAction.CLEAR,
+    OutAction.PREEMPT,
+    OutAction.PREEMPT_AND_ABORT,
+)
+
+
+class Tally:
+    """Our own commands since `begin`, to be held against what the unit has counted at the last `look`."""
+
+    def __init__(self) -> None:
+        self._began: int | None = None
+        self._expected: int | None = None
+        self._seen: int | None = None
+        self._unanswered = 0
+
+    def begin(self) -> None:
+        """Count from what was seen at the last look."""
+        self._began = self._expected = self._seen
+        self._unanswered = 0
+
+    def look(self, generation: int | None) -> None:
+        """This is PRGENERATION now; None if the unit does not tell."""
+        self._seen = generation
+
+    def count(self, command: Command, outcome: Outcome | None) -> None:
+        """A command of ours has ended; `outcome` is None if the path did not answer, and may have carried it out."""
+        if not command.is_out or command.service_action not in _COUNTED:
+            return
+        if outcome is None:
+            self._unanswered += 1
+        elif is_good(outcome) and self._expected is not None:
+            self._expected = (self._expected + 1) % 2**32
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether surely no command but ours was counted."""
+        return self._expected is not None and self._seen == self._expected and not self._unanswered
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether a path that did not answer may have carried out what it was sent."""
+        return self._unanswered > 0 and self._seen != self._began
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether others' commands were counted for sure, though not every command of ours was answered."""
+        if not self._unanswered or self._seen is None or self._expected is None:
+            return False
+        return (self._seen - self._expected) % 2**32 > self._unanswered
