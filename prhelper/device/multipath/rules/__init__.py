@@ -61,8 +61,10 @@ Limits
   reservation until it is back.
 * PREEMPT of everybody (SARK = 0) that is to change the type, or to reach another host with our key, unregisters all our
   paths but one for a moment: nothing else does either.
-* A first registration of which one path did not answer is undone if another host came in between: that path may have
-  been registered, and fenced.
+* A first registration of which a path did not answer, and is not registered, is undone if another host came in between
+  twice: that path may have been registered, and fenced.
+* Ports that SPEC_I_PT lists stay registered where a registration is undone.
+* Another host that names a port of ours (SPEC_I_PT, REGISTER AND MOVE) reaches the paths through it, not the others.
 * multipathd takes any path with the key for a proof that the host was not fenced, one that is being settled, too.
 * Another host's change of APTPL is undone if it falls into a sequence that registers.
 """

@@ -4,8 +4,6 @@ Each is a sequence of steps (`steps.Steps`); one at a time on a map. What was le
 command finds all paths that are here in step: registered with one key, or none of them.
 """
 
-import contextlib
-
 from ....scsi.outcome import Outcome
 from ....scsi.reservation import Command, OutAction
 from .answers import GOOD, NO_PATH
@@ -43,9 +41,9 @@ def execute(memory: Memory, paths: Paths, command: Command) -> Steps[Done]:
     try:
         memory = yield from _prepare(sequence, memory)
         outcome = yield from _write(sequence, command)
+        return (yield from _finish(sequence, memory, paths, outcome))
     except NoPathError:
         return _cut_short(sequence, memory)
-    return (yield from _finish(sequence, memory, paths, outcome))
 
 
 def look_after(memory: Memory, paths: Paths) -> Steps[Done]:
@@ -53,9 +51,9 @@ def look_after(memory: Memory, paths: Paths) -> Steps[Done]:
     sequence = Sequence(paths, memory)
     try:
         memory = yield from _prepare(sequence, memory)
+        return (yield from _finish(sequence, memory, paths, GOOD))
     except NoPathError:
         return _cut_short(sequence, memory)
-    return (yield from _finish(sequence, memory, paths, GOOD))
 
 
 def _read(memory: Memory, paths: Paths, command: Command) -> Steps[Done]:
@@ -95,10 +93,9 @@ def _prepare(sequence: Sequence, memory: Memory) -> Steps[Memory]:
 
 
 def _finish(sequence: Sequence, memory: Memory, paths: Paths, outcome: Outcome) -> Steps[Done]:
-    """Leave everything in step, and tell multipathd."""
-    with contextlib.suppress(NoPathError):
-        for path in sequence.unsettled:
-            yield from settle(sequence, path)
+    """Leave everything in step, and tell multipathd. Raises NoPathError."""
+    for path in sequence.unsettled:
+        yield from settle(sequence, path)
     if paths.missing or sequence.lost_an_answer:
         kept = _merged(sequence.stale, (memory.key, *sequence.given))
         sequence.stale = tuple(key for key in kept if key not in (0, sequence.key))[-MAX_STALE:]

@@ -52,7 +52,7 @@ def _preempt_everybody(sequence: Sequence, wanted: Wanted, held: Reservation) ->
     """
     if wanted.scope_and_type != held.scope_and_type or (yield from sequence.is_shared(wanted.key)):
         outcome = yield from sequence.ask_one_surely(wanted.command)
-        if is_good(outcome):
+        if is_good(outcome) or sequence.lost_an_answer:
             sequence.holds = True
             sequence.unsettled = list(sequence.live)
         return outcome

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from ....scsi.outcome import Outcome
 from . import commands
 from .answers import CONFLICT, GOOD, conflicting, good, is_conflict, is_good, refusal
-from .commands import ALL_TG_PT, APTPL, SPEC_I_PT, Wanted
+from .commands import ALL_TG_PT, APTPL, SPEC_I_PT, Reservation, Wanted
 from .sending import NoPathError
 from .sequence import Sequence
 from .steps import Entry, Path, Steps
@@ -27,20 +27,21 @@ def register(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
         else:
             sequence.key, sequence.holds = 0, False
     old = yield from _old_key(sequence, wanted)
-    if not _is_surely_wrong(sequence, wanted):
-        yield from sequence.note(_entry(sequence, old, wanted.new))
+    yield from sequence.note(_entry(sequence, old, wanted.new))
     answers = yield from _until_good(sequence, wanted)
     registered, lagging = good(answers), conflicting(answers)
+    if not registered and sequence.lost_an_answer and old == sequence.key:
+        registered, lagging = yield from _told_apart(sequence, wanted, lagging)
     if not registered:
-        return refusal(answers) or CONFLICT
+        refused = refusal(answers)
+        return CONFLICT if refused is None else (yield from sequence.unless_done(refused))
     sequence.aptpl = bool(wanted.flags & APTPL)
 
     rest = [path for path in sequence.live if path not in answers]
     answers = yield from sequence.ask(dict.fromkeys(rest, wanted.for_other_paths(old)))
     registered, lagging = registered + good(answers), lagging + conflicting(answers)
-    if wanted.flags & (ALL_TG_PT | SPEC_I_PT):  # the first command may have registered other paths of ours, too
-        registered += yield from sequence.probe(lagging, wanted.new)
-        lagging = [path for path in lagging if path not in registered]
+    reached, lagging = yield from _told_apart(sequence, wanted, lagging)
+    registered += reached
 
     if (refused := refusal(answers)) is not None:
         return (yield from _undo(sequence, wanted.new, old, registered, refused))
@@ -82,9 +83,11 @@ def unregister(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
 
 def _entry(sequence: Sequence, old: int, new: int) -> Entry:
     """What to write ahead. A first registration is undone, for the guest to try again, and so is a change of keys."""
+    if sequence.key and old != sequence.key:  # it is wrong, or we were fenced, and know it not
+        return Entry(sequence.key, (new,))
     if old == new:
         return Entry(new)
-    had = tuple(sequence.live) if old and old == sequence.key else ()
+    had = tuple(sequence.live) if sequence.key else ()
     return Entry(old, (new,), new if old else 0, had)
 
 
@@ -115,6 +118,14 @@ def _until_good(sequence: Sequence, wanted: Wanted) -> Steps[dict[Path, Outcome]
     return answers
 
 
+def _told_apart(sequence: Sequence, wanted: Wanted, lagging: list[Path]) -> Steps[tuple[list[Path], list[Path]]]:
+    """Which of these paths another path's command has registered, that is for more than one; and which none has."""
+    if not wanted.flags & (ALL_TG_PT | SPEC_I_PT):
+        return [], lagging
+    reached = yield from sequence.probe(lagging, wanted.new)
+    return reached, [path for path in lagging if path not in reached]
+
+
 def _undo(sequence: Sequence, new: int, old: int, paths: list[Path], answer: Outcome) -> Steps[Outcome]:
     """Give the paths their old key back, and `answer`; if they were fenced, no key."""
     sequence.aptpl = sequence.aptpl_before
@@ -141,20 +152,33 @@ def _catch_up(sequence: Sequence, wanted: Wanted, lagging: Iterable[Path]) -> St
     return caught_up
 
 
-def _is_one_missing(sequence: Sequence, old: int, new: int) -> Steps[bool]:
-    """Whether the unit has fewer of the two keys than there were paths; of a first registration it cannot be told."""
+def _is_one_missing(sequence: Sequence, old: int, new: int, registered: list[Path]) -> Steps[bool]:
+    """Whether a path that did not answer may have been registered, and fenced.
+
+    The unit has fewer of the two keys then than there were paths; of a first registration that cannot be told.
+    """
     keys = yield from sequence.keys()
+    if not sequence.tally.may_have_lost(keys.count(new) - len(registered)):
+        return False
     return not old or sum(key in (old, new) for key in keys) < len(sequence.usable)
+
+
+def _take_along(sequence: Sequence, old: int, new: int, held: Reservation) -> Steps[bool]:
+    """Move the reservation of a path that is away with the old key; False if that is gone. Raises NoPathError."""
+    outcome = yield from sequence.ask_one(commands.preempt(new, old, held.scope_and_type))
+    if not is_conflict(outcome):
+        return True
+    yield from sequence.look()  # a path that has not answered may have done it
+    return sequence.reservation == Reservation(new, held.scope_and_type)
 
 
 def _finish(sequence: Sequence, old: int, new: int, registered: list[Path]) -> Steps[Outcome]:
     """Take along the reservation of a path that is away, and look whether we were fenced meanwhile."""
     yield from sequence.look()
     held = sequence.reservation
-    taken = sequence.tally.is_exceeded and (yield from _is_one_missing(sequence, old, new))
+    taken = sequence.lost_an_answer and (yield from _is_one_missing(sequence, old, new, registered))
     if old not in (0, new) and held is not None and held.key == old and (yield from sequence.we_hold()):
-        outcome = yield from sequence.ask_one(commands.preempt(new, old, held.scope_and_type))
-        taken = taken or is_conflict(outcome)
+        taken = not (yield from _take_along(sequence, old, new, held)) or taken
     if taken or (yield from sequence.lost(registered, new)):
         return (yield from sequence.fenced(dict.fromkeys(registered, new)))
     sequence.key = new

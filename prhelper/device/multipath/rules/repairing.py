@@ -7,6 +7,7 @@ that no path of ours has any more, here or away.
 """
 
 from .sequence import Sequence
+from .settling import resolve
 from .steps import Entry, Path, Steps
 
 
@@ -14,7 +15,7 @@ def repair(sequence: Sequence, entry: Entry) -> Steps[None]:
     """Give every path that is here the key that was wanted; if we were fenced meanwhile, none. Raises NoPathError."""
     yield from sequence.mark()
     if entry.doubtful is not None:
-        yield from _resolve(sequence, entry.wanted, entry.doubtful)
+        yield from resolve(sequence, entry.wanted, entry.doubtful)
         return
     candidates = [key for key in (entry.wanted, *entry.passing) if key]
     having: dict[Path, int] = {}
@@ -32,15 +33,6 @@ def repair(sequence: Sequence, entry: Entry) -> Steps[None]:
         yield from sequence.fenced(having)
     elif having:
         yield from _restore(sequence, having, wanted)
-
-
-def _resolve(sequence: Sequence, key: int, doubtful: Path) -> Steps[None]:
-    """Take the key back from a path that was being settled, if no other path of ours has it, here or away."""
-    having = yield from sequence.probe(sequence.live, key)
-    if doubtful in sequence.live and doubtful not in having:
-        return
-    if all(path == doubtful for path in having) and (yield from sequence.keys()).count(key) < 2:
-        yield from sequence.withdraw({doubtful: key})
 
 
 def _restore(sequence: Sequence, having: dict[Path, int], wanted: int) -> Steps[None]:

@@ -86,14 +86,22 @@ def move(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
         outcome = yield from sequence.ask_one_surely(wanted.command)
     elif not (answers := (yield from sequence.ask({holder: wanted.command}))):
         held = sequence.reservation
-        yield from sequence.mark()
-        return (yield from move(sequence, wanted)) if sequence.reservation == held else NO_PATH
+        yield from sequence.look()
+        if sequence.reservation == held and (yield from sequence.we_hold()):
+            return (yield from move(sequence, wanted))
+        yield from _moved(sequence, wanted.key, flags)  # or we were fenced, and have nothing left
+        return NO_PATH
     else:
         outcome = answers[holder]
     if is_good(outcome):
-        sequence.holds = False
-        sequence.aptpl = bool(flags & MOVE_APTPL)
-        if leaves:
-            yield from sequence.register(sequence.live, wanted.key, 0)
-            sequence.key = 0
+        yield from _moved(sequence, wanted.key, flags)
     return outcome
+
+
+def _moved(sequence: Sequence, key: int, flags: int) -> Steps[None]:
+    """The path that held the reservation has moved it, and left, if that was asked: then the others do, too."""
+    sequence.holds = False
+    sequence.aptpl = bool(flags & MOVE_APTPL)
+    if flags & MOVE_UNREG:
+        yield from sequence.register(sequence.live, key, 0)
+        sequence.key = 0

@@ -75,8 +75,13 @@ class Sequence(Sending):
         Raises NoPathError.
         """
         outcome = yield from self.ask_one(command)
-        if not is_conflict(outcome):
-            return outcome
+        return (yield from self.unless_done(outcome)) if is_conflict(outcome) else outcome
+
+    def unless_done(self, outcome: Outcome) -> Steps[Outcome]:
+        """This answer; but if a path that has gone away may have caused it, by what it did, that it is not known.
+
+        Raises NoPathError.
+        """
         yield from self.look()
         return NO_PATH if self.tally.may_be_done else outcome
 

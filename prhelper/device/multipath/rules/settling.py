@@ -28,8 +28,21 @@ def settle(sequence: Sequence, path: Path) -> Steps[None]:
     for old in (*stale, *([0] if wanted else [])):
         if old != key and good((yield from sequence.register([path], old, wanted))):
             break
-    if wanted and not (yield from sequence.is_undisturbed()) and (yield from sequence.keys()).count(wanted) < 2:
-        yield from sequence.register([path], wanted, 0)
-        sequence.remarks.append(f"{path}: fenced by another host meanwhile, taken back")
-    if wanted:
+    if wanted and not (yield from sequence.is_undisturbed()):
+        yield from resolve(sequence, wanted, path)
+    if sequence.key:
         yield from sequence.note(Entry(wanted))
+
+
+def resolve(sequence: Sequence, key: int, doubtful: Path) -> Steps[None]:
+    """Take the key back from a path that was being settled, if no other path of ours has it, here or away.
+
+    Raises NoPathError.
+    """
+    having = yield from sequence.probe(sequence.live, key)
+    if doubtful in sequence.live and doubtful not in having:
+        return
+    if all(path == doubtful for path in having) and (yield from sequence.keys()).count(key) < 2:
+        sequence.remarks.append(f"{doubtful}: fenced by another host meanwhile, taken back")
+        yield from sequence.withdraw({doubtful: key})
+        sequence.stale = (*sequence.stale, key)  # should it be away

@@ -52,9 +52,11 @@ class Tally:
         """Whether a path that did not answer may have carried out what it was sent."""
         return self._unanswered > 0 and self._seen != self._began
 
-    @property
-    def is_exceeded(self) -> bool:
-        """Whether others' commands were counted for sure, though not every command of ours was answered."""
-        if not self._unanswered or self._seen is None or self._expected is None:
+    def may_have_lost(self, registered: int) -> bool:
+        """Whether a path that did not answer may have been registered, and fenced; `registered` of them still are.
+
+        That takes two more commands: its own, and the fencer's.
+        """
+        if self._unanswered <= registered or self._seen is None or self._expected is None:
             return False
-        return (self._seen - self._expected) % 2**32 > self._unanswered
+        return (self._seen - self._expected) % 2**32 >= registered + 2

@@ -76,7 +76,7 @@ def test_two_paths_do_not_vouch_for_each_other() -> None:
     cluster.leave("a")
     cluster.before["b REGISTER 0>K"] = cluster.fence
     cluster.look_after()
-    assert cluster.done == ["b REGISTER 0>K", "b REGISTER K>0"]
+    assert cluster.done == ["b REGISTER 0>K", "b REGISTER K>K", "b REGISTER K>0"]
     assert cluster.keys() == ""
 
 

@@ -1,0 +1,146 @@
+"""A path carries a command out and goes away before it answers: what it did is found out, or said not to be known."""
+
+from collections.abc import Callable
+
+import pytest
+
+from prhelper.scsi.reservation import OutAction
+
+from .....support.spc import ALL_TG_PT, CONFLICT, GOOD, SPEC_I_PT
+from ...emulated.unit import WA, WR, listed, move, out
+from .cluster import K2, KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
+
+REGISTER, PREEMPT = OutAction.REGISTER, OutAction.PREEMPT
+
+
+def held(path: str) -> Cluster:
+    """Our three paths are registered, and one of them holds the reservation."""
+    return Cluster(dict.fromkeys("abc", K), OURS[path], WR, "abc", others={OTHER: KO})
+
+
+def test_change_of_key_has_taken_the_reservation_along_though_the_path_that_did_so_is_away() -> None:
+    cluster = held("a")
+    cluster.leave("a")
+    cluster.after["b PREEMPT K2 K"] = lambda: cluster.leave("a", "b")
+    assert cluster.guest(out(REGISTER, K, K2)) == GOOD
+    assert cluster.keys() == "b:K2* c:K2"
+
+
+def test_change_of_key_whose_old_one_is_fenced_on_a_path_that_is_away_is_a_conflict() -> None:
+    cluster = held("a")
+    cluster.leave("a")
+    cluster.before["b PREEMPT K2 K"] = cluster.fence
+    assert cluster.guest(out(REGISTER, K, K2)) == CONFLICT
+    assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("new", [K, K2])
+def test_moving_that_may_have_been_done_is_to_be_tried_again_whichever_key_the_heir_gets(new: int) -> None:
+    cluster = held("b")
+    cluster.after["b MOVE K"] = lambda: cluster.leave("b")
+    assert cluster.guest(move(K, new, SOURCE.transport_id)) == NO_PATH
+
+
+def test_moving_and_leaving_that_was_done_has_left_by_every_path() -> None:
+    cluster = held("b")
+    cluster.after["b MOVE K"] = lambda: cluster.leave("b")
+    assert cluster.guest(move(K, K2, SOURCE.transport_id, flags=2)) == NO_PATH
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+def test_preempting_everybody_that_was_done_has_our_other_paths_registered_again() -> None:
+    cluster = Cluster(dict.fromkeys("abc", K), OTHER, WA, "abc", others={OTHER: KO})
+    cluster.after["a PREEMPT K 0"] = lambda: cluster.leave("a")
+    assert cluster.guest(out(PREEMPT, K, 0, kind=WR)) == NO_PATH
+    cluster.come_back()
+    assert cluster.keys() == "a:K* b:K c:K"
+
+
+def same_port() -> Cluster:
+    """Paths a and b are one initiator port of ours, seen through two ports of the unit."""
+    cluster = Cluster(paths="ab")
+    cluster.nexuses["b"] = OURS["a"].__class__("b", OURS["a"].transport_id, 2)
+    return cluster
+
+
+@pytest.mark.parametrize(("before", "key", "new"), [(0, 0, K), (K, K, K2)])
+def test_path_that_was_registered_by_another_which_did_not_answer_is_known_to_be(
+    before: int, key: int, new: int
+) -> None:
+    cluster = same_port()
+    if before:
+        assert cluster.guest(out(REGISTER, 0, before)) == GOOD
+    text = "a REGISTER K>K2" if key else "a REGISTER 0>K"
+    cluster.after[text] = lambda: cluster.leave("a")
+    assert cluster.guest(out(REGISTER, key, new, flags=ALL_TG_PT)) == GOOD
+    cluster.come_back()
+    assert cluster.keys() == ("a:K2 b:K2" if key else "a:K b:K")
+
+
+def test_ports_that_may_have_been_specified_already_are_no_reason_for_a_final_refusal() -> None:
+    cluster = Cluster()
+    cluster.after["a REGISTER 0>K"] = lambda: cluster.leave("a")
+    command = out(REGISTER, 0, K, flags=SPEC_I_PT, additional=listed(SOURCE.transport_id))
+    assert cluster.guest(command) == NO_PATH
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+def lose_two(cluster: Cluster, then: Callable[[], object]) -> None:
+    """Path a registers and goes away, then something happens, and b goes away as it is to register."""
+
+    def first() -> None:
+        cluster.leave("a")
+        then()
+
+    cluster.after["a REGISTER 0>K"] = first
+    cluster.before["b REGISTER 0>K"] = lambda: cluster.leave("b")
+
+
+def test_fencing_of_a_path_that_did_not_answer_wins_though_another_did_not_either() -> None:
+    cluster = Cluster(paths="abc")
+    assert cluster.by(OTHER, out(REGISTER, 0, KO)) == GOOD
+    lose_two(cluster, cluster.fence)
+    assert cluster.guest(out(REGISTER, 0, K)) == CONFLICT
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+def test_two_paths_that_registered_and_did_not_answer_undo_no_registration() -> None:
+    cluster = Cluster(paths="abc")
+    cluster.after["a REGISTER 0>K"] = lambda: cluster.leave("a")
+    cluster.after["b REGISTER 0>K"] = lambda: cluster.leave("b")
+    assert cluster.guest(out(REGISTER, 0, K)) == GOOD
+    assert cluster.keys() == "a:K b:K c:K"
+
+
+def test_path_that_was_settled_after_we_were_fenced_and_went_away_stays_out() -> None:
+    cluster = Cluster({"a": K})
+    cluster.memory = cluster.memory._replace(settled=frozenset("a"))
+    cluster.before["b REGISTER 0>K"] = cluster.fence
+    cluster.after["b REGISTER 0>K"] = lambda: cluster.leave("b")
+    cluster.look_after()
+    assert cluster.keys() == "b:K"
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+def test_path_that_was_settled_and_went_away_keeps_the_key_if_we_were_not_fenced() -> None:
+    cluster = Cluster({"a": K})
+    cluster.memory = cluster.memory._replace(settled=frozenset("a"))
+    cluster.after["b REGISTER 0>K"] = lambda: cluster.leave("b")
+    cluster.look_after()
+    cluster.come_back()
+    assert cluster.keys() == "a:K b:K"
+
+
+def test_path_that_is_registered_again_after_we_were_fenced_stays_out_though_all_went_away() -> None:
+    cluster = Cluster(dict.fromkeys("ab", K), OTHER, WA, "ab", others={OTHER: KO})
+    cluster.after["a PREEMPT K 0"] = lambda: cluster.by(SOURCE, out(REGISTER, 0, KO))
+    cluster.before["b REGISTER 0>K"] = lambda: cluster.by(SOURCE, out(PREEMPT, KO, K, kind=WR))
+    cluster.after["b REGISTER 0>K"] = lambda: cluster.leave("a", "b")
+    cluster.guest(out(PREEMPT, K, 0, kind=WR))
+    assert cluster.keys() == "b:K"
+    cluster.come_back()
+    assert cluster.keys() == ""
