@@ -5,7 +5,7 @@ knows the key; whether we hold the reservation cannot be told then, and we do no
 """
 
 from .sequence import Sequence
-from .steps import Memory, Steps, Tell, Told
+from .steps import Entry, Memory, Steps, Tell, Told
 
 
 def recall(sequence: Sequence, memory: Memory) -> Steps[Memory]:
@@ -16,12 +16,16 @@ def recall(sequence: Sequence, memory: Memory) -> Steps[Memory]:
     if ours is None:
         sequence.key = journal if journal in (yield from sequence.all_keys()) else 0
     else:
-        keys = {each.key for each in ours} - {*sequence.stale}
+        keys = {each.key for each in ours} - {*sequence.stale} - _passing(memory.entry)
         only = keys if len(keys) == 1 else ()
         sequence.key = next((key for key in (journal, told.key, *only) if key in keys), 0)
         sequence.holds = any(each.holds for each in ours)
-    sequence.aptpl = told.aptpl
     return memory._replace(is_recalled=True, told=told)
+
+
+def _passing(entry: Entry | None) -> set[int]:
+    """The keys that paths have for a moment only."""
+    return set() if entry is None else {*entry.passing} - {entry.new}
 
 
 def _known(reply: str) -> Told:

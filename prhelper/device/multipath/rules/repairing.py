@@ -17,27 +17,30 @@ def repair(sequence: Sequence, entry: Entry) -> Steps[None]:
     if entry.doubtful is not None:
         yield from resolve(sequence, entry.wanted, entry.doubtful)
         return
-    candidates = [key for key in (entry.wanted, *entry.passing) if key]
+    sequence.took_over = True
+    candidates = [key for key in (*reversed(entry.passing), entry.wanted) if key]  # in this order they are withdrawn
     having: dict[Path, int] = {}
     for key in candidates:
         rest = [path for path in sequence.live if path not in having]
         having |= dict.fromkeys((yield from sequence.probe(rest, key)), key)
     present = [key for key in (yield from sequence.keys()) if key in candidates]
     lost = any(path in sequence.live and path not in having for path in entry.had) or len(present) < len(entry.had)
-    wanted = entry.wanted if entry.wanted in present else entry.new
+    wanted = next((key for key in (entry.wanted, entry.new) if key in present), 0)
     if not entry.wanted:
         known = sequence.key if sequence.key not in candidates else 0
         yield from sequence.withdraw(having)
         sequence.key = known
-    elif having and (lost or not wanted):
+    elif lost or not wanted:
         yield from sequence.fenced(having)
-    elif having:
-        yield from _restore(sequence, having, wanted)
+    else:
+        yield from _restore(sequence, having, wanted, present.count(wanted))
 
 
-def _restore(sequence: Sequence, having: dict[Path, int], wanted: int) -> Steps[None]:
+def _restore(sequence: Sequence, having: dict[Path, int], wanted: int, present: int) -> Steps[None]:
+    """Give the paths one key, which `present` paths of ours have already, here or away."""
+    away = present - [*having.values()].count(wanted)
     for key in {*having.values()} - {wanted}:
         yield from sequence.register([path for path in having if having[path] == key], key, wanted)
     sequence.key = wanted
-    if (yield from sequence.lost([*having], wanted)):
+    if (yield from sequence.lost([*having], wanted, away)):
         yield from sequence.fenced(dict.fromkeys(having, wanted))

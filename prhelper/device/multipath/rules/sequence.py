@@ -118,21 +118,22 @@ class Sequence(Sending):
         """The paths that have this key: REGISTER of the key over itself changes nothing."""
         return good((yield from self.register(paths, key, key)))
 
-    def lost(self, paths: Collection[Path], key: int) -> Steps[bool]:
-        """Whether one of these paths, which had this key, has it no more: then the host was fenced.
+    def lost(self, paths: Collection[Path], key: int, away: int = 0) -> Steps[bool]:
+        """Whether one of these paths, which had this key, has it no more: then the host was fenced. See `lack`.
 
         Raises NoPathError.
         """
-        return not (yield from self.is_undisturbed()) and (yield from self.lack(paths, key))
+        return not (yield from self.is_undisturbed()) and (yield from self.lack(paths, key, away))
 
-    def lack(self, paths: Collection[Path], key: int) -> Steps[bool]:
+    def lack(self, paths: Collection[Path], key: int, away: int = 0) -> Steps[bool]:
         """Whether one of these paths has not this key: a path that is away, if there are fewer such keys than paths.
 
+        away: how many other paths should have it.
         Raises NoPathError.
         """
         having = yield from self.probe(paths, key)
         number = (yield from self.keys()).count(key)
-        return number < len(paths) or any(path in self.live and path not in having for path in paths)
+        return number < len(paths) + away or any(path in self.live and path not in having for path in paths)
 
     def withdraw(self, keys: Mapping[Path, int]) -> Steps[None]:
         """Unregister each of these paths from its key."""

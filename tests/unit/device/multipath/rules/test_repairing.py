@@ -223,3 +223,83 @@ def test_keys_of_paths_that_are_away_are_still_known_after_a_crash() -> None:
     cluster.restart()
     cluster.come_back()
     assert cluster.keys() == "a:O b:O"
+
+
+def cut_off(*at: str) -> Cluster:
+    """A migration that was cut off before a command."""
+    make, command, _ = SEQUENCES["migration"]
+    cluster = make()
+    cluster.before.update(dict.fromkeys(at, cluster.crash))
+    with pytest.raises(CrashError):
+        cluster.guest(command)
+    return cluster
+
+
+def test_fencing_during_the_repair_of_a_path_that_is_away_wins() -> None:
+    cluster = cut_off("a PREEMPT K K")
+    cluster.leave("a")
+    cluster.before["b REGISTER T>K"] = cluster.fence
+    cluster.restart()
+    assert cluster.keys() == ""
+
+
+def test_temporary_key_of_a_path_that_is_away_is_not_taken_for_ours() -> None:
+    cluster = cut_off("a PREEMPT K K")
+    cluster.unit = cluster.unit.unregistered([OURS["c"]])  # it had been away
+    cluster.leave("a", "b")
+    cluster.fence()
+    cluster.restart()
+    assert (cluster.keys(), cluster.memory.key) == ("b:T", 0)
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+def test_new_key_of_a_path_that_is_away_is_not_taken_for_ours_if_another_was_fenced() -> None:
+    cluster = Cluster({"a": K, "b": K}, paths="abc")
+    cluster.leave("c")
+    cluster.before["b REGISTER K>K2"] = cluster.crash
+    with pytest.raises(CrashError):
+        cluster.guest(out(REGISTER, K, K2))
+    cluster.away = {"a"}
+    cluster.fence()
+    cluster.restart()
+    assert (cluster.keys(), cluster.memory.key) == ("a:K2", 0)
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+def test_key_that_every_path_had_changed_to_is_ours_though_all_of_them_are_away() -> None:
+    cluster = Cluster({"a": K, "b": K}, paths="abc")
+    cluster.leave("c")
+    cluster.after["b REGISTER K>K2"] = cluster.crash
+    with pytest.raises(CrashError):
+        cluster.guest(out(REGISTER, K, K2))
+    cluster.away = {"a", "b"}
+    cluster.restart()
+    assert cluster.keys() == "a:K2 b:K2 c:K2"
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+@pytest.mark.parametrize("new", [K, K2])
+def test_fenced_guest_that_registers_anew_and_is_cut_off_is_registered_by_every_path_or_by_none(
+    new: int, ports_known: bool
+) -> None:
+    cluster = Cluster({"a": K, "b": K}, ports_known=ports_known)
+    cluster.journal = Entry(K)
+    cluster.fence()
+    cluster.after[f"a REGISTER 0>{'K' if new == K else 'K2'}"] = cluster.crash
+    with pytest.raises(CrashError):
+        cluster.guest(out(REGISTER, 0, new))
+    cluster.restart()
+    assert cluster.keys() == ("a:K b:K" if new == K else "")
+
+
+def test_key_is_among_the_keys_until_the_last_path_with_the_temporary_one_has_left() -> None:
+    cluster = holder_away()
+    cluster.before["c REGISTER T>K"] = cluster.crash
+    with pytest.raises(CrashError):
+        cluster.guest(out(REGISTER, K, 0))
+    found: list[bool] = []
+    cluster.before["c REGISTER T>0"] = lambda: found.append(K in cluster.read_keys())
+    cluster.restart()
+    assert (found, cluster.keys()) == ([True], "")
