@@ -96,11 +96,11 @@ def _finish(sequence: Sequence, memory: Memory, paths: Paths, outcome: Outcome) 
     """Leave everything in step, and tell multipathd. Raises NoPathError."""
     for path in sequence.unsettled:
         yield from settle(sequence, path)
-    if paths.missing or sequence.lost_an_answer:
-        kept = _merged(sequence.stale, (memory.key, *sequence.given))
-        sequence.stale = tuple(key for key in kept if key not in (0, sequence.key))[-MAX_STALE:]
-    else:
-        sequence.stale = ()
+    kept = _merged(sequence.stale, (memory.key, *sequence.given))
+    sequence.stale = tuple(key for key in kept if key not in (0, sequence.key))[-MAX_STALE:]
+    if sequence.stale and not (paths.missing or sequence.lost_an_answer):
+        still = yield from sequence.keys()  # of a path that the map has no more, but may have again
+        sequence.stale = tuple(key for key in sequence.stale if key in still)
     yield from sequence.note(_standing_entry(sequence))
     in_step = frozenset(sequence.live)
     memory = Memory(True, sequence.key, sequence.holds, sequence.aptpl, in_step, sequence.entry, memory.told)

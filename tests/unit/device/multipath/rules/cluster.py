@@ -77,6 +77,7 @@ class Cluster:
         )
         self.away: set[Path] = set()
         self.ports_known = ports_known
+        self.ports = frozenset(nexus.transport_id for nexus in self.nexuses.values())
         key = next(iter((keys or {}).values()), 0)
         ours = holder in self.nexuses.values()
         self.memory = Memory(True, key, ours, settled=frozenset(self.nexuses))
@@ -91,8 +92,7 @@ class Cluster:
     def paths(self) -> Paths:
         """The map as it is now."""
         usable = tuple(path for path in self.nexuses if path not in self.away)
-        ports = frozenset(nexus.transport_id for nexus in self.nexuses.values()) if self.ports_known else frozenset()
-        return Paths(usable, bool(self.away), ports)
+        return Paths(usable, bool(self.away), self.ports if self.ports_known else frozenset())
 
     def guest(self, command: Command) -> Answer:
         """A guest's command, and the answer to it."""
