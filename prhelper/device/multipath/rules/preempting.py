@@ -12,6 +12,9 @@ from .sequence import Sequence
 from .steps import Steps
 from .taking_over import live_holder, take_over
 
+MAX_ROUNDS = 3
+"""How often everybody is preempted key by key, while others come in between."""
+
 
 def preempt(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     """PREEMPT or PREEMPT AND ABORT. Raises NoPathError."""
@@ -48,14 +51,28 @@ def _preempt_everybody(sequence: Sequence, wanted: Wanted, held: Reservation) ->
     """All registrants but ourselves go: key by key, so that our other paths stay.
 
     Only SARK = 0 can change the type, or reach another host that shares our key. Then they do not, and are registered
-    again at once. To release and reserve would be worse: for a moment those who have just been preempted could write.
+    again at once; nor do they where others come in between again and again. To release and reserve would be worse: for
+    a moment those who have just been preempted could write.
     """
-    if wanted.scope_and_type != held.scope_and_type or (yield from sequence.is_shared(wanted.key)):
-        outcome = yield from sequence.ask_one_surely(wanted.command)
-        if is_good(outcome) or sequence.lost_an_answer:
+    for _ in range(MAX_ROUNDS):
+        if wanted.scope_and_type != held.scope_and_type or (yield from sequence.is_shared(wanted.key)):
+            break
+        outcome = yield from _preempt_each(sequence, wanted)
+        if not is_good(outcome):
+            return outcome
+        if (yield from sequence.is_undisturbed()) and (yield from _is_held(sequence, wanted.key, held)):
             sequence.holds = True
-            sequence.unsettled = list(sequence.live)
-        return outcome
+            return GOOD
+        yield from sequence.mark()
+    outcome = yield from sequence.ask_one_surely(wanted.command)
+    if is_good(outcome) or sequence.lost_an_answer:
+        sequence.holds = True
+        sequence.unsettled = list(sequence.live)
+    return outcome
+
+
+def _preempt_each(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
+    """Whoever has another key than ours goes. Not GOOD: we were fenced, or never registered, or the unit refused."""
     if not (yield from sequence.probe(sequence.live, wanted.key)):
         return CONFLICT
     for victim in dict.fromkeys((yield from sequence.all_keys())):
@@ -67,5 +84,11 @@ def _preempt_everybody(sequence: Sequence, wanted: Wanted, held: Reservation) ->
             continue  # it has gone by itself
         if not is_good(outcome):
             return outcome
-    sequence.holds = True
     return GOOD
+
+
+def _is_held(sequence: Sequence, key: int, held: Reservation) -> Steps[bool]:
+    """Whether the reservation is as it was; made again if another registrant released it before it was preempted."""
+    if sequence.reservation is None:
+        return is_good((yield from sequence.ask_one(commands.reserve(key, held.scope_and_type))))
+    return sequence.reservation == held

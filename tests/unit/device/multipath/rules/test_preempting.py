@@ -2,7 +2,9 @@
 
 import pytest
 
-from prhelper.scsi.reservation import OutAction, ReservationType
+from prhelper.device.emulated.state import Nexus
+from prhelper.device.multipath.rules.steps import Path
+from prhelper.scsi.reservation import Command, OutAction, ReservationType
 
 from .....support.spc import CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST
 from ...emulated.unit import TYPES, WA, WE, WR, out
@@ -51,3 +53,36 @@ def test_fencing_while_everybody_is_preempted_wins() -> None:
     cluster.before["a PREEMPT K O"] = cluster.fence
     assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=WA)) == CONFLICT
     assert (cluster.keys(), cluster.others()) == ("", "other:O*")
+
+
+REGISTER, IGNORE = OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY
+
+IN_BETWEEN: dict[str, tuple[Nexus, Command]] = {
+    "changes its key": (OTHER, out(REGISTER, KO, KO + 2)),
+    "takes our key": (OTHER, out(REGISTER, KO, K)),
+    "releases": (OTHER, out(OutAction.RELEASE, KO, kind=WA)),
+    "leaves": (OTHER, out(REGISTER, KO, 0)),
+    "registers": (OURS["c"], out(REGISTER, 0, KO + 3)),
+}
+
+
+@pytest.mark.parametrize("at", ["a REGISTER K>K", "a PREEMPT K O", f"a PREEMPT K {KO + 1:#x}"])
+@pytest.mark.parametrize("name", IN_BETWEEN)
+def test_whatever_another_host_does_while_everybody_is_preempted_only_we_are_left(name: str, at: str) -> None:
+    cluster = Cluster({"a": K, "b": K}, OTHER, WA, others={OTHER: KO, SOURCE: KO + 1})
+    cluster.before[at] = lambda: cluster.by(*IN_BETWEEN[name])
+    assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=WA)) == GOOD
+    assert (cluster.keys(), cluster.others()) == ("a:K* b:K*", "")
+    assert cluster.memory.holds
+
+
+def test_host_that_keeps_registering_is_preempted_at_last() -> None:
+    cluster = Cluster({"a": K, "b": K}, OTHER, WA, others={OTHER: KO})
+
+    def register(_: Path | None, command: Command | None) -> None:
+        if command is not None and command.is_out and command.service_action == OutAction.PREEMPT:
+            cluster.by(SOURCE, out(IGNORE, 0, KO + 1))
+
+    cluster.interfere = register
+    assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=WA)) == GOOD
+    assert (cluster.keys(), cluster.others()) == ("a:K* b:K*", "")
