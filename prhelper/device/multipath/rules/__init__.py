@@ -63,6 +63,7 @@ Limits
   paths but one for a moment: nothing else does either.
 * A first registration of which a path did not answer, and is not registered, is undone if another host came in between
   twice: that path may have been registered, and fenced.
+* So is one with ALL_TG_PT if another host came in between at all: paths through one port of ours register each other.
 * Ports that SPEC_I_PT lists stay registered where a registration is undone.
 * Another host that names a port of ours (SPEC_I_PT, REGISTER AND MOVE) reaches the paths through it, not the others.
 * multipathd takes any path with the key for a proof that the host was not fenced, one that is being settled, too.

@@ -88,6 +88,14 @@ class Wanted(NamedTuple):
         """Whether it has the basic parameter list, as all but SPEC_I_PT and REGISTER AND MOVE must."""
         return len(self.command.parameter_list) == _LIST.size and not self.flags & SPEC_I_PT
 
+    @property
+    def heir(self) -> TransportID | None:
+        """The port that REGISTER AND MOVE names; None if it names none that is known here."""
+        try:
+            return take_transport_id(self.command.parameter_list[_LIST.size :])[0]
+        except TransportIDError:
+            return None
+
     def for_other_paths(self, key: int) -> Command:
         """The REGISTER that does on another path what the guest's does on the first, where the old key is `key`.
 

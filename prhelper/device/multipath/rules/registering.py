@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ....scsi.outcome import Outcome
 from . import commands
-from .answers import CONFLICT, GOOD, conflicting, good, is_conflict, is_good, refusal
+from .answers import CONFLICT, GOOD, NO_PATH, conflicting, good, is_conflict, is_good, refusal
 from .commands import ALL_TG_PT, APTPL, SPEC_I_PT, Reservation, Wanted
 from .sending import NoPathError
 from .sequence import Sequence
@@ -33,8 +33,7 @@ def register(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     if not registered and sequence.lost_an_answer and old == sequence.key:
         registered, lagging = yield from _told_apart(sequence, wanted, lagging)
     if not registered:
-        refused = refusal(answers)
-        return CONFLICT if refused is None else (yield from sequence.unless_done(refused))
+        return (yield from _none_registered(sequence, wanted, refusal(answers)))
     sequence.aptpl = bool(wanted.flags & APTPL)
 
     rest = [path for path in sequence.live if path not in answers]
@@ -50,7 +49,7 @@ def register(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     if lagging and (yield from _were_fenced(sequence, old, wanted.new, registered)):
         return (yield from sequence.fenced(dict.fromkeys(registered, wanted.new)))
     registered += yield from _catch_up(sequence, wanted, lagging)
-    return (yield from _finish(sequence, old, wanted.new, registered))
+    return (yield from _finish(sequence, old, wanted, registered))
 
 
 def unregister(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
@@ -123,7 +122,17 @@ def _told_apart(sequence: Sequence, wanted: Wanted, lagging: list[Path]) -> Step
     if not wanted.flags & (ALL_TG_PT | SPEC_I_PT):
         return [], lagging
     reached = yield from sequence.probe(lagging, wanted.new)
-    return reached, [path for path in lagging if path not in reached]
+    return reached, [path for path in lagging if path in sequence.live and path not in reached]
+
+
+def _none_registered(sequence: Sequence, wanted: Wanted, refused: Outcome | None) -> Steps[Outcome]:
+    """What to answer; if a path that has gone away may be registered, with others that it listed, those are undone."""
+    if refused is None:
+        return CONFLICT
+    outcome = yield from sequence.unless_done(refused)
+    if outcome == NO_PATH and not sequence.key:
+        yield from sequence.register(sequence.live, wanted.new, 0)
+    return outcome
 
 
 def _undo(sequence: Sequence, new: int, old: int, paths: list[Path], answer: Outcome) -> Steps[Outcome]:
@@ -172,10 +181,17 @@ def _take_along(sequence: Sequence, old: int, new: int, held: Reservation) -> St
     return sequence.reservation == Reservation(new, held.scope_and_type)
 
 
-def _finish(sequence: Sequence, old: int, new: int, registered: list[Path]) -> Steps[Outcome]:
-    """Take along the reservation of a path that is away, and look whether we were fenced meanwhile."""
+def _finish(sequence: Sequence, old: int, wanted: Wanted, registered: list[Path]) -> Steps[Outcome]:
+    """Take along the reservation of a path that is away, and look whether we were fenced meanwhile.
+
+    With ALL_TG_PT paths through one port of ours register each other again, so that fencing would not show.
+    """
+    new, hides_fencing = wanted.new, not old and wanted.flags & ALL_TG_PT and len(registered) > 1
     yield from sequence.look()
     held = sequence.reservation
+    if hides_fencing and not sequence.tally.is_exact:
+        yield from sequence.withdraw(dict.fromkeys(registered, new))
+        return CONFLICT if sequence.tally.is_answered else NO_PATH
     taken = sequence.lost_an_answer and (yield from _is_one_missing(sequence, old, new, registered))
     if old not in (0, new) and held is not None and held.key == old and (yield from sequence.we_hold()):
         taken = not (yield from _take_along(sequence, old, new, held)) or taken

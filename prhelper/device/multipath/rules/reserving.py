@@ -10,7 +10,7 @@ from .answers import CONFLICT, GOOD, NO_PATH, good, is_conflict, is_good, refusa
 from .commands import MOVE_APTPL, MOVE_UNREG, Reservation, Wanted
 from .sequence import Sequence
 from .steps import Entry, Steps
-from .taking_over import bring_here, take_over
+from .taking_over import bring_here, first_with, take_over
 
 
 def reserve(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
@@ -75,6 +75,8 @@ def clear(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
 def move(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     """REGISTER AND MOVE. Raises NoPathError."""
     yield from sequence.mark()
+    if wanted.heir in sequence.ports and (yield from _may_move(sequence, wanted.key)):
+        return check_condition(sense.INVALID_FIELD_IN_PARAMETER_LIST)  # as to a path that names itself
     flags = wanted.command.parameter_list[17]
     leaves = bool(flags & MOVE_UNREG)
     if leaves and wanted.key == sequence.key:
@@ -96,6 +98,13 @@ def move(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     if is_good(outcome):
         yield from _moved(sequence, wanted.key, flags)
     return outcome
+
+
+def _may_move(sequence: Sequence, key: int) -> Steps[bool]:
+    """Whether nothing but the heir can be wrong with the guest's REGISTER AND MOVE. Raises NoPathError."""
+    if not key or (sequence.reservation is not None and not (yield from sequence.we_hold())):
+        return False
+    return (yield from first_with(sequence, key)) is not None
 
 
 def _moved(sequence: Sequence, key: int, flags: int) -> Steps[None]:

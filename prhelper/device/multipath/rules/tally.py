@@ -48,6 +48,11 @@ class Tally:
         return self._expected is not None and self._seen == self._expected and not self._unanswered
 
     @property
+    def is_answered(self) -> bool:
+        """Whether every command of ours was answered."""
+        return not self._unanswered
+
+    @property
     def may_be_done(self) -> bool:
         """Whether a path that did not answer may have carried out what it was sent."""
         return self._unanswered > 0 and self._seen != self._began

@@ -27,7 +27,7 @@ K, K2, KO = 0xAAAA_0001, 0xBBBB_0002, 0xCCCC_0003
 T, T2 = temporary_key(K, ()), temporary_key(K2, ())
 NAMES = {0: "0", K: "K", K2: "K2", KO: "O", T: "T", T2: "T2"}
 
-OURS = {name: Nexus(name, SasPort(0x5000_0000_0000_0000 | number)) for number, name in enumerate("abc", 0xA)}
+OURS = {name: Nexus(name, SasPort(0x5000_0000_0000_0000 | number)) for number, name in enumerate("abcd", 0xA)}
 OTHER = Nexus("other", SasPort(0x5000_0000_0000_00FF))
 SOURCE = Nexus("source", SasPort(0x5000_0000_0000_00EE))
 """Another host, and the one that a virtual machine migrates from, which may share our key."""
@@ -55,6 +55,8 @@ def undisturbed(_: Path | None, __: Command | None) -> None:
 class Cluster:
     """keys: which of our paths are registered, and with what. holder: the nexus that holds a reservation of `kind`.
 
+    away: paths that do not answer. deleted: those of them that are no longer in the map.
+
     before, after: what happens when the unit is about to receive a command, or has carried it out, by its description
     (`a REGISTER 0>K`); once.
     """
@@ -67,15 +69,20 @@ class Cluster:
         paths: str = "ab",
         ports_known: bool = True,
         others: dict[Nexus, int] | None = None,
+        share_ports: bool = False,
     ) -> None:
         self.nexuses = {name: OURS[name] for name in paths}
+        if share_ports:  # of two paths each, one initiator port through two ports of the unit
+            pairs = zip(paths[::2], paths[1::2], strict=True)
+            self.nexuses |= {second: Nexus(second, OURS[first].transport_id, 2) for first, second in pairs}
         registered = {self.nexuses[path]: key for path, key in (keys or {}).items()} | (others or {})
         self.unit = State(
             registrations=tuple(starmap(Registration, registered.items())),
             reservation=None if holder is None else reservation_of(kind, holder),
-            ports=(1, 2),
+            ports=(1, 2) if share_ports else (1,),
         )
         self.away: set[Path] = set()
+        self.deleted: set[Path] = set()
         self.ports_known = ports_known
         self.ports = frozenset(nexus.transport_id for nexus in self.nexuses.values())
         key = next(iter((keys or {}).values()), 0)
@@ -92,7 +99,7 @@ class Cluster:
     def paths(self) -> Paths:
         """The map as it is now."""
         usable = tuple(path for path in self.nexuses if path not in self.away)
-        return Paths(usable, bool(self.away), self.ports if self.ports_known else frozenset())
+        return Paths(usable, not self.away <= self.deleted, self.ports if self.ports_known else frozenset())
 
     def guest(self, command: Command) -> Answer:
         """A guest's command, and the answer to it."""

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from prhelper.device.emulated.state import Nexus
 from prhelper.scsi.reservation import OutAction
 
-from .....support.spc import ALL_TG_PT, CONFLICT, GOOD, SPEC_I_PT
+from .....support.spc import CONFLICT, GOOD, SPEC_I_PT
 from ...emulated.unit import WA, WR, listed, move, out
 from .cluster import K2, KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
 
@@ -57,34 +58,23 @@ def test_preempting_everybody_that_was_done_has_our_other_paths_registered_again
     assert cluster.keys() == "a:K* b:K c:K"
 
 
-def same_port() -> Cluster:
-    """Paths a and b are one initiator port of ours, seen through two ports of the unit."""
-    cluster = Cluster(paths="ab")
-    cluster.nexuses["b"] = OURS["a"].__class__("b", OURS["a"].transport_id, 2)
-    return cluster
-
-
-@pytest.mark.parametrize(("before", "key", "new"), [(0, 0, K), (K, K, K2)])
-def test_path_that_was_registered_by_another_which_did_not_answer_is_known_to_be(
-    before: int, key: int, new: int
-) -> None:
-    cluster = same_port()
-    if before:
-        assert cluster.guest(out(REGISTER, 0, before)) == GOOD
-    text = "a REGISTER K>K2" if key else "a REGISTER 0>K"
-    cluster.after[text] = lambda: cluster.leave("a")
-    assert cluster.guest(out(REGISTER, key, new, flags=ALL_TG_PT)) == GOOD
-    cluster.come_back()
-    assert cluster.keys() == ("a:K2 b:K2" if key else "a:K b:K")
-
-
-def test_ports_that_may_have_been_specified_already_are_no_reason_for_a_final_refusal() -> None:
-    cluster = Cluster()
+@pytest.mark.parametrize("port", [SOURCE, OURS["c"]], ids=str)
+def test_ports_that_may_have_been_specified_already_are_no_reason_for_a_final_refusal(port: Nexus) -> None:
+    cluster = Cluster(paths="abc")
     cluster.after["a REGISTER 0>K"] = lambda: cluster.leave("a")
-    command = out(REGISTER, 0, K, flags=SPEC_I_PT, additional=listed(SOURCE.transport_id))
+    command = out(REGISTER, 0, K, flags=SPEC_I_PT, additional=listed(port.transport_id))
     assert cluster.guest(command) == NO_PATH
     cluster.come_back()
     assert cluster.keys() == ""
+
+
+def test_path_that_was_specified_and_goes_away_as_it_is_asked_undoes_nothing() -> None:
+    cluster = Cluster()
+    cluster.before["b REGISTER K>K"] = lambda: cluster.leave("b")
+    command = out(REGISTER, 0, K, flags=SPEC_I_PT, additional=listed(OURS["b"].transport_id))
+    assert cluster.guest(command) == GOOD
+    cluster.come_back()
+    assert cluster.keys() == "a:K b:K"
 
 
 def lose_two(cluster: Cluster, then: Callable[[], object]) -> None:

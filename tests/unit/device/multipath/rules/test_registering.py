@@ -2,11 +2,9 @@
 
 import pytest
 
-from prhelper.scsi.outcome import Outcome, check_condition
-from prhelper.scsi.reservation import Command, OutAction
-from prhelper.scsi.sense import INVALID_FIELD_IN_PARAMETER_LIST as INVALID_LIST
+from prhelper.scsi.reservation import OutAction
 
-from .....support.spc import ALL_TG_PT, APTPL, CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST, SPEC_I_PT
+from .....support.spc import APTPL, CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST, SPEC_I_PT
 from ...emulated.unit import listed, out
 from .cluster import K2, KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
 
@@ -191,15 +189,6 @@ def test_refusal_of_the_unit_is_the_answer_and_is_asked_for_once() -> None:
     assert len(cluster.sent) == 1
 
 
-def test_path_through_the_same_port_is_in_step_after_all_target_ports() -> None:
-    cluster = Cluster()
-    cluster.nexuses["b"] = cluster.nexuses["a"].__class__("b", OURS["a"].transport_id, 2)
-    assert cluster.guest(out(REGISTER, 0, K, flags=ALL_TG_PT)) == GOOD
-    assert cluster.sent == ["a REGISTER 0>K", "b REGISTER 0>K: RESERVATION CONFLICT", "b REGISTER K>K"]
-    assert cluster.guest(out(REGISTER, K, K2, flags=ALL_TG_PT)) == GOOD
-    assert cluster.keys() == "a:K2 b:K2"
-
-
 def test_aptpl_is_what_the_guest_said_last_and_no_command_of_ours_ends_it() -> None:
     cluster = Cluster()
     assert cluster.guest(out(REGISTER, 0, K, flags=APTPL)) == GOOD
@@ -227,19 +216,3 @@ def test_no_path_is_an_error_that_clusters_retry_and_the_sequence_is_ended_later
     assert cluster.guest(out(REGISTER, K, K2)) == NO_PATH
     cluster.come_back()
     assert cluster.keys() == "a:K b:K"
-
-
-def test_unit_that_misses_all_target_ports_gets_it_and_no_other() -> None:
-    cluster = Cluster()
-    assert cluster.guest(out(REGISTER, 0, K, flags=ALL_TG_PT)) == GOOD
-
-    def insist(_: object, command: Command | None) -> Outcome | None:  # as LIO does, of a path registered with it
-        if command is None or not command.is_out or command.service_action != REGISTER:
-            return None
-        return None if command.parameter_list[20] & ALL_TG_PT else check_condition(INVALID_LIST)
-
-    cluster.interfere = insist
-    cluster.leave("a")
-    cluster.look_after()
-    cluster.come_back()
-    assert cluster.sent == ["a REGISTER K>K: 05/26/00", "a REGISTER K>K"]

@@ -2,9 +2,10 @@
 
 import pytest
 
+from prhelper.device.emulated.state import Nexus
 from prhelper.scsi.reservation import OutAction, ReservationType
 
-from .....support.spc import CONFLICT, GOOD, INVALID_RELEASE
+from .....support.spc import CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST, INVALID_RELEASE, Codes
 from ...emulated.unit import TYPES, WA, WE, WR, move, out
 from .cluster import KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
 
@@ -184,3 +185,23 @@ def test_holder_that_goes_away_as_it_moves_the_reservation_may_have_done_so(carr
     hook["b MOVE K"] = lambda: cluster.leave("b")
     assert cluster.guest(move(K, KO, SOURCE.transport_id)) == (NO_PATH if carried_out else GOOD)
     assert cluster.others() == f"other:O {SOURCE.transport_id}:O*"
+
+
+@pytest.mark.parametrize("port", "ab")
+@pytest.mark.parametrize(
+    ("holder", "answered"),
+    [(OURS["b"], INVALID_FIELD_IN_PARAMETER_LIST), (None, INVALID_FIELD_IN_PARAMETER_LIST), (OTHER, CONFLICT)],
+)
+def test_moving_the_reservation_to_a_port_of_ours_is_refused_as_to_the_guest_itself(
+    holder: Nexus | None, answered: Codes | int, port: str
+) -> None:
+    cluster = Cluster({"a": K, "b": K}, holder, others={OTHER: KO})
+    before = cluster.keys()
+    assert cluster.guest(move(K, KO, OURS[port].transport_id)) == answered
+    assert cluster.keys() == before
+
+
+def test_moving_to_a_port_of_ours_with_no_key_or_a_wrong_one_is_a_conflict() -> None:
+    cluster = Cluster({"a": K, "b": K})
+    assert cluster.guest(move(KO, K, OURS["b"].transport_id)) == CONFLICT
+    assert Cluster().guest(move(0, K, OURS["b"].transport_id)) == CONFLICT

@@ -1,0 +1,234 @@
+"""What must hold whatever happens to a cluster: what guests are told, who is fenced, which keys are left."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from prhelper.device.emulated.rules import execute
+from prhelper.device.emulated.state import Nexus, State
+from prhelper.device.multipath.rules.answers import is_unit_attention
+from prhelper.device.multipath.rules.steps import Done, Path
+from prhelper.scsi.outcome import Outcome
+from prhelper.scsi.reservation import Command, OutAction
+from prhelper.scsi.transport_id import SasPort
+
+from .....support.spc import ALL_TG_PT, CONFLICT, GOOD, SPEC_I_PT
+from ...emulated.unit import Answer, answer
+from .cluster import K2, NO_PATH, SOURCE, T2, Cluster, K, T, describe, told_everything, worded
+
+US = Nexus("us", SasPort(0x5000_0000_0000_0001))
+"""All our paths as one nexus, which is what the guest is to see."""
+
+REGISTERING = (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
+PREEMPTING = (OutAction.PREEMPT, OutAction.PREEMPT_AND_ABORT)
+
+
+class Judged(Cluster):
+    """Raises AssertionError, with all that has happened, as soon as something does not hold.
+
+    Whoever plays calls `begin`, `check_instant` and `check_end`, sends our commands by `carry_out_ours` and those of
+    other hosts by `carry_out_other`.
+
+    broken: paths that have been away during the sequence. events: the commands of other hosts during it.
+    fenced: when each key was lost last. registered: when the guest registered each last.
+    """
+
+    def __init__(self, paths: str, ports_known: bool, share_ports: bool) -> None:
+        super().__init__(paths=paths, ports_known=ports_known, share_ports=share_ports)
+        self.log: list[str] = []
+        self.crashes = 0
+        self.was_fenced = False
+        self.time = 0
+        self.fenced: dict[int, int] = {}
+        self.registered: dict[int, int] = {}
+        self.has_registered = 0
+        self.commands_since_fencing = 0
+        self.begin(None)
+
+    def begin(self, command: Command | None) -> None:
+        self.command = command
+        self.running = True
+        self.usable = self.paths().usable
+        self.start = self.collapsed()
+        self.was_settled = set(self.usable) <= self.memory.settled and not self.is_pending() and not self.is_dirty()
+        self.registered_before = {path for path in self.usable if path in self.ours()}
+        self.events: list[Callable[[State], State]] = []
+        self.is_repair = self.journal is not None and self.journal.is_under_way
+        if not self.is_repair:
+            self.was_fenced = False
+        self.broken: set[Path] = set()
+        self.has_registered = 0
+        self.commands_since_fencing = 0
+
+    def carry_out_ours(self, path: Path, command: Command) -> Outcome:
+        outcome = self.carry_out(self.nexuses[path], command)
+        if command.is_out:
+            self.log.append(f"  {path} {describe(command)}: {worded(outcome)}   [{self.keys()}] [{self.others()}]")
+        itself = command == self.command  # counts most: that of another path may have been sent to settle it
+        if answer(outcome) == GOOD and self._is_the_guest_s(command) and self.has_registered < 1 + itself:
+            self.has_registered = 1 + itself
+            self.registered[(command.keys or (0, 0))[1]] = self.tick()
+        if command.is_out and self.was_fenced and not is_unit_attention(outcome):
+            self.commands_since_fencing += 1
+        self.check_instant()
+        return outcome
+
+    def _is_the_guest_s(self, command: Command) -> bool:
+        """Whether a command gives a path the key that the guest wants registered."""
+        wanted = self.command
+        if wanted is None or not {command.service_action, wanted.service_action} <= {*REGISTERING}:
+            return False
+        (old, new), (_, key) = command.keys or (0, 0), wanted.keys or (0, 0)
+        return new == key and (old != new or command == wanted)
+
+    def tick(self) -> int:
+        self.time += 1
+        return self.time
+
+    def carry_out_other(self, nexus: Nexus, command: Command) -> None:
+        """A command of another host."""
+        _, answered = execute(told_everything(self.unit, nexus), nexus, command)
+        text = f"{nexus.name} {describe(command)} type {command.type_code}: {worded(answered)}"
+        self.happens(text, lambda unit: execute(told_everything(unit, nexus), nexus, command)[0])
+
+    def happens(self, text: str, event: Callable[[State], State], fences: bool = True) -> None:
+        """Something that changes the unit, and is not ours; the keys that we lose by it are fenced, perhaps."""
+        ours = self.ours()
+        self.unit = event(self.unit)
+        self.log.append(f"    {text}")
+        self.events.append(event)
+        lost = {key for path, key in ours.items() if self.unit.key_of(self.nexuses[path]) is None}
+        self.was_fenced = self.was_fenced or bool(lost)
+        if lost and fences:
+            self.fenced |= dict.fromkeys(lost, self.tick())
+
+    def is_pending(self) -> bool:
+        return self.memory.entry is not None and self.memory.entry.is_under_way
+
+    def is_dirty(self) -> bool:
+        """Whether a path that is away has another key than the guest."""
+        return any(key != self.key() for key in self.ours().values())
+
+    def ours(self) -> dict[Path, int]:
+        keys = {path: self.unit.key_of(nexus) for path, nexus in self.nexuses.items()}
+        return {path: key for path, key in keys.items() if key is not None}
+
+    def key(self) -> int:
+        """The key that the guest has, if any."""
+        return self.memory.key if self.memory.key in self.ours().values() else 0
+
+    def collapsed(self) -> State:
+        """The unit with all our paths as one nexus."""
+        ours = set(self.nexuses.values())
+        others = {each.nexus: each.key for each in self.unit.registrations if each.nexus not in ours}
+        key = self.key()
+        held = self.unit.reservation
+        if held is not None and held.holder in ours:
+            held = replace(held, holder=US) if key else None
+        if held is not None and held.is_all_registrants and not (key or others):
+            held = None  # a path that is away holds it until it is back, and unregistered
+        state = replace(self.unit, registrations=(), attentions=(), reservation=held)
+        for nexus, each in (({US: key} if key else {}) | others).items():
+            state = state.registered([nexus], each)
+        return state
+
+    def check_instant(self) -> None:
+        """While a path of ours that is here has a temporary key, fencers that read first find the key it stands for.
+
+        The exceptions are those that `prhelper.device.multipath` states: a fencer has come in between, and the sequence
+        has not ended; or the path was away, and has not been settled.
+        """
+        ours = self.ours()
+        in_step = [path for path in self.usable if path in self.memory.settled - self.broken - self.away]
+        for path in in_step:
+            for key, temporary in ((K, T), (K2, T2)):
+                assert ours.get(path) != temporary or key in self.read_keys() or self.was_fenced, self
+        if self.running and not self.events and not self.was_fenced and self.was_settled and not self._may_leave():
+            for path in in_step:
+                assert path in ours or path not in self.registered_before, self
+
+    def _may_leave(self) -> bool:
+        """Whether the guest's command is to unregister our paths, be it for a moment."""
+        if self.command is None or self.command.keys is None:
+            return False
+        key, new = self.command.keys
+        action, held = self.command.service_action, self.start.reservation
+        if action in PREEMPTING:
+            holds = held is not None and held.holder is not None and self.start.key_of(held.holder) == key
+            other_type = held is not None and self.command.type_code != held.type
+            is_shared = key in {each for nexus, each in self.start.keys().items() if nexus != US}
+            return (new == key and not holds) or (new == 0 and (other_type or is_shared))
+        unregisters = action == OutAction.REGISTER_AND_MOVE and bool(self.command.parameter_list[17] & 2)
+        return (action in REGISTERING and not new) or action == OutAction.CLEAR or unregisters
+
+    def check_end(self, done: Done) -> None:
+        told = answer(done.outcome)
+        here = [path for path in self.usable if path not in self.away | self.broken]
+        if self.is_pending():
+            assert told == NO_PATH, self
+            return
+        ours = self.ours()
+        found = {ours.get(path) for path in here}
+        assert len(found) <= 1, self
+        assert found <= {None, self.memory.key}, self
+        assert not found & {T, T2}, self
+        for key, when in self.fenced.items():
+            assert key not in found or self.registered.get(key, 0) > when, self
+        assert self.is_repair or self.commands_since_fencing <= self.max_commands, self
+        knows = self.ports_known or not self.crashes
+        if self.command is not None and self.was_settled and knows and here and not (told == NO_PATH and self.broken):
+            self._check_answer(told, found == {None})
+
+    def _check_answer(self, told: Answer, has_none: bool) -> None:
+        """The guest sees one nexus, to which everything happened in some order, or it was fenced."""
+        assert self.command is not None
+        command = self.by_one_nexus(self.command)
+        registers_first = self.command.service_action in REGISTERING and self.start.key_of(US) is None
+        reaches_others = bool(self.command.parameter_list[20] & ALL_TG_PT)
+        cannot_tell = registers_first and bool(self.events and (self.broken or reaches_others))
+        if (self.was_fenced or cannot_tell) and told == CONFLICT and has_none:
+            return
+        ends = []
+        for place in range(len(self.events) + 1):
+            state = self._replayed(self.start, self.events[:place])
+            state, outcome = execute(state, US, command)
+            state = self._replayed(state, self.events[place:])
+            ends.append((answer(outcome), self.essence(state)))
+        assert (told, self.essence(self.collapsed())) in ends, f"{ends}\n{self}"
+
+    def _replayed(self, state: State, events: list[Callable[[State], State]]) -> State:
+        for event in events:
+            state = told_everything(event(told_everything(state)))
+        return told_everything(state)
+
+    def by_one_nexus(self, command: Command) -> Command:
+        """A guest's command as one nexus would send it: it has no ports but one, and names none of ours but itself."""
+        data = bytearray(command.parameter_list)
+        for nexus in self.nexuses.values():
+            data = data.replace(nexus.transport_id.to_bytes(), US.transport_id.to_bytes())
+        if command.service_action in REGISTERING:
+            data[20] &= ~ALL_TG_PT
+        return Command(command.cdb, bytes(data))
+
+    def may_be_half_done(self, command: Command) -> bool:
+        """Whether a command cannot be undone, and is many: all are preempted, or ports specified."""
+        if command.service_action in REGISTERING:
+            return bool(command.parameter_list[20] & SPEC_I_PT)
+        return command.service_action in PREEMPTING and not (command.keys or (0, 0))[1]
+
+    def essence(self, state: State) -> tuple[object, ...]:
+        keys = {str(nexus): key for nexus, key in state.keys().items() if nexus != SOURCE or not self._is_shared()}
+        held = state.reservation
+        # Whether APTPL was set in the order that counts only matters where another host did not set it, too.
+        return keys, held and (held.type, str(held.holder)), state.aptpl and not self.events
+
+    def _is_shared(self) -> bool:
+        """Whether the other host that shares our key may have gone with a path of ours that is away."""
+        return bool(self.away | self.broken) and self.start.key_of(SOURCE) == self.start.key_of(US)
+
+    @property
+    def max_commands(self) -> int:
+        """How many commands of ours may follow one that fences, until the sequence has ended."""
+        return 4 * len(self.usable)
+
+    def __str__(self) -> str:
+        return "\n".join(["", *self.log])

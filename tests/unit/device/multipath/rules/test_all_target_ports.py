@@ -1,0 +1,59 @@
+"""ALL_TG_PT: a command of one path that registers others, those of the same port of ours."""
+
+import pytest
+
+from prhelper.scsi.outcome import Outcome, check_condition
+from prhelper.scsi.reservation import Command, OutAction
+from prhelper.scsi.sense import INVALID_FIELD_IN_PARAMETER_LIST as INVALID_LIST
+
+from .....support.spc import ALL_TG_PT, CONFLICT, GOOD
+from ...emulated.unit import out
+from .cluster import K2, Cluster, K
+
+REGISTER, IGNORE = OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY
+
+
+def test_path_through_the_same_port_is_in_step_after_all_target_ports() -> None:
+    cluster = Cluster(share_ports=True)
+    assert cluster.guest(out(REGISTER, 0, K, flags=ALL_TG_PT)) == GOOD
+    assert cluster.sent == ["a REGISTER 0>K", "b REGISTER 0>K: RESERVATION CONFLICT", "b REGISTER K>K"]
+    assert cluster.guest(out(REGISTER, K, K2, flags=ALL_TG_PT)) == GOOD
+    assert cluster.keys() == "a:K2 b:K2"
+
+
+@pytest.mark.parametrize("action", [REGISTER, IGNORE])
+def test_fencing_between_two_paths_through_the_same_port_wins(action: int) -> None:
+    cluster = Cluster(share_ports=True)
+    cluster.before["b REGISTER 0>K"] = cluster.fence
+    assert cluster.guest(out(action, 0, K, flags=ALL_TG_PT)) == CONFLICT
+    assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize(("before", "key", "new"), [(0, 0, K), (K, K, K2)])
+def test_path_that_was_registered_by_another_which_did_not_answer_is_known_to_be(
+    before: int, key: int, new: int
+) -> None:
+    cluster = Cluster(share_ports=True)
+    if before:
+        assert cluster.guest(out(REGISTER, 0, before)) == GOOD
+    text = "a REGISTER K>K2" if key else "a REGISTER 0>K"
+    cluster.after[text] = lambda: cluster.leave("a")
+    assert cluster.guest(out(REGISTER, key, new, flags=ALL_TG_PT)) == GOOD
+    cluster.come_back()
+    assert cluster.keys() == ("a:K2 b:K2" if key else "a:K b:K")
+
+
+def test_unit_that_misses_all_target_ports_gets_it_and_no_other() -> None:
+    cluster = Cluster()
+    assert cluster.guest(out(REGISTER, 0, K, flags=ALL_TG_PT)) == GOOD
+
+    def insist(_: object, command: Command | None) -> Outcome | None:  # as LIO does, of a path registered with it
+        if command is None or not command.is_out or command.service_action != REGISTER:
+            return None
+        return None if command.parameter_list[20] & ALL_TG_PT else check_condition(INVALID_LIST)
+
+    cluster.interfere = insist
+    cluster.leave("a")
+    cluster.look_after()
+    cluster.come_back()
+    assert cluster.sent == ["a REGISTER K>K: 05/26/00", "a REGISTER K>K"]

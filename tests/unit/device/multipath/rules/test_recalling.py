@@ -1,0 +1,30 @@
+"""What a process that has just started finds out."""
+
+import pytest
+
+from prhelper.device.multipath.rules.steps import Entry
+
+from .cluster import OURS, SOURCE, Cluster, K
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_key_is_known_after_a_restart_and_who_holds_only_where_the_unit_tells(ports_known: bool) -> None:
+    cluster = Cluster({"a": K, "b": K}, OURS["b"], ports_known=ports_known)
+    cluster.journal = Entry(K)
+    cluster.restart()
+    assert (cluster.memory.key, cluster.memory.holds) == (K, ports_known)
+
+
+def test_key_is_known_after_a_restart_without_a_journal_where_the_unit_tells() -> None:
+    cluster = Cluster({"a": K, "b": K}, SOURCE, others={SOURCE: K})
+    cluster.restart()
+    assert (cluster.memory.key, cluster.memory.holds) == (K, False)
+
+
+def test_what_is_not_known_is_found_out_when_the_first_path_answers() -> None:
+    cluster = Cluster({"a": K, "b": K}, OURS["a"])
+    cluster.leave("a", "b")
+    cluster.restart()
+    assert not cluster.memory.is_recalled
+    cluster.come_back()
+    assert (cluster.memory.is_recalled, cluster.memory.key, cluster.memory.holds) == (True, K, True)
