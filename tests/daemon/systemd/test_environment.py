@@ -21,8 +21,8 @@ AS_MAIN_PROCESS = (
 WITH_OWN_DEFAULT = """\
 import sys
 from pathlib import Path
-from prhelper import cli, daemon
-daemon.DEFAULT_STATE_DIRECTORY = Path({!r})
+from prhelper import cli, devices
+devices.DEFAULT_STATE_DIRECTORY = Path({!r})
 sys.exit(cli.main())
 """
 WATCHDOG = {"WATCHDOG_USEC": "400000"}
