@@ -19,6 +19,7 @@ import anyio
 from . import devices, main_loop
 from .channel import SocketListener, UnixListener
 from .channel import run as run_in_thread
+from .host import file_lock
 from .host.accounts import look_up
 from .host.background import go_into_background, open_standard_descriptors
 from .host.environment import remove_variables_of_other_processes
@@ -82,6 +83,7 @@ def _run(options: Options, ready: threading.Event) -> int:
     with contextlib.ExitStack() as made:
         # First, everything that can be wrong with the options, while there is a terminal to report it on.
         open_standard_descriptors()
+        file_lock.keep_inherited()
         remove_variables_of_other_processes()
         traces = trace.enable(options.trace)
         open_files = raise_file_limit()

@@ -2,17 +2,12 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
-import struct
 from pathlib import Path
 
+from . import file_lock
 from .errors import StartError
-
-# struct flock: type, whence, start, length (0: to the end), pid (must be 0). The lock belongs to the open file
-# description: one of the process is lost when it closes any descriptor of the file, say one that a client passed.
-_WRITE_LOCK = struct.pack("@hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 _MODE = 0o600
 """A process that can open the file for reading can take a read lock, which is enough to block a start."""
@@ -62,7 +57,7 @@ def _open_locked(path: Path) -> int:
                 raise OSError(errno.EINVAL, "is not a regular file; choose another path")
             with contextlib.suppress(PermissionError):  # another user's file; its owner can block a start anyway
                 os.fchmod(fd, _MODE)
-            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _WRITE_LOCK)
+            file_lock.lock(fd)
             # The previous owner may have removed the file between open and lock: then the lock protects nothing.
             if _same_file(fd, path):
                 return fd
