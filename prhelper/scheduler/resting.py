@@ -2,7 +2,9 @@
 
 A one-shot registration that has fired stays in the set, disarmed, until the session rests again. That takes one system
 call per rest instead of two, and a byte that is not read yet causes no event. A registration leaves the set before its
-descriptor is closed.
+descriptor is closed. It stays only if it was made to wait for the next message (`SkippableWaiter`): that channel is the
+session's own, and outlives it. Any other, such as a connection to the multipath worker, may be closed in the next step,
+so its registration leaves the set with the wait.
 
 **Arm before publishing.** A thread that puts a session to rest owns it, and its descriptor, until its last system call
 on the registration has returned. Only then does it enter the session into `_resting`, where other threads can take it.
@@ -26,7 +28,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..channel import BareCoroutine, Direction, EventFd, Waiter
+from ..channel import BareCoroutine, Direction, EventFd, SkippableWaiter, Waiter
 
 _ARMED = {
     Direction.READ: select.EPOLLIN | select.EPOLLONESHOT,
@@ -50,9 +52,10 @@ class Strand:
 
     done: called with what the coroutine returned or raised.
     reply: what the next step starts with; set by the thread that makes the session ready.
+    in_set: the descriptor that is registered for it, if any, and `stays`, whether that outlasts the wait.
     """
 
-    __slots__ = ("coroutine", "done", "in_set", "reply", "waiter")
+    __slots__ = ("coroutine", "done", "in_set", "reply", "stays", "waiter")
 
     def __init__(self, coroutine: BareCoroutine[Any], done: Callable[[Any], None]) -> None:
         self.coroutine = coroutine
@@ -60,6 +63,7 @@ class Strand:
         self.waiter: Waiter | None = None
         self.reply: Fault | None = None
         self.in_set: int | None = None
+        self.stays = False
 
 
 class RestingSet:
@@ -142,7 +146,7 @@ class RestingSet:
             return
         self.forget(strand)
         self._epoll.register(fd, _ARMED[waiter.direction])
-        strand.in_set = fd
+        strand.in_set, strand.stays = fd, isinstance(waiter, SkippableWaiter)
 
     def _poll_busily(self, until: float) -> list[tuple[int, int]]:
         while not (events := self._epoll.poll(0)) and time.perf_counter() < until:
@@ -172,6 +176,9 @@ class RestingSet:
 
     def _take(self, fd: int) -> Strand | None:
         strand = self._resting.pop(fd, None)
-        if strand is not None and self._deadlines:
-            self._deadlines.pop(fd, None)
+        if strand is not None:
+            if self._deadlines:
+                self._deadlines.pop(fd, None)
+            if not strand.stays:
+                self.forget(strand)
         return strand

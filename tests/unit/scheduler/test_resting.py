@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from prhelper.channel import BareCoroutine, Direction, Waiter
+from prhelper.channel import BareCoroutine, Direction, SkippableWaiter, Waiter
 from prhelper.scheduler.resting import RestingSet, Strand
 
 LONG = 0.3
@@ -94,8 +94,10 @@ def test_a_session_belongs_to_the_thread_that_arms_its_registration_until_that_i
     near, far = socket.socketpair()
     with near, far:
         deadline = time.monotonic() if cause == "deadline" else None
-        assert resting.rest(strand, Waiter(near.fileno(), Direction.READ, time.monotonic())) is None
+        far.send(b"x")
+        assert resting.rest(strand, SkippableWaiter(near.fileno())) is None
         assert resting.wait() == [strand]
+        assert near.recv(1) == b"x"
         epoll = HeldEpoll(resting._epoll, after)
         monkeypatch.setattr(resting, "_epoll", epoll)
         found: list[Strand | None] = []
@@ -214,6 +216,45 @@ def test_the_descriptor_of_a_session_that_is_forgotten_can_be_watched_anew(resti
         other, waiter = at_rest(resting, near.fileno())
         assert resting.take(other, waiter) is other
         resting.forget(other)
+
+
+def test_a_descriptor_may_be_closed_once_the_wait_for_it_is_over(resting: RestingSet) -> None:
+    near, far = socket.socketpair()
+    with far:
+        strand, waiter = at_rest(resting, number := near.fileno())
+        assert resting.take(strand, waiter) is strand
+        near.close()
+    near, far = socket.socketpair()
+    with near, far:
+        assert number in (near.fileno(), far.fileno())
+        other, waiter = at_rest(resting, number)  # another session's, under the same number
+        resting.forget(strand)
+        far.send(b"x")
+        near.send(b"x")
+        assert resting.wait() == [other]
+
+
+def test_a_wait_elsewhere_leaves_nothing_behind_and_the_next_message_is_waited_for_as_before(
+    resting: RestingSet,
+) -> None:
+    near, far = socket.socketpair()
+    elsewhere, _ = pair = socket.socketpair()
+    with near, far, pair[0], pair[1]:
+        strand, waiter = Strand(session(), ignore), SkippableWaiter(near.fileno())
+        strand.coroutine.close()
+        for _ in range(2):
+            assert resting.rest(strand, waiter) is None
+            assert resting.take(strand, waiter) is strand
+            assert strand.in_set == near.fileno()
+            with pytest.raises(FileExistsError):
+                resting._epoll.register(near.fileno(), 0)
+            briefly = Waiter(elsewhere.fileno(), Direction.READ, None)
+            assert resting.rest(strand, briefly) is None
+            assert resting.take(strand, briefly) is strand
+            assert strand.in_set is None
+            for fd in (near.fileno(), elsewhere.fileno()):
+                with pytest.raises(FileNotFoundError):
+                    resting._epoll.unregister(fd)
 
 
 def test_a_late_wake_does_not_take_out_another_session_under_the_same_number(resting: RestingSet) -> None:
