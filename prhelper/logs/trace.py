@@ -37,6 +37,7 @@ class Event:
 
 
 client_connect = Event("prh_client_connect", "client %d %s")
+client_origin = Event("prh_client_origin", "client %d for client %d of the daemon, %s")
 client_refused = Event("prh_client_refused", "%s")
 client_end = Event("prh_client_end", "client %d %s")
 request_begin = Event("prh_request_begin", "client %d cdb %s parameter list %s")

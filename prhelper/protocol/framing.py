@@ -4,8 +4,11 @@ import struct
 
 from ..scsi.reservation import MAX_DATA, PERSISTENT_RESERVE_IN, PERSISTENT_RESERVE_OUT, transfer_length
 
-FEATURES = 0
-"""The features that both halves know."""
+ON_BEHALF = 0x8000_0000
+"""The one feature. A multipath worker offers it, and only a daemon of prhelper wants it: see `on_behalf`.
+
+QEMU knows no features; it would count its own from the other end.
+"""
 
 FEATURES_LAYOUT = struct.Struct(">I")
 RESPONSE_LAYOUT = struct.Struct(">ii")  # status, payload size
@@ -43,9 +46,9 @@ class Collector:
         return ProtocolError(text)
 
 
-def encode_features() -> bytes:
-    """The first bytes of the conversation, from either side."""
-    return FEATURES_LAYOUT.pack(FEATURES)
+def encode_features(features: int = 0) -> bytes:
+    """The first bytes of the conversation, from either side: what it offers, or wants."""
+    return FEATURES_LAYOUT.pack(features)
 
 
 def fault_of(cdb: bytes) -> str | None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..scsi.outcome import Outcome
 from ..scsi.reservation import CDB_SIZE, Command
 from .framing import (
-    FEATURES,
     FEATURES_LAYOUT,
+    ON_BEHALF,
     RESPONSE_LAYOUT,
     Collector,
     fault_of,
     parameter_list_length,
 )
+from .on_behalf import MAX_ORIGIN, SIZE_LAYOUT, Origin, Report, decode_origin, encode_report
 
 if TYPE_CHECKING:  # the channel layer loads ctypes, ssl and asyncio
     from collections.abc import Sequence
@@ -23,10 +24,14 @@ if TYPE_CHECKING:  # the channel layer loads ctypes, ssl and asyncio
 
 
 class Request(NamedTuple):
-    """A command, and the descriptor of its device, which belongs to the holder of the request."""
+    """A command, and the descriptor of its device, which belongs to the holder of the request.
+
+    origin: on whose behalf it was sent, with the feature ON_BEHALF.
+    """
 
     command: Command
     device: OwnedFd
+    origin: Origin | None = None
 
 
 class _Part(enum.Enum):
@@ -35,6 +40,8 @@ class _Part(enum.Enum):
     FEATURES = enum.auto()
     CDB = enum.auto()
     PARAMETER_LIST = enum.auto()
+    ORIGIN_SIZE = enum.auto()
+    ORIGIN = enum.auto()
 
 
 class RequestDecoder(Collector):
@@ -43,13 +50,19 @@ class RequestDecoder(Collector):
     Read at most `needed` bytes, with room for descriptors only if `takes_descriptors`, and `feed` them. The decoder
     owns the descriptors that it was fed until it hands them out in a request; `close` it at the end of the
     conversation.
+
+    offered: the features that the client was offered, of which it may want any.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, offered: int = 0) -> None:
         super().__init__()
+        self._offered = offered
         self._part = _Part.FEATURES
         self._cdb = b""
+        self._command = Command(b"")
         self._fds: list[OwnedFd] = []
+        self.agreed = 0
+        """The features in use: those that the client wants, once it has said so."""
 
     @property
     def takes_descriptors(self) -> bool:
@@ -85,8 +98,13 @@ class RequestDecoder(Collector):
         if self._part is _Part.CDB:
             return self._finish_cdb(whole)
         if self._part is _Part.PARAMETER_LIST:
-            return self._finish_request(whole)
-        self._finish_features(whole)
+            return self._finish_command(whole)
+        if self._part is _Part.ORIGIN:
+            return self._finish_origin(whole)
+        if self._part is _Part.ORIGIN_SIZE:
+            self._finish_origin_size(whole)
+        else:
+            self._finish_features(whole)
         return None
 
     def close(self) -> None:
@@ -96,8 +114,9 @@ class RequestDecoder(Collector):
 
     def _finish_features(self, features: bytes) -> None:
         wanted: int = FEATURES_LAYOUT.unpack(features)[0]
-        if missing := wanted & ~FEATURES:
+        if missing := wanted & ~self._offered:
             raise self._fail(f"wants features {missing:#x}, which were not offered")
+        self.agreed = wanted
         self._part, self.needed = _Part.CDB, CDB_SIZE
 
     def _finish_cdb(self, cdb: bytes) -> Request | None:
@@ -109,13 +128,35 @@ class RequestDecoder(Collector):
         if length := parameter_list_length(cdb):
             self._part, self.needed = _Part.PARAMETER_LIST, length
             return None
-        return self._finish_request(b"")
+        return self._finish_command(b"")
 
-    def _finish_request(self, parameter_list: bytes) -> Request:
+    def _finish_command(self, parameter_list: bytes) -> Request | None:
+        command = Command(self._cdb, parameter_list)
+        if self.agreed & ON_BEHALF:
+            self._command = command
+            self._part, self.needed = _Part.ORIGIN_SIZE, SIZE_LAYOUT.size
+            return None
+        return self._finish_request(command, None)
+
+    def _finish_origin_size(self, data: bytes) -> None:
+        size: int = SIZE_LAYOUT.unpack(data)[0]
+        if not 0 < size <= MAX_ORIGIN:
+            raise self._fail(f"sent a client's identity of {size} bytes; 1 to {MAX_ORIGIN} are allowed")
+        self._part, self.needed = _Part.ORIGIN, size
+
+    def _finish_origin(self, data: bytes) -> Request:
+        try:
+            origin = decode_origin(data)
+        except ValueError as error:
+            raise self._fail(f"sent a client's identity that {error}") from error
+        return self._finish_request(self._command, origin)
+
+    def _finish_request(self, command: Command, origin: Origin | None) -> Request:
         self._part, self.needed = _Part.CDB, CDB_SIZE
-        return Request(Command(self._cdb, parameter_list), self._fds.pop())
+        return Request(command, self._fds.pop(), origin)
 
 
-def encode_response(outcome: Outcome) -> bytes:
-    """The response to one request."""
-    return RESPONSE_LAYOUT.pack(outcome.status, len(outcome.data)) + outcome.sense + outcome.data
+def encode_response(outcome: Outcome, report: Report | None = None) -> bytes:
+    """The response to one request; with the feature ON_BEHALF it needs a report."""
+    report_bytes = b"" if report is None else encode_report(report)
+    return RESPONSE_LAYOUT.pack(outcome.status, len(outcome.data)) + outcome.sense + outcome.data + report_bytes

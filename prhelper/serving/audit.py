@@ -18,7 +18,7 @@ from ..logs import trace
 from ..logs.handler import BYTES
 from ..logs.lazy import log_lazily
 from ..logs.record import LazyMessage, Limit, at_most, unlimited
-from ..protocol import ProtocolError
+from ..protocol import Origin, ProtocolError
 from ..scsi.outcome import NO_SENSE
 from ..scsi.reservation import Command
 from ..scsi.sense import Sense
@@ -63,23 +63,28 @@ def begun(client: Client, command: Command) -> None:
         trace.request_begin(client.number, command.cdb.hex(), command.parameter_list.hex() or "-")
 
 
+def speaks_for(client: Client, origin: Origin) -> None:
+    """A daemon has sent a request on behalf of one of its own clients."""
+    trace.client_origin(client.number, origin.number, client.asker)
+
+
 def done(client: Client, command: Command, device: DeviceId | None, result: Result) -> None:
     """A command has ended, and its answer has been sent or lost."""
     outcome = result.outcome
     if trace.request_end.enabled:
         trace.request_end(client.number, outcome.status, outcome.sense.hex(), outcome.data.hex() or "-")
-    account = client.peer.account
+    account = client.asker.account
     if result.trouble is not None:
         # One kind for all texts: a client's own file system can answer with any errno.
         kind = "refused" if result.error is None else "failed"
-        _log.error("%s: %s: %s", client.peer, _name(device), result.trouble, extra=at_most(3, kind, account))
+        _log.error("%s: %s: %s", client.asker, _name(device), result.trouble, extra=at_most(3, kind, account))
     if result.note is not None:
         for remark in result.note.remarks:
             _log.warning("map %s: %s", result.note.map_name, remark, extra=at_most(3, "multipath", account))
     level, limit = (logging.INFO, _OUT_LINES) if command.is_out else (logging.DEBUG, None)
-    log_lazily(_log, level, CommandLine(client.peer, command, device, result), account, limit)
+    log_lazily(_log, level, CommandLine(client.asker, command, device, result), account, limit)
     if _log.isEnabledFor(BYTES):
-        _log_bytes(client.peer, command, device, outcome.sense, outcome.data)
+        _log_bytes(client.asker, command, device, outcome.sense, outcome.data)
 
 
 def ended(client: Client, end: End | BaseException) -> None:

@@ -40,14 +40,15 @@ class Client:
     Only its session writes it, in one thread at a time; any thread may read it.
 
     number: tells connections of one process apart; never reused.
+    asker: who asks: the process that connected or, in the multipath worker, the client of the daemon that did.
     commands: how many were answered, those refused among them.
     """
 
-    __slots__ = ("channel", "commands", "in_flight", "number", "peer")
+    __slots__ = ("asker", "channel", "commands", "in_flight", "number", "peer")
 
     def __init__(self, number: int, peer: Peer, channel: SocketChannel) -> None:
         self.number = number
-        self.peer = peer
+        self.peer = self.asker = peer
         self.channel = channel
         self.commands = 0
         self.in_flight: InFlight | None = None
@@ -65,7 +66,7 @@ class Client:
     def unfinished(self) -> str:
         """For people: what keeps its session from ending."""
         in_flight = self.in_flight
-        return f"{self.peer}: {in_flight.in_words() if in_flight else 'half a request or reply'}"
+        return f"{self.asker}: {in_flight.in_words() if in_flight else 'half a request or reply'}"
 
 
 class Clients:
@@ -74,13 +75,14 @@ class Clients:
     total: connections in all. One account (`Peer.account`) may have half of them, so that no virtual machine and no
         user can use them up.
     per_process: connections of one process. Not enforced for peers in another PID namespace (reported as PID 0), since
-        they may be different virtual machines.
+        they may be different virtual machines. None: one process, and one account, may have all of them; it is a
+        daemon, which has limits itself.
     """
 
-    def __init__(self, total: int, per_process: int) -> None:
+    def __init__(self, total: int, per_process: int | None) -> None:
         self.total = total
-        self.per_account = (total + 1) // 2
-        self.per_process = per_process
+        self.per_account = total if per_process is None else (total + 1) // 2
+        self.per_process = total if per_process is None else per_process
         self._lock = threading.Lock()
         self._clients: dict[int, Client] = {}
         self._places = 0

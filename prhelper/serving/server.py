@@ -35,14 +35,22 @@ _PAUSE = 0.2
 class Server:
     """The clients of one listening socket. Owns neither the listener nor the I/O threads.
 
-    request_timeout: see `session.serve`.
+    request_timeout, features: see `session.serve`.
     """
 
-    def __init__(self, threads: IOThreads, devices_for: DevicesFor, clients: Clients, request_timeout: float) -> None:
+    def __init__(
+        self,
+        threads: IOThreads,
+        devices_for: DevicesFor,
+        clients: Clients,
+        request_timeout: float,
+        features: int = 0,
+    ) -> None:
         self._threads = threads
         self._devices_for = devices_for
         self._clients = clients
         self._request_timeout = request_timeout
+        self._features = features
         self._left = EventFd()
         self._closing = Closing(threads, self._left.set)
         self.changed = EventFd()
@@ -113,7 +121,8 @@ class Server:
             return
         self.changed.set()
         audit.connected(client)
-        session = serve(channel, self._devices_for(peer, client.number), client, self._request_timeout)
+        devices = self._devices_for(peer, client.number)
+        session = serve(channel, devices, client, self._request_timeout, self._features)
         self._threads.spawn(session, lambda end: self._goodbye(client, end))
 
     def _hang_up(self, channel: Channel) -> None:

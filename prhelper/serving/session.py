@@ -5,6 +5,7 @@ import time
 from ..channel import BrokenResourceError, Channel, IncompleteRead, OwnedFd, current_context
 from ..device.execution import Executor, Result
 from ..device.identity import DeviceId, Target
+from ..device.multipath.reporting import peer_of, report_of
 from ..protocol import Request, RequestDecoder, encode_features, encode_response
 from ..scheduler.thread_pool import NoThreadError
 from ..scsi.outcome import Outcome
@@ -15,8 +16,10 @@ from .clients import Client
 from .end import AnswerLostError, End
 
 
-async def serve(channel: Channel, devices: Executor, client: Client, request_timeout: float) -> End:
+async def serve(channel: Channel, devices: Executor, client: Client, request_timeout: float, features: int = 0) -> End:
     """Talk to one client until it hangs up, or the channel is quiesced between two requests.
+
+    features: what it is offered (`protocol`).
 
     request_timeout: seconds for the negotiation, for the rest of a request once begun, and for the client to read a
     response. Between requests the client may be silent for any time.
@@ -25,14 +28,14 @@ async def serve(channel: Channel, devices: Executor, client: Client, request_tim
     AnswerLostError if the client's behaviour ended the conversation. However it ends, every descriptor that the client
     passed has been closed.
     """
-    decoder = RequestDecoder()
+    decoder = RequestDecoder(features)
     try:
-        if (end := await negotiate(channel, decoder, request_timeout)) is not None:
+        if (end := await negotiate(channel, decoder, features, request_timeout)) is not None:
             return end
         while isinstance(request := await read_request(channel, decoder, request_timeout), Request):
             device, result = await perform(request, devices, client)
             try:
-                await answer(channel, request.command, result, _in(request_timeout))
+                await answer(channel, request, result, _in(request_timeout))
             finally:  # after the answer, so that the guest does not wait for what the log takes
                 audit.done(client, request.command, device, result)
         return request
@@ -44,6 +47,9 @@ async def serve(channel: Channel, devices: Executor, client: Client, request_tim
 async def perform(request: Request, devices: Executor, client: Client) -> tuple[DeviceId | None, Result]:
     """Carry out one request, and close its descriptor. Returns the device that it was for, if known, and the result."""
     command = request.command
+    if request.origin is not None:
+        client.asker = peer_of(request.origin)
+        audit.speaks_for(client, request.origin)
     in_flight = client.begin(command)
     audit.begun(client, command)
     with request.device as descriptor:
@@ -57,10 +63,12 @@ async def perform(request: Request, devices: Executor, client: Client) -> tuple[
     return target.device, result
 
 
-async def answer(channel: Channel, command: Command, result: Result, deadline: float) -> None:
-    """Send the response to a command. Raises AnswerLostError if the client did not get all of it."""
+async def answer(channel: Channel, request: Request, result: Result, deadline: float) -> None:
+    """Send the response to a request. Raises AnswerLostError if the client did not get all of it."""
+    command = request.command
+    report = None if request.origin is None else report_of(result)
     try:
-        await channel.write_all([encode_response(result.outcome)], deadline=deadline)
+        await channel.write_all([encode_response(result.outcome, report)], deadline=deadline)
     except TimeoutError as error:
         raise _lost(command, result, "it took too long to read it (--request-timeout)") from error
     except BrokenResourceError as error:
@@ -82,10 +90,10 @@ async def abandon(decoder: RequestDecoder) -> None:
         decoder.close()
 
 
-async def negotiate(channel: Channel, decoder: RequestDecoder, timeout: float) -> End | None:
-    """Offer our features and check the client's choice. Returns None if requests may follow, else why not."""
+async def negotiate(channel: Channel, decoder: RequestDecoder, features: int, timeout: float) -> End | None:
+    """Offer `features` and check the client's choice. Returns None if requests may follow, else why not."""
     deadline = _in(timeout)
-    await channel.write_all([encode_features()], deadline=deadline)
+    await channel.write_all([encode_features(features)], deadline=deadline)
     if not await channel.next_message(deadline):
         return End.QUIESCED
     while decoder.negotiating:

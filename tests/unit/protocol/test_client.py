@@ -4,8 +4,7 @@ import struct
 
 import pytest
 
-from prhelper.protocol import ProtocolError, ResponseDecoder, encode_features, encode_request
-from prhelper.scsi.outcome import Outcome
+from prhelper.protocol import ON_BEHALF, ProtocolError, Response, ResponseDecoder, encode_features, encode_request
 from prhelper.scsi.reservation import Command
 
 from ...support.spc import keys, reserve_in, reserve_out
@@ -47,15 +46,15 @@ def negotiated() -> ResponseDecoder:
     return decoder
 
 
-def feed(decoder: ResponseDecoder, data: bytes, most: int) -> Outcome | None:
+def feed(decoder: ResponseDecoder, data: bytes, most: int) -> Response | None:
     """Feed everything, `most` bytes at a time; nothing must be complete before the last byte."""
-    outcome = None
+    answer = None
     while data:
-        assert outcome is None
+        assert answer is None
         size = min(most, decoder.needed)
-        outcome = decoder.feed(data[:size])
+        answer = decoder.feed(data[:size])
         data = data[size:]
-    return outcome
+    return answer
 
 
 @pytest.mark.parametrize("most", [1, 3, 100_000], ids=["byte by byte", "three at a time", "whole"])
@@ -68,8 +67,7 @@ def test_response_comes_out_as_it_was_sent_however_it_arrives(
     for _ in range(2):
         assert (decoder.negotiating, decoder.needed) == (False, 0)
         decoder.expect(command)
-        outcome = feed(decoder, response(status, len(payload), payload), most)
-        assert outcome == (status, SENSE, payload)
+        assert feed(decoder, response(status, len(payload), payload), most) == ((status, SENSE, payload), None)
 
 
 @pytest.mark.parametrize(("command", "status", "size", "text"), VIOLATIONS.values(), ids=VIOLATIONS.keys())
@@ -94,8 +92,16 @@ def test_features_that_are_offered_need_not_be_wanted() -> None:
     decoder = ResponseDecoder()
     assert decoder.negotiating
     decoder.feed(b"\xff" * 4)
-    assert not decoder.negotiating
-    assert encode_features() == bytes(4)
+    assert (decoder.negotiating, decoder.agreed) == (False, 0)
+    assert encode_features(decoder.agreed) == bytes(4)
+
+
+@pytest.mark.parametrize(("offered", "agreed"), [(0, 0), (1, 0), (ON_BEHALF, ON_BEHALF), (0xFFFFFFFF, ON_BEHALF)])
+def test_feature_that_is_wanted_is_agreed_on_where_it_is_offered(offered: int, agreed: int) -> None:
+    decoder = ResponseDecoder(ON_BEHALF)
+    decoder.feed(struct.pack(">I", offered))
+    assert decoder.agreed == agreed
+    assert encode_features(agreed) == struct.pack(">I", agreed)
 
 
 def test_expecting_a_response_while_another_is_due_is_the_callers_fault() -> None:

@@ -52,6 +52,14 @@ def test_processes_that_cannot_be_seen_are_not_taken_for_one(channel: SocketChan
         clients.enter(peer(0, "a"), channel)
 
 
+def test_one_process_may_have_all_places_where_it_has_limits_itself(channel: SocketChannel) -> None:
+    clients = Clients(3, None)
+    for _ in range(3):
+        clients.enter(peer(1, "a"), channel)
+    with pytest.raises(Full, match="3 clients already"):
+        clients.enter(peer(2, "b"), channel)
+
+
 def test_a_place_that_was_given_up_is_free_though_its_client_is_still_there(channel: SocketChannel) -> None:
     clients = Clients(2, 1)
     first = clients.enter(peer(1, "a"), channel)
