@@ -1,0 +1,264 @@
+"""The way to the multipath worker: what goes there, what comes back, and what the client gets if nothing does."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from prhelper.channel import run
+from prhelper.device.execution import Note, Result
+from prhelper.device.identity import Target
+from prhelper.device.multipath import link as module
+from prhelper.device.multipath.link import Link
+from prhelper.device.multipath.reporting import origin_of
+from prhelper.host.peer import Peer
+from prhelper.scheduler.iothread import IOThreads
+from prhelper.scsi.reservation import Command
+
+from ....support.helper import wait_until
+from ....support.spc import CHECK_CONDITION, CONFLICT, keys, reserve_in, reserve_out, sense_code
+from ....support.worker import Answer, Daemon, FakeWorker, Report
+
+OUT = Command(reserve_out(1, 3), keys(0xABC))
+IN = Command(reserve_in(0, 64))
+ORIGIN = origin_of(Peer(4711, 107, "qemu", "machine.scope"), 7)
+TRY_AGAIN = (0x0B, 0x08, 0x00)
+
+Runner = Callable[[Callable[[], Coroutine[Any, Any, Result]]], Result]
+
+
+@pytest.fixture(
+    params=[lambda body: anyio.run(body), lambda body: anyio.run(body, backend="trio"), lambda body: run(body())],
+    ids=["asyncio", "trio", "thread"],
+)
+def runner(request: pytest.FixtureRequest) -> Runner:
+    chosen: Runner = request.param
+    return chosen
+
+
+@pytest.fixture
+def device() -> Iterator[int]:
+    """A descriptor to pass on; at the end of the test not one more than before is open."""
+    before = os.listdir("/proc/self/fd")  # noqa: PTH208
+    fd = os.open("/dev/null", os.O_RDWR)
+    yield fd
+    os.close(fd)
+    assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "multipath.sock"
+
+
+def execute(path: Path, device: int, command: Command = OUT, runner: Runner | None = None) -> Result:
+    async def body() -> Result:
+        return await Link(path, ORIGIN).execute(command, Target.of(device))
+
+    return run(body()) if runner is None else runner(body)
+
+
+def check_try_again(result: Result, *texts: str) -> None:
+    """Initiators retry this, and the administrator reads why and what to do."""
+    assert result.outcome.status == CHECK_CONDITION
+    assert sense_code(result.outcome.sense) == TRY_AGAIN
+    assert result.outcome.data == b""
+    assert result.trouble is not None
+    for text in ("the multipath worker, /", *texts):
+        assert text in result.trouble
+
+
+@pytest.mark.parametrize("command", [IN, OUT], ids=["IN", "OUT"])
+def test_command_goes_to_the_worker_with_descriptor_and_client(
+    runner: Runner, path: Path, device: int, command: Command
+) -> None:
+    def behave(daemon: Daemon) -> None:
+        daemon.greet()
+        requests.append(daemon.request())
+        daemon.answer(Answer(CONFLICT))
+        daemon.wait_for_hang_up()
+
+    requests: list[Any] = []
+    with FakeWorker(path, behave):
+        result = execute(path, device, command, runner)
+    (request,) = requests
+    status = os.fstat(device)
+    assert Command(request.cdb, request.parameter_list) == command
+    assert request.files == [(status.st_dev, status.st_ino)]
+    assert request.origin == {"number": 7, "pid": 4711, "uid": 107, "name": "qemu", "account": "machine.scope"}
+    assert result.outcome.status == CONFLICT
+    assert (result.trouble, result.error, result.note) == (None, None, None)
+
+
+def test_answer_comes_back_with_all_that_the_worker_says_about_it(path: Path, device: int) -> None:
+    def behave(daemon: Daemon) -> None:
+        daemon.greet()
+        daemon.request()
+        report = Report("mpatha", "36001", ["2:0:0:0"], ["3:0:0:0"], ["look for it"], "it is slow", 5)
+        daemon.answer(Answer(sense=bytes(range(96)), payload=b"keys", report=asdict(report)))
+
+    with FakeWorker(path, behave):
+        result = execute(path, device, IN)
+    assert result.outcome == (0, bytes(range(96)), b"keys")
+    assert (result.trouble, result.error) == ("it is slow", 5)
+    assert result.note == Note("mpatha", "36001", ("2:0:0:0",), ("3:0:0:0",), ("look for it",))
+
+
+def hang_up(daemon: Daemon) -> None:
+    """Say nothing."""
+
+
+def hang_up_after_the_greeting(daemon: Daemon) -> None:
+    daemon.greet()
+
+
+def greet_as_another_helper(daemon: Daemon) -> None:
+    daemon.socket.sendall(bytes(4))
+    daemon.wait_for_hang_up()
+
+
+def die_with_the_command(daemon: Daemon) -> None:
+    daemon.greet()
+    daemon.request()
+
+
+def die_with_unread_bytes(daemon: Daemon) -> None:
+    daemon.greet()
+    daemon.socket.recv(1, socket.MSG_PEEK)
+
+
+def dies_after(size: int) -> Callable[[Daemon], None]:
+    def behave(daemon: Daemon) -> None:
+        daemon.greet()
+        daemon.request()
+        daemon.socket.sendall(Answer().as_bytes()[:size])
+
+    return behave
+
+
+def answers(data: bytes) -> Callable[[Daemon], None]:
+    def behave(daemon: Daemon) -> None:
+        daemon.greet()
+        daemon.request()
+        with suppress(BrokenPipeError, ConnectionResetError):
+            daemon.socket.sendall(data)
+        daemon.wait_for_hang_up()
+
+    return behave
+
+
+SEE_LOG, RESTART, START = "journalctl -u prhelper-multipath", "restart prhelper-multipath", "prhelper-multipath.socket"
+UNKNOWN = "may or may not have been carried out"
+
+FAULTS: dict[str, tuple[Callable[[Daemon], None], tuple[str, ...]]] = {
+    "hangs up at once": (hang_up, ("before it had the command", SEE_LOG)),
+    "another helper": (greet_as_another_helper, ("another kind of helper", START)),
+    "dies with the command": (die_with_the_command, ("ended with the command in it", UNKNOWN, SEE_LOG)),
+    "dies with the command unread": (die_with_unread_bytes, (SEE_LOG,)),
+    "dies after a byte": (dies_after(1), ("ended with the command in it", UNKNOWN)),
+    "dies before the report": (dies_after(104), ("ended with the command in it", UNKNOWN)),
+    "dies in the report": (dies_after(110), ("ended with the command in it", UNKNOWN)),
+    "a status that is none": (answers(struct.pack(">ii", 256, 0) + bytes(96)), ("it sent status 256", RESTART)),
+    "data for OUT": (answers(struct.pack(">ii", 0, 8) + bytes(104)), ("sent a payload of 8 bytes", RESTART)),
+    "no report": (answers(bytes(104) + bytes(4)), ("sent a report of 0 bytes", RESTART)),
+    "a report of rubbish": (answers(bytes(104) + b"\0\0\0\4none"), ("sent a report that is no JSON", RESTART)),
+}
+
+
+@pytest.mark.parametrize(("behave", "texts"), FAULTS.values(), ids=FAULTS.keys())
+def test_worker_that_fails_is_a_reason_to_try_again(
+    runner: Runner, path: Path, device: int, behave: Callable[[Daemon], None], texts: tuple[str, ...]
+) -> None:
+    with FakeWorker(path, behave):
+        result = execute(path, device, OUT, runner)
+    check_try_again(result, *texts)
+
+
+def test_worker_that_is_not_there_is_a_reason_to_try_again(path: Path, device: int) -> None:
+    check_try_again(execute(path, device), "No such file", START)
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(os.fspath(path))
+    check_try_again(execute(path, device), "Connection refused", START)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may connect anywhere: run the tests as an ordinary user too")
+def test_worker_that_may_not_be_connected_to_is_a_reason_to_try_again(path: Path, device: int) -> None:
+    with FakeWorker(path, hang_up):
+        path.chmod(0)
+        check_try_again(execute(path, device), "Permission denied", "SupplementaryGroups=")
+
+
+def test_worker_that_does_not_greet_in_time_is_a_reason_to_try_again(
+    path: Path, device: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_GREETING", 0.1)
+    with FakeWorker(path, Daemon.wait_for_hang_up):
+        check_try_again(execute(path, device), "did not take the command within", SEE_LOG)
+
+
+def test_worker_whose_backlog_is_full_is_a_reason_to_try_again(
+    path: Path, device: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_GREETING", 0.1)
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(os.fspath(path))
+        listener.listen(0)
+        first.connect(os.fspath(path))
+        check_try_again(execute(path, device), "takes no more connections", SEE_LOG)
+
+
+def test_the_answer_may_take_longer_than_the_greeting(path: Path, device: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def behave(daemon: Daemon) -> None:
+        daemon.greet()
+        daemon.request()
+        wait_until(lambda: time.monotonic() > began + 0.2, what="the greeting's limit to pass")
+        daemon.answer(Answer(CONFLICT))
+
+    monkeypatch.setattr(module, "MAX_GREETING", 0.1)
+    began = time.monotonic()
+    with FakeWorker(path, behave):
+        assert execute(path, device).outcome.status == CONFLICT
+
+
+def test_commands_wait_for_the_worker_at_rest_and_in_no_thread(path: Path, device: int) -> None:
+    def behave(daemon: Daemon) -> None:
+        daemon.greet()
+        daemon.request()
+        asked.release()
+        assert let_go.wait(20)
+        daemon.answer(Answer(CONFLICT))
+
+    def end(result: Result | BaseException) -> None:
+        results.append(result)
+        ended.release()
+
+    count = 100
+    asked, ended, let_go = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
+    results: list[Result | BaseException] = []
+    threads = IOThreads()
+    threads.start()
+    before = _threads_but_those_of_the_worker()
+    with FakeWorker(path, behave):
+        for _ in range(count):
+            threads.spawn(Link(path, ORIGIN).execute(OUT, Target.of(device)), end)
+        assert all(asked.acquire(timeout=20) for _ in range(count))
+        assert _threads_but_those_of_the_worker() < before + count // 2  # none waits; a few former leaders are idle
+        let_go.set()
+        assert all(ended.acquire(timeout=20) for _ in range(count))
+    assert threads.stop(10)
+    assert [result.outcome.status for result in results if isinstance(result, Result)] == [CONFLICT] * count
+
+
+def _threads_but_those_of_the_worker() -> int:
+    return len([thread for thread in threading.enumerate() if thread.name != "fake-worker"])
