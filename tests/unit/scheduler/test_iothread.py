@@ -231,13 +231,19 @@ def test_without_a_leader_at_work_there_is_no_sign_of_life(threads: IOThreads, m
 
 
 def test_a_leader_that_was_deposed_leads_no_more(threads: IOThreads) -> None:
-    session = Echo(threads, nothing, key="fast")
+    sessions = [Echo(threads, nothing, key="fast") for _ in range(8)]
     for byte in range(3):
         threads._depose()
-        assert session.ask(byte) == byte
-    # One that was deposed may wait on the set until an event reaches it.
-    wait_until(lambda: session.ask(0) == 0 and threads._pool._idle, what="the thread of one that was deposed")
-    assert session.end() is None
+        assert sessions[0].ask(byte) == byte
+
+    def keep_the_leader_busy() -> bool:
+        """An event that comes meanwhile goes to one that was deposed, and may wait on the set until then."""
+        for session in sessions:
+            session.client.sendall(b"\0")
+        return all(session.client.recv(1) == b"\0" for session in sessions) and bool(threads._pool._idle)
+
+    wait_until(keep_the_leader_busy, what="the thread of one that was deposed")
+    assert [session.end() for session in sessions] == [None] * len(sessions)
 
 
 def test_sessions_that_are_ready_at_the_stop_are_run() -> None:
