@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from prhelper.channel import OwnedFd, SkippableWaiter, Waiter
+from prhelper.channel import Direction, OwnedFd, SkippableWaiter, Waiter
 
 from .contexts import Context, Stepper, sit_out
 from .kinds import Pair
@@ -24,10 +24,26 @@ def test_nothing_at_the_end(pair: Pair, context: Context) -> None:
     assert context.run(lambda: pair.reader.read_next(5)) == b""
 
 
-def test_none_once_quiesced_but_for_the_message_that_is_there(pair: Pair, context: Context) -> None:
-    pair.writer.writev([b"one"])
-    pair.reader.quiesce()
-    assert [context.run(lambda: pair.reader.read_next(5)) for _ in range(3)] == [b"one", None, None]
+def test_none_once_quiesced_but_for_the_message_that_is_there(each_pair: Pair, context: Context) -> None:
+    each_pair.writer.writev([b"one"])
+    context.run(lambda: each_pair.reader.wait(Direction.READ))
+    each_pair.reader.quiesce()
+    assert [context.run(lambda: each_pair.reader.read_next(5)) for _ in range(3)] == [b"one", None, None]
+
+
+def test_a_read_in_vain_waits_again(each_pair: Pair, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looked readable need not be: half a TLS record, or bytes that another process has taken."""
+
+    def in_vain_once(size: int, fds: list[OwnedFd] | None) -> bytes | None:
+        reads.append(size)
+        return None if len(reads) == 1 else read(size, fds)
+
+    reads: list[int] = []
+    read = each_pair.reader._read
+    monkeypatch.setattr(each_pair.reader, "_read", in_vain_once)
+    each_pair.writer.writev([b"one"])
+    assert context.run(lambda: each_pair.reader.read_next(5)) == b"one"
+    assert reads == [5, 5]
 
 
 @pytest.fixture
