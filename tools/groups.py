@@ -32,13 +32,18 @@ GROUPS = (
     Group("channel", ("prhelper/channel",), ("tests/unit/channel",), every_condition=False),
     Group("protocol", ("prhelper/protocol",), ("tests/unit/protocol",)),
     Group("dispatch", ("prhelper/device/dispatch.py",), ("tests/unit/device/test_dispatch.py",)),
-    Group("session", ("prhelper/serving/session.py",), ("tests/unit/serving/test_session.py",)),
+    Group(
+        "session",
+        ("prhelper/serving/session.py",),
+        ("tests/unit/serving/test_session.py", "tests/unit/serving/test_session_answers.py"),
+    ),
     Group(
         "server",
         ("prhelper/serving/server.py",),
         ("tests/unit/serving/test_server.py", "tests/unit/serving/test_server_waiting.py"),
     ),
     Group("scheduler", ("prhelper/scheduler",), ("tests/unit/scheduler",)),
+    Group("rules", ("prhelper/device/multipath/rules",), ("tests/unit/device/multipath/rules",)),
 )
 
 

@@ -5,11 +5,12 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from prhelper.channel import HomeLoop, SocketChannel
+from prhelper.channel import HomeLoop, SocketChannel, UnixListener, run
 
 from .contexts import CONTEXTS, LOOPS, PATIENCE, Context
 from .kinds import KINDS, Kind, Pair, unix_pair
@@ -123,3 +124,14 @@ def wire() -> Iterator[tuple[SocketChannel, socket.socket]]:
     near, far = socket.socketpair()
     with SocketChannel(near) as channel, far:
         yield channel, far
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "socket"
+
+
+@pytest.fixture
+def listener(path: Path) -> Iterator[UnixListener]:
+    with run(UnixListener.bind(path)) as made:
+        yield made

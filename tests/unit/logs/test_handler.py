@@ -3,82 +3,17 @@
 import errno
 import logging
 import os
-import threading
-import time
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from prhelper.logs import handler as log_handler
-from prhelper.logs import rate_limit
 from prhelper.logs.handler import LogHandler
-from prhelper.logs.record import LazyMessage, at_most
 from prhelper.logs.sinks import FileSink
 
 from ...support.helper import wait_until
-
-
-class Sink:
-    """Remembers; blocks or fails on demand."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.fields: list[dict[str, str]] = []
-        self.go = threading.Event()
-        self.go.set()
-        self.broken: Exception | None = None
-        self.failures = 0
-
-    def write(self, record: logging.LogRecord) -> None:
-        assert self.go.wait(20)
-        if self.broken is not None:
-            self.failures += 1
-            raise self.broken
-        self.lines.append(record.getMessage())
-        self.fields.append(getattr(record, "fields", {}))
-
-
-class Lazy(LazyMessage):
-    """Notes the thread that words it; fails on demand."""
-
-    def __init__(self, text: str, fault: Exception | None = None, size_fault: Exception | None = None) -> None:
-        self.worded_by: list[str] = []
-        self._text = text
-        self._fault = fault
-        self._size_fault = size_fault
-
-    def size(self) -> int:
-        if self._size_fault is not None:
-            raise self._size_fault
-        return 100
-
-    def words(self) -> tuple[str, dict[str, str]]:
-        self.worded_by.append(threading.current_thread().name)
-        if self._fault is not None:
-            raise self._fault
-        return self._text, {"field": self._text}
-
-
-@pytest.fixture
-def sink() -> Sink:
-    return Sink()
-
-
-@pytest.fixture
-def handler(sink: Sink) -> Iterator[LogHandler]:
-    handler = LogHandler(sink, own_choice=True)
-    handler.start()
-    yield handler
-    sink.go.set()
-    handler.stop(10)
-
-
-def record(text: str | LazyMessage, **extra: object) -> logging.LogRecord:
-    made = logging.LogRecord("prhelper", logging.INFO, "", 0, text, None, None)
-    made.__dict__.update(extra)
-    return made
+from .sink import Sink, record
 
 
 def test_lines_come_out_in_order(handler: LogHandler, sink: Sink) -> None:
@@ -116,36 +51,6 @@ def test_flood_of_one_account_loses_no_line_of_another(handler: LogHandler, sink
     assert "RESERVE" in sink.lines
 
 
-def test_a_kind_is_counted_for_each_account(handler: LogHandler, sink: Sink) -> None:
-    for account in ("one", "one", "another"):
-        handler.emit(record(account, **at_most(1, "kind", account)))
-    handler.stop(10)
-    assert sink.lines == ["one", "another", "1 more like this: one"]
-
-
-def test_windows_end_though_the_log_never_catches_up(
-    handler: LogHandler, sink: Sink, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rate_limit, "WINDOW", 0.0)
-    sink.go.clear()
-    for number in range(3):
-        handler.emit(record(str(number), **at_most(1, "kind")))
-    sink.go.set()
-    handler.stop(10)
-    assert sink.lines == ["0", "1", "2"]
-
-
-def test_sums_are_written_though_the_log_never_catches_up(sink: Sink) -> None:
-    handler = LogHandler(sink, own_choice=True)
-    began = time.monotonic() - 2 * rate_limit.WINDOW
-    for _ in range(2):
-        handler._repeats.admit("kind", 1, "again", began)
-    for number in range(3):
-        handler.emit(record(str(number)))
-    handler.stop(10)
-    assert sink.lines == ["0", "1 more like this: again", "1", "2"]
-
-
 @pytest.mark.parametrize("broken", [BrokenPipeError(), OSError(errno.ENOSPC, "full"), TypeError()])
 def test_broken_sink_loses_only_lines_and_counts_them(handler: LogHandler, sink: Sink, broken: Exception) -> None:
     sink.broken = broken
@@ -174,43 +79,6 @@ def test_faulty_record_is_lost_alone(handler: LogHandler, sink: Sink, faulty: lo
     assert sink.lines == ["written", "1 line lost: the log could not be written, or not fast enough"]
 
 
-def test_lazy_message_is_worded_with_its_fields_by_the_thread_that_writes(handler: LogHandler, sink: Sink) -> None:
-    lazy = Lazy("worded later")
-    sink.go.clear()
-    handler.emit(record("first"))
-    handler.emit(record(lazy))
-    assert lazy.worded_by == []
-    sink.go.set()
-    handler.stop(10)
-    assert lazy.worded_by == ["prhelper-log"]
-    assert sink.lines == ["first", "worded later"]
-    assert sink.fields == [{}, {"field": "worded later"}]
-
-
-def test_lazy_message_that_is_withheld_is_worded_only_as_an_example(handler: LogHandler, sink: Sink) -> None:
-    messages = [Lazy(str(number)) for number in range(5)]
-    for message in messages:
-        handler.emit(record(message, **at_most(1, "kind")))
-    handler.stop(10)
-    assert sink.lines == ["0", "4 more like this: 4"]
-    assert [len(message.worded_by) for message in messages] == [1, 0, 0, 0, 1]
-
-
-@pytest.mark.parametrize(
-    "wrong", [Lazy("", fault=LookupError()), Lazy("", fault=BrokenPipeError()), Lazy("", size_fault=LookupError())]
-)
-def test_faulty_lazy_message_is_lost_alone(sink: Sink, wrong: Lazy) -> None:
-    handler = LogHandler(sink, own_choice=True)
-    handler.emit(record(wrong))
-    handler.emit(record("written"))
-    handler.stop(10)
-    assert sink.lines == ["written", "1 line lost: the log could not be written, or not fast enough"]
-
-
-def test_lazy_message_can_be_written_by_any_handler() -> None:
-    assert record(Lazy("text")).getMessage() == "text"
-
-
 def test_broken_stderr_is_replaced_unless_it_was_asked_for(monkeypatch: pytest.MonkeyPatch, sink: Sink) -> None:
     monkeypatch.setattr(log_handler, "fallback", lambda: sink)
     reading, broken = os.pipe()
@@ -231,13 +99,6 @@ def test_stderr_that_is_full_for_a_moment_is_not_replaced(monkeypatch: pytest.Mo
         handler.stop(10)
     assert not handler.stuck
     assert sink.lines == []
-
-
-def test_repeated_lines_are_summed_up_at_the_end(handler: LogHandler, sink: Sink) -> None:
-    for _ in range(5):
-        handler.emit(record("again", **at_most(1, "kind")))
-    handler.stop(10)
-    assert sink.lines == ["again", "4 more like this: again"]
 
 
 def test_stop_does_not_wait_for_a_stuck_sink(handler: LogHandler, sink: Sink) -> None:

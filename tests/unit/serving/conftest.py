@@ -1,8 +1,9 @@
-"""What the tests of the server share."""
+"""What the tests of the server and of sessions share."""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from prhelper.serving import audit
 from prhelper.serving import server as module
 
 from .running import Running
+from .sessions import RUNNERS, Runner
 
 
 @pytest.fixture
@@ -55,3 +57,23 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(module, "_log", logger)
     monkeypatch.setattr(audit, "_log", logger)
     return said
+
+
+@pytest.fixture(params=list(RUNNERS.values()), ids=list(RUNNERS))
+def runner(request: pytest.FixtureRequest) -> Runner:
+    chosen: Runner = request.param
+    return chosen
+
+
+@pytest.fixture
+def null() -> Iterator[int]:
+    fd = os.open("/dev/null", os.O_RDWR)
+    yield fd
+    os.close(fd)
+
+
+@pytest.fixture
+def read_only() -> Iterator[int]:
+    fd = os.open("/dev/null", os.O_RDONLY)
+    yield fd
+    os.close(fd)

@@ -2,144 +2,27 @@
 
 import contextlib
 import errno
-import os
-import select
 import socket
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
 
-import anyio
 import pytest
 
-from prhelper.channel import IncompleteRead, SocketChannel, run
+from prhelper.channel import IncompleteRead
 from prhelper.device.dispatch import Devices
-from prhelper.device.execution import Executor, Result
+from prhelper.device.execution import Result
 from prhelper.device.identity import Target
 from prhelper.device.scsi_device import ScsiDevice
-from prhelper.host.peer import Peer
 from prhelper.protocol import ProtocolError
 from prhelper.scheduler.thread_pool import NoThreadError
-from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
-from prhelper.serving import audit
-from prhelper.serving.clients import Client
-from prhelper.serving.end import AnswerLostError, End
-from prhelper.serving.session import serve
+from prhelper.serving.end import End
 
 from ...support.helper import wait_until
 from ...support.spc import keys, reserve_in, reserve_out
+from .sessions import HELLO, Loopback, Runner, session
 
-HELLO = bytes(4)
 NOT_SCSI = bytes.fromhex("00000002 00000000 70000b00 0000000a 00000000 0006") + bytes(82)
 READ_ONLY = bytes.fromhex("00000002 00000000 70000500 0000000a 00000000 2000") + bytes(82)
-
-
-class Loopback:
-    """Devices that answer with what they were sent."""
-
-    async def execute(self, command: Command, target: Target) -> Result:
-        assert target.device is not None
-        return Result(Outcome(0, bytes(96), command.parameter_list or command.cdb))
-
-
-class Remembering:
-    """Devices as `devices`, and what they answered."""
-
-    def __init__(self, devices: Executor) -> None:
-        self.results: list[Result] = []
-        self._devices = devices
-
-    async def execute(self, command: Command, target: Target) -> Result:
-        result = await self._devices.execute(command, target)
-        self.results.append(result)
-        return result
-
-
-Runner = Callable[[Callable[[], Coroutine[Any, Any, End]]], End | BaseException]
-
-
-def in_loop(backend: str) -> Runner:
-    return lambda session: catch(lambda: anyio.run(session, backend=backend))
-
-
-def in_thread(session: Callable[[], Coroutine[Any, Any, End]]) -> End | BaseException:
-    return catch(lambda: run(session()))
-
-
-def catch(function: Callable[[], End]) -> End | BaseException:
-    try:
-        return function()
-    except Exception as error:
-        return error
-
-
-class Session:
-    """A session in a thread of its own, and the client's end of its socket."""
-
-    def __init__(self, runner: Runner, devices: Executor) -> None:
-        self.devices = Remembering(devices)
-        self.client, ours = socket.socketpair()
-        self.client.settimeout(10)
-        self.channel = SocketChannel(ours)
-        self.record = Client(1, Peer(4711, 107, "qemu"), self.channel)
-        self._ended: End | BaseException | None = None
-        self.thread = threading.Thread(target=self._serve, args=(runner,))
-        self.thread.start()
-
-    def _serve(self, runner: Runner) -> None:
-        self._ended = runner(lambda: serve(self.channel, self.devices, self.record, 0.2))
-        self.channel.close()
-
-    def send(self, data: bytes, *fds: int) -> None:
-        socket.send_fds(self.client, [data], list(fds))
-
-    def receive(self, size: int) -> bytes:
-        return self.client.recv(size, socket.MSG_WAITALL) if size else b""
-
-    def end(self) -> End | BaseException | None:
-        """Wait for the session to hang up: how it ended."""
-        self.thread.join(10)
-        assert not self.thread.is_alive()
-        return self._ended
-
-
-RUNNERS = {"asyncio": in_loop("asyncio"), "trio": in_loop("trio"), "thread": in_thread}
-
-
-@pytest.fixture(params=list(RUNNERS.values()), ids=list(RUNNERS))
-def runner(request: pytest.FixtureRequest) -> Runner:
-    chosen: Runner = request.param
-    return chosen
-
-
-@contextlib.contextmanager
-def session(runner: Runner, devices: Executor) -> Iterator[Session]:
-    """A session that has greeted; at the end the client is gone, and no descriptor more than before is open."""
-    before = os.listdir("/proc/self/fd")  # noqa: PTH208
-    session = Session(runner, devices)
-    try:
-        assert session.receive(4) == HELLO
-        yield session
-    finally:
-        session.client.close()
-        session.end()
-    assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208
-
-
-@pytest.fixture
-def null() -> Iterator[int]:
-    fd = os.open("/dev/null", os.O_RDWR)
-    yield fd
-    os.close(fd)
-
-
-@pytest.fixture
-def read_only() -> Iterator[int]:
-    fd = os.open("/dev/null", os.O_RDONLY)
-    yield fd
-    os.close(fd)
 
 
 def test_requests_are_answered_in_order_and_a_hang_up_between_them_is_a_clean_end(runner: Runner, null: int) -> None:
@@ -277,77 +160,3 @@ def test_where_no_thread_is_left_for_a_command_the_task_set_is_full(runner: Runn
         peer.send(HELLO)
         peer.send(reserve_in(0), null)
         assert peer.receive(104)[:4] == Status.TASK_SET_FULL.to_bytes(4, "big")
-
-
-class Much:
-    """Devices whose answers fill the socket."""
-
-    async def execute(self, *_: object) -> Result:
-        return Result(Outcome(Status.GOOD, data=bytes(1 << 22)))
-
-
-def test_an_answer_that_is_not_read_in_time_is_lost_and_that_is_said(runner: Runner, null: int) -> None:
-    with session(runner, Much()) as peer:
-        peer.send(HELLO)
-        peer.send(reserve_in(0), null)
-        end = peer.end()
-    assert isinstance(end, AnswerLostError)
-    assert "PERSISTENT RESERVE IN READ KEYS, which ended with GOOD" in str(end)
-    assert "--request-timeout" in str(end)
-
-
-def test_an_answer_to_a_client_that_hangs_up_is_lost_and_that_is_said(runner: Runner, null: int) -> None:
-    with session(runner, Much()) as peer:
-        peer.send(HELLO)
-        peer.send(reserve_in(0), null)
-        peer.receive(1)
-        peer.client.close()
-        assert isinstance(end := peer.end(), AnswerLostError)
-    assert "Broken pipe" in str(end) or "reset" in str(end)
-
-
-def test_the_log_is_told_of_a_command_once_its_answer_is_on_the_way(
-    runner: Runner, null: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def done(*_: object) -> None:
-        told.append(bool(select.select([peer.client], [], [], 0)[0]))
-
-    told: list[bool] = []
-    monkeypatch.setattr(audit, "done", done)
-    with session(runner, Loopback()) as peer:
-        peer.send(HELLO)
-        peer.send(reserve_in(0), null)
-        peer.client.shutdown(socket.SHUT_WR)
-        peer.end()
-    assert told == [True]
-
-
-def test_the_log_is_told_of_a_command_whose_answer_is_lost(
-    runner: Runner, null: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[Command] = []
-    monkeypatch.setattr(audit, "done", lambda _, command, *__: told.append(command))
-    with session(runner, Loopback()) as peer:
-        peer.send(HELLO)
-        peer.client.shutdown(socket.SHUT_RD)
-        peer.send(reserve_in(0), null)
-        assert isinstance(peer.end(), AnswerLostError)
-    assert [command.cdb for command in told] == [reserve_in(0)]
-
-
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [(OSError(errno.ENOBUFS, "No buffer space available"), "No buffer space available"), (OSError("odd"), "odd")],
-)
-def test_an_answer_that_the_kernel_does_not_take_is_lost_and_why_is_said(
-    runner: Runner, null: int, monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str
-) -> None:
-    async def fail(*_: object, **__: object) -> None:
-        raise error
-
-    with session(runner, Loopback()) as peer:
-        monkeypatch.setattr(peer.channel, "write_all", fail)
-        peer.send(HELLO)
-        peer.send(reserve_in(0), null)
-        assert isinstance(end := peer.end(), AnswerLostError)
-    assert str(end).endswith(f": {reason}")
