@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := $(wildcard /var/lib/dpkg/status)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-unit unit-channel unit-others check coverage mutants bench bench-quick build clean system-packages
+.PHONY: help venv demo test test-fast test-unit unit-channel unit-others check coverage mutants bench bench-quick build deb clean system-packages
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench-quick: venv  ## only proves that the benchmark runs; its figures mean noth
 
 build: venv  ## wheel and source distribution, in dist/
 	@$(BIN)/python -m hatchling build
+
+deb: venv  ## the package for this Debian, in dist/; needs debhelper, dh-python
+	@$(BIN)/python -m tools.debian
 
 clean:  ## remove everything that was made
 	rm -rf $(VENV) .cache build dist .mypy_cache .pytest_cache .ruff_cache

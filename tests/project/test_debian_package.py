@@ -1,0 +1,112 @@
+"""The Debian package as it lies in the file system; tests/kernel/guest/package installs it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from tests.support.debian_package import MissingError, built
+from tests.support.programs import missing, require_program
+
+REPOSITORY = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def packages() -> Path:
+    try:
+        return built(1)
+    except MissingError as error:
+        missing(str(error))
+
+
+@pytest.fixture(scope="module")
+def package(packages: Path) -> Path:
+    (package,) = packages.glob("prhelper_*_all.deb")
+    return package
+
+
+@pytest.fixture(scope="module")
+def installed(package: Path) -> dict[str, tarfile.TarInfo]:
+    """What the package installs, by path."""
+    with tarfile.open(fileobj=BytesIO(run("dpkg-deb", "--fsys-tarfile", package))) as archive:
+        return {member.name.removeprefix("."): member for member in archive}
+
+
+@pytest.fixture(scope="module")
+def unpacked(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unpacked")
+    run("dpkg-deb", "--extract", package, folder)
+    return folder
+
+
+def run(*command: str | Path, cwd: Path | None = None, **more: str) -> bytes:
+    done = subprocess.run(list(map(str, command)), cwd=cwd, env={**os.environ, **more}, capture_output=True)
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()
+    return done.stdout
+
+
+def test_lintian_finds_nothing_wrong(packages: Path) -> None:
+    require_program("lintian", "lintian")
+    (changes,) = packages.glob("*.changes")
+    assert run("lintian", "--allow-root", "--fail-on", "error,warning", changes).decode() == ""
+
+
+def test_executable_is_a_file_that_whoever_starts_it_cannot_influence(unpacked: Path) -> None:
+    executable = unpacked / "usr/bin/prhelper"
+    assert stat.filemode(executable.lstat().st_mode) == "-rwxr-xr-x"
+    assert executable.read_text().splitlines()[0] == "#!/usr/bin/python3 -I"
+
+
+def test_all_modules_units_and_the_manual_are_installed(installed: dict[str, tarfile.TarInfo]) -> None:
+    modules = {f"/usr/lib/prhelper/{path.relative_to(REPOSITORY)}" for path in REPOSITORY.glob("prhelper/**/*.py")}
+    assert modules <= installed.keys()
+    units = [path for path in (REPOSITORY / "packaging").iterdir() if path.suffix in (".service", ".socket")]
+    names = [name for name in installed if "/lib/systemd/system/prhelper" in name]
+    assert sorted(name.rpartition("/")[2] for name in names) == sorted(unit.name for unit in units)
+    assert "/usr/share/man/man8/prhelper.8.gz" in installed
+
+
+def test_services_start_the_executable(unpacked: Path) -> None:
+    for unit in unpacked.glob("**/systemd/system/*.service"):
+        (line,) = (line for line in unit.read_text().splitlines() if line.startswith("ExecStart="))
+        assert line.split()[0] == "ExecStart=/usr/bin/prhelper"
+
+
+def test_what_is_installed_runs_on_the_distributions_python(unpacked: Path, package: Path) -> None:
+    modules = unpacked / "usr/lib/prhelper"
+    program = f"import sys; sys.path.insert(0, {str(modules)!r}); import prhelper.daemon, anyio; print(anyio.__file__)"
+    anyio = Path(run("/usr/bin/python3", "-I", "-B", "-c", program).decode().strip())
+    depends = run("dpkg-deb", "--field", package, "Depends").decode()
+    assert anyio.is_relative_to(modules) == ("python3-anyio" not in depends)
+
+
+def test_licenses_of_all_that_is_carried_along_are_told(unpacked: Path) -> None:
+    text = (unpacked / "usr/share/doc/prhelper/copyright").read_text()
+    for name in (path.stem for path in (unpacked / "usr/lib/prhelper").iterdir() if path.stem != "prhelper"):
+        assert f"Files: bundled/{name}*" in text
+
+
+def test_the_source_package_builds_the_same_package_without_a_network(
+    packages: Path, package: Path, tmp_path: Path
+) -> None:
+    (source,) = packages.glob("*.dsc")
+    run("dpkg-source", "--extract", source, tmp_path / "source")
+    without_network = ("unshare", "--map-root-user", "--net")
+    run(
+        *without_network,
+        "dpkg-buildpackage",
+        "--build=binary",
+        "-us",
+        "-uc",
+        cwd=tmp_path / "source",
+        DEB_BUILD_OPTIONS="",
+    )
+    assert (tmp_path / package.name).read_bytes() == package.read_bytes()
