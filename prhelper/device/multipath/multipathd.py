@@ -114,9 +114,9 @@ class Multipathd:
                 connection.connect(address)
                 self._check_owner(connection)
                 return connection
-            except BaseException as error:
+            except OSError as error:
                 connection.close()
-                if not isinstance(error, OSError) or isinstance(error, TimeoutError | BlockingIOError):
+                if isinstance(error, TimeoutError | BlockingIOError):
                     raise
                 failures.append(f"{address.replace(chr(0), '@')}: {error.strerror}")
         raise _TroubleError(f"multipathd cannot be reached ({', '.join(failures)})")

@@ -463,6 +463,24 @@ def test_turn_that_cannot_be_marked_does_not_begin(directory: Path, monkeypatch:
         assert turn.others_came_between
 
 
+def test_mark_of_a_turn_is_not_synced(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the mark would be there after a sync that failed, of a turn that did not begin."""
+    with monkeypatch.context() as failing:
+        Calls(failing, "fsync", errno.EIO)
+        with Journal(directory).turn(MAP) as turn:
+            assert turn.others_came_between
+
+
+def test_next_turn_of_the_same_process_writes_nothing(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(directory)
+    with journal.turn(MAP):
+        pass
+    with monkeypatch.context() as watched:
+        calls = Calls(watched)
+        with journal.turn(MAP):
+            assert set(calls.made) == {"open", "unlink"}
+
+
 def test_turn_without_a_lock_does_not_begin(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise OSError(errno.ENOLCK, "No locks available")

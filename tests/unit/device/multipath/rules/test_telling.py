@@ -7,7 +7,7 @@ from prhelper.scsi.reservation import OutAction
 
 from .....support.spc import APTPL, CONFLICT, GOOD
 from ...emulated.unit import WR, out
-from .cluster import K2, Cluster, K
+from .cluster import K2, OURS, Cluster, K
 
 REGISTER = OutAction.REGISTER
 RESERVED = ["setprkey key 0xaaaa0001", "setprstatus"]
@@ -81,6 +81,20 @@ def test_older_multipathd_that_knows_no_prhold_is_told_the_rest() -> None:
     assert cluster.guest(out(OutAction.RESERVE, K, kind=WR)) == GOOD
     assert cluster.guest(out(REGISTER, K, 0)) == GOOD
     assert cluster.requests == FORGOTTEN
+
+
+def test_hold_that_was_refused_is_told_again() -> None:
+    cluster = told()
+    cluster.reply = lambda _: "fail"
+    assert cluster.guest(out(OutAction.RESERVE, K, kind=WR)) == GOOD
+    assert cluster.guest(out(OutAction.RESERVE, K, kind=WR)) == GOOD
+    assert cluster.requests == ["setprhold"]
+
+
+def test_status_that_was_not_set_is_not_asked_for_after_a_take_over() -> None:
+    cluster = Cluster({"a": K, "b": K}, OURS["a"])
+    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=WR)) == GOOD
+    assert cluster.requests == [*RESERVED, "setprhold"]
 
 
 @pytest.mark.parametrize(("status", "requests"), [("set", []), ("1", []), ("unset", RESERVED), ("0", RESERVED)])
