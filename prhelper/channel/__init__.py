@@ -2,81 +2,18 @@
 
 Whoever waits on a channel waits in the event loop, the plain thread or the stepper that the coroutine runs in at that
 moment. This package knows nothing of the rest of prhelper and can be used on its own.
+
+The names are those of `api`, which is imported with the first of them: a daemon that uses `socket_file` alone until it
+listens does not wait for asyncio and ssl.
 """
 
-from .base import Channel
-from .block import BlockChannel
-from .buffer import BufferChannel
-from .byte_stream import ChannelStream
-from .command import CommandChannel
-from .context import BareCoroutine, Call, Context, current_context, pause, run, stepping
-from .descriptors import OwnedFd
-from .errors import (
-    BrokenResourceError,
-    BusyResourceError,
-    ClosedResourceError,
-    DescriptorsTruncatedError,
-    EndOfStream,
-    IncompleteRead,
-    ShortageError,
-)
-from .eventfd import EventFd
-from .fd_channel import FdChannel
-from .feature import Feature
-from .file import FileChannel
-from .home import HomeLoop
-from .listener import SocketListener
-from .null import NullChannel
-from .socket import SkippableWaiter, SocketChannel
-from .tcp import TcpListener, connect_tcp
-from .tls.channel import TlsChannel
-from .tls.credentials import psk_client, psk_server, x509_client, x509_server
-from .transfer import ReadableBuffer, Transfer, WritableBuffer
-from .unix_path import UnixListener
-from .waiter import Direction, Waiter, is_ready
+import importlib
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "BareCoroutine",
-    "BlockChannel",
-    "BrokenResourceError",
-    "BufferChannel",
-    "BusyResourceError",
-    "Call",
-    "Channel",
-    "ChannelStream",
-    "ClosedResourceError",
-    "CommandChannel",
-    "Context",
-    "DescriptorsTruncatedError",
-    "Direction",
-    "EndOfStream",
-    "EventFd",
-    "FdChannel",
-    "Feature",
-    "FileChannel",
-    "HomeLoop",
-    "IncompleteRead",
-    "NullChannel",
-    "OwnedFd",
-    "ReadableBuffer",
-    "ShortageError",
-    "SkippableWaiter",
-    "SocketChannel",
-    "SocketListener",
-    "TcpListener",
-    "TlsChannel",
-    "Transfer",
-    "UnixListener",
-    "Waiter",
-    "WritableBuffer",
-    "connect_tcp",
-    "current_context",
-    "is_ready",
-    "pause",
-    "psk_client",
-    "psk_server",
-    "run",
-    "stepping",
-    "x509_client",
-    "x509_server",
-]
+if TYPE_CHECKING:
+    from .api import *  # noqa: F403
+    from .api import __all__ as __all__
+else:
+
+    def __getattr__(name: str) -> object:
+        return getattr(importlib.import_module(".api", __name__), name)

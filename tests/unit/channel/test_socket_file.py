@@ -14,8 +14,10 @@ from prhelper.channel import (
     SocketChannel,
     UnixListener,
     run,
+    socket_file,
     unix_path,
 )
+from prhelper.channel.socket_file import listen_at
 
 from .contexts import PATIENCE, Context
 
@@ -33,7 +35,13 @@ def test_the_file_has_the_mode_that_was_asked_for_whatever_the_umask(path: Path,
 
 def test_the_file_never_had_a_wider_mode(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     modes: list[int] = []
-    monkeypatch.setattr(Path, "chmod", lambda self, _: modes.append(stat.S_IMODE(self.stat().st_mode)))
+    bind = socket.socket.bind
+
+    def bind_and_look(sock: socket.socket, address: str) -> None:
+        bind(sock, address)
+        modes.append(stat.S_IMODE(path.stat().st_mode))
+
+    monkeypatch.setattr(socket.socket, "bind", bind_and_look)
     old = os.umask(0)
     try:
         run(UnixListener.bind(path, 0o600)).close()
@@ -42,11 +50,12 @@ def test_the_file_never_had_a_wider_mode(path: Path, monkeypatch: pytest.MonkeyP
     assert modes == [0o600]
 
 
-def test_where_listening_fails_the_file_does_not_stay(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("call", ["listen", "bind"])
+def test_where_listening_fails_the_file_does_not_stay(path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EPERM, "refused")
 
-    monkeypatch.setattr(Path, "chmod", refuse)
+    monkeypatch.setattr(socket.socket, call, refuse)
     with pytest.raises(PermissionError):
         run(UnixListener.bind(path))
     assert not path.exists()
@@ -134,12 +143,22 @@ def test_who_starts_at_the_same_time_is_waited_for_but_not_for_ever(
         if longest == 60.0:
             fcntl.flock(lock, fcntl.LOCK_UN)
 
-    monkeypatch.setattr(unix_path, "_MAX_LOCK_WAIT", longest)
+    monkeypatch.setattr(socket_file, "_MAX_LOCK_WAIT", longest)
     monkeypatch.setattr(unix_path, "pause", pause)
     with run(UnixListener.bind(path)):
         assert path.is_socket()
     assert bool(paused) is (longest > 0)
     assert longest < 60.0 or len(paused) == 1
+    os.close(lock)
+
+
+def test_a_thread_that_starts_at_the_same_time_waits_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    monkeypatch.setattr("time.sleep", lambda _: fcntl.flock(lock, fcntl.LOCK_UN))
+    with UnixListener(listen_at(path)) as listener, run(SocketChannel.connect(path)):
+        run(listener.accept()).close()
+    assert not path.exists()
     os.close(lock)
 
 
@@ -152,7 +171,7 @@ def test_others_in_the_loop_go_on_while_it_waits_and_it_can_be_cancelled(
             await anyio.wait_all_tasks_blocked()
             tasks.cancel_scope.cancel()
 
-    monkeypatch.setattr(unix_path, "_MAX_LOCK_WAIT", PATIENCE)
+    monkeypatch.setattr(socket_file, "_MAX_LOCK_WAIT", PATIENCE)
     lock = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     loop.run(give_up)
