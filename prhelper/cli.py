@@ -10,7 +10,6 @@ from typing import NoReturn
 
 from . import __version__
 from .host.errors import StartError
-from .logs import trace
 from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, DEFAULT_STATE_DIRECTORY, Options
 
 _EPILOG = """\
@@ -46,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _build_parser()
     options = _parse(parser, sys.argv[1:] if arguments is None else arguments)
     if "help" in options.trace:
+        from .logs import trace  # late: a start needs it only for traces
+
         print("\n".join(event.name for event in trace.EVENTS))
         parser.exit()
     try:
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parse(parser: argparse.ArgumentParser, arguments: list[str]) -> Options:
     values = vars(parser.parse_args(arguments))
     quiet, verbose = values.pop("quiet"), values.pop("verbose")
-    return Options(verbosity=verbose - quiet, **values)
+    return Options(verbosity=verbose - quiet, trace=tuple(values.pop("trace")), **values)
 
 
 def _build_parser() -> _Parser:
@@ -73,6 +74,7 @@ def _build_parser() -> _Parser:
         usage="prhelper [OPTIONS]",
         description="Performs SCSI persistent reservations for virtual machines.",
         epilog=_EPILOG,
+        formatter_class=_formatter,
     )
     add = parser.add_argument
     add("-V", "--version", action="version", version=f"prhelper {__version__}")
@@ -138,6 +140,15 @@ def _build_parser() -> _Parser:
     _add_multipath(parser.add_argument_group("multipath maps"), defaults)
     _add_emulation(parser.add_argument_group("emulated reservations, which fence no data"), defaults)
     return parser
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """For help as wide as the terminal. Unless told the width, argparse imports shutil, at every start: 3 ms."""
+    try:
+        columns = os.get_terminal_size().columns
+    except OSError:  # it goes somewhere else
+        columns = 80
+    return argparse.HelpFormatter(prog, width=columns - 2)
 
 
 def _add_multipath(group: argparse._ArgumentGroup, defaults: Options) -> None:

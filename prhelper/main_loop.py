@@ -11,14 +11,13 @@ import anyio
 
 from .channel import SocketListener, UnixListener
 from .host.background import Background
+from .host.signals import STOP_SIGNALS
 from .host.systemd import manager_is_there, notify, notify_until_taken, watchdog_interval
 from .logs.record import at_most
 from .scheduler.iothread import IOThreads
 from .serving.server import Server, wait_for
 
 _log = logging.getLogger(__name__)
-
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _STATUS_PAUSE = 1.0
 """Minimum seconds between two status reports."""

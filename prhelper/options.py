@@ -1,15 +1,15 @@
 """What the command line asks for, as checked values."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 DEFAULT_SOCKET = Path("/run/qemu-pr-helper.sock")
 DEFAULT_PIDFILE = Path("/run/qemu-pr-helper.pid")
 DEFAULT_STATE_DIRECTORY = Path("/var/lib/prhelper")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """Every option. Times are in seconds; None means that the option was not given."""
 
     socket: Path | None = None
@@ -17,7 +17,7 @@ class Options:
     daemon: bool = False
     user: str | None = None
     group: str | None = None
-    trace: list[str] = field(default_factory=list)
+    trace: Sequence[str] = ()
     verbosity: int = 0
     timeout: float = 60.0
     request_timeout: float = 10.0

@@ -11,19 +11,7 @@ from .options import Options
 _log = logging.getLogger(__name__)
 
 _FILES_PER_CLIENT = 2  # its connection, and the descriptor that it passes
-_FILES_OF_OUR_OWN = 32
 _THREADS_OF_OUR_OWN = 64  # main, log, guard, leader, reserve, closers
-
-
-def raise_file_limit() -> int:
-    """Raise the limit of open files as far as it goes, and return it. Raises StartError if that is too low to start."""
-    open_files = limits.raise_file_limit()
-    if open_files < _FILES_OF_OUR_OWN:
-        raise StartError(
-            f"only {open_files} open files are allowed and prhelper needs {_FILES_OF_OUR_OWN} and more: "
-            "raise the limit (LimitNOFILE=, ulimit -n)"
-        )
-    return open_files
 
 
 def may_send_commands() -> bool:
@@ -64,7 +52,7 @@ def warn_about_what_is_missing(options: Options, open_files: int, unknown: list[
             options.max_clients,
             stuck_threads,
         )
-    needed = options.max_clients * _FILES_PER_CLIENT + _FILES_OF_OUR_OWN
+    needed = options.max_clients * _FILES_PER_CLIENT + limits.FILES_OF_OUR_OWN
     if open_files < needed:
         _log.warning(
             "--max-clients %d needs %d open files and only %d are allowed: raise the limit (LimitNOFILE=, ulimit -n)",

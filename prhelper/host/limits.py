@@ -7,17 +7,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .cgroups import paths_in
+from .errors import StartError
+
+FILES_OF_OUR_OWN = 32
+"""Open files without any client."""
 
 _CGROUP = Path("/proc/self/cgroup")
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
 def raise_file_limit() -> int:
-    """Raise the soft limit of open files to the hard one, if a sandbox allows it. Returns the limit in force."""
+    """Raise the soft limit of open files to the hard one, if a sandbox allows it. Returns the limit in force.
+
+    Raises StartError if that is too low to start.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if open_files < FILES_OF_OUR_OWN:
+        raise StartError(
+            f"only {open_files} open files are allowed and prhelper needs {FILES_OF_OUR_OWN} and more: "
+            "raise the limit (LimitNOFILE=, ulimit -n)"
+        )
+    return open_files
 
 
 def task_limit() -> int | None:

@@ -1,8 +1,10 @@
-"""Keeps signals away from every thread but the main one."""
+"""The signals that stop the daemon; keeps all signals away from every thread but the main one."""
 
 import contextlib
 import signal
 from collections.abc import Iterator
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ UNDERSTOOD = {
             "daemon": True,
             "pidfile": Path("/p"),
             "socket": Path("/s"),
-            "trace": ["prh_*"],
+            "trace": ("prh_*",),
             "user": "nobody",
             "group": "kvm",
             "verbosity": 1,
@@ -41,7 +41,7 @@ UNDERSTOOD = {
             "daemon": True,
             "pidfile": Path("/p"),
             "socket": Path("/s"),
-            "trace": ["x"],
+            "trace": ("x",),
             "user": "nobody",
             "group": "kvm",
             "verbosity": -1,
@@ -80,9 +80,9 @@ REFUSED = {
 
 @pytest.mark.parametrize(("arguments", "changed"), UNDERSTOOD.values(), ids=UNDERSTOOD.keys())
 def test_options_are_understood(arguments: list[str], changed: dict[str, object]) -> None:
-    expected = {name: getattr(Options(), name) for name in Options.__slots__} | changed
+    expected = {name: getattr(Options(), name) for name in Options._fields} | changed
     options = _parse(_build_parser(), arguments)
-    assert {name: getattr(options, name) for name in Options.__slots__} == expected
+    assert {name: getattr(options, name) for name in Options._fields} == expected
 
 
 @pytest.mark.parametrize(("arguments", "text"), REFUSED.values(), ids=REFUSED.keys())

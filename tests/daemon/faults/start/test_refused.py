@@ -15,13 +15,13 @@ from ....support.helper import OURS, Helper, run_to_end
 
 TELL_OF_LATE_IMPORTS = """\
 import os, sys
-from prhelper import cli, daemon
-drop = daemon.drop_privileges
+from prhelper import cli, service
+drop = service.drop_privileges
 def drop_and_listen(identity):
     drop(identity)
     hear = lambda event, about: event == "import" and os.write(2, f"imported late: {about[0]}\\n".encode())
     sys.addaudithook(hear)
-daemon.drop_privileges = drop_and_listen
+service.drop_privileges = drop_and_listen
 status = cli.main(["--state-directory", os.path.dirname(sys.argv[2]) + "/state", *sys.argv[1:]])
 sys.stderr.flush()
 os._exit(status)
@@ -153,7 +153,7 @@ def tell(*_):
 
 trace.enable = tell
 try:
-    daemon.run(Options(socket=Path(sys.argv[1]), trace=["x"]))
+    daemon.run(Options(socket=Path(sys.argv[1]), trace=("x",)))
 except daemon.StartError:
     tell()
 """

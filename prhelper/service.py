@@ -1,0 +1,128 @@
+"""The second half of start-up, told in order, and the way out: from a listening socket to the end.
+
+Capabilities belong to threads, so everything that needs a privilege comes before the drop of privileges, and
+everything that starts a thread comes after it.
+"""
+
+import contextlib
+import functools
+import importlib
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+import anyio
+
+from . import devices, main_loop
+from .channel import SocketListener, UnixListener
+from .channel.socket_file import SocketFile
+from .host.errors import StartError
+from .host.pidfile import Pidfile
+from .host.privileges import Identity, drop_privileges
+from .logs.handler import LogHandler, set_up, set_up_traces
+from .logs.trace import Enabled
+from .options import DEFAULT_PIDFILE, Options
+from .preconditions import warn_about_what_is_missing
+from .scheduler.iothread import IOThreads
+from .scheduler.thread_pool import NoThreadError
+from .serving.clients import Clients
+from .serving.server import Server
+from .start import Started
+
+_log = logging.getLogger(__name__)
+
+_LAST_WAIT = 1.0
+"""Seconds for idle threads to end."""
+
+
+def serve(options: Options, started: Started, made: contextlib.ExitStack, ready: threading.Event) -> int:
+    """Serve until told to stop. Returns the exit status; `made` is told what to undo. Raises StartError and OSError.
+
+    ready: set once clients are served.
+    """
+    listener = _listener(started)
+    traces = started.asked.traces or Enabled(None, [])
+    logs = _open_logs(options, traces.output)
+    for log in logs:
+        made.callback(log.stop)  # writes what was logged so far, even if no thread was started
+    if options.daemon or options.pidfile is not None:
+        pidfile = Pidfile(options.pidfile or DEFAULT_PIDFILE)
+        made.callback(pidfile.remove)
+
+    # Nothing below needs more than one privilege.
+    _import_the_rest(options)
+    drop_privileges(started.asked.identity or Identity(None, None))
+    warn_about_what_is_missing(options, started.open_files, traces.unknown)
+    made_devices = devices.make(options, made)
+
+    # Only now, threads.
+    threading.excepthook = functools.partial(_die_loudly, made)
+    threads = IOThreads()
+    clients = Clients(options.max_clients, options.max_clients_per_process)
+    server = Server(threads, made_devices.for_client, clients, options.request_timeout)
+    _start_threads(logs, threads, server, made_devices.start)
+
+    # Serve until a stop signal.
+    stuck = anyio.run(main_loop.run, listener, server, threads, options.stop_timeout, started.background, ready)
+
+    # Finally, remove everything we made.
+    for one in stuck:
+        _log.error("abandoned, still in flight after --stop-timeout: %s", one)
+    ended = threads.stop(_LAST_WAIT)
+    made.close()
+    if stuck or not ended or server.is_closing() or any(log.stuck for log in logs):
+        # A thread is stuck in the kernel, where nothing can end it: exit without it.
+        os._exit(0)
+    server.close()
+    return 0
+
+
+def _listener(started: Started) -> SocketListener:
+    listening = started.listening
+    return UnixListener(listening) if isinstance(listening, SocketFile) else SocketListener(listening)
+
+
+def _open_logs(options: Options, trace_output: int | None) -> list[LogHandler]:
+    try:
+        log = set_up(options.log, options.daemon, options.verbosity)
+    except OSError as error:
+        raise StartError(f"--log={options.log}: {error.strerror}") from error
+    traces = set_up_traces(trace_output)
+    return [log] if traces is None else [log, traces]
+
+
+def _import_the_rest(options: Options) -> None:
+    """Import everything that would be imported later: without privileges Python's files may be unreadable."""
+    anyio.run(anyio.sleep, 0)  # imports the event loop
+    importlib.import_module("traceback")
+    if options.multipath != "off" and os.geteuid() == 0:
+        importlib.import_module("prhelper.device.multipath.executor")
+    if options.emulate is not None:
+        importlib.import_module("prhelper.device.emulated.devices")
+        importlib.import_module("prhelper.device.emulated.storage")
+        importlib.import_module("prhelper.device.emulated.units")
+
+
+def _start_threads(
+    logs: list[LogHandler], threads: IOThreads, server: Server, start_devices: Callable[[], None]
+) -> None:
+    try:
+        for log in logs:
+            log.start()
+        threads.start()
+        server.start()
+        start_devices()
+    except NoThreadError as error:
+        raise StartError(str(error)) from error
+    except RuntimeError as error:
+        raise StartError(f"{error}: allow more threads (TasksMax=, ulimit -u)") from error
+
+
+def _die_loudly(made: contextlib.ExitStack, arguments: threading.ExceptHookArgs) -> None:
+    """A bug ended one of our threads, outside any session: better to be restarted than to limp on."""
+    try:
+        _log.critical("a bug ended a thread; please report it", exc_info=arguments.exc_value)
+        made.close()
+    finally:
+        os._exit(1)

@@ -1,0 +1,103 @@
+"""The first half of start-up, told in order: until clients can connect.
+
+libvirt and its virtual machine wait for exactly that. So what is not needed for it is not imported here, or only where
+an option needs it; tests/daemon/faults/start/test_imports.py has the list.
+"""
+
+import contextlib
+import signal
+import socket
+from typing import TYPE_CHECKING, NamedTuple
+
+from .channel.socket_file import SocketFile, listen_at
+from .host import file_lock
+from .host.activation import adopt_listening_socket
+from .host.background import Background, go_into_background, open_standard_descriptors
+from .host.environment import remove_variables_of_other_processes
+from .host.errors import StartError, with_remedy
+from .host.limits import raise_file_limit
+from .host.signals import STOP_SIGNALS
+from .options import DEFAULT_SOCKET, Options
+
+if TYPE_CHECKING:
+    from .host.privileges import Identity
+    from .logs.trace import Enabled
+
+
+class Asked(NamedTuple):
+    """What some options ask for; None without the option.
+
+    identity: the user and group to switch to. traces: where traces go.
+    """
+
+    identity: "Identity | None"
+    traces: "Enabled | None"
+
+
+class Started(NamedTuple):
+    """What the second half goes on with.
+
+    listening: the socket with its file; or the bare socket that systemd passed. Owned by the second half.
+    background: how to tell the parent that waits; None in the foreground.
+    open_files: how many may be open.
+    """
+
+    listening: SocketFile | socket.socket
+    asked: Asked
+    background: Background | None
+    open_files: int
+
+
+def start(options: Options, made: contextlib.ExitStack) -> Started:
+    """Listen, and go into the background; `made` is told what to undo. Raises StartError and OSError."""
+    # First, everything that can be wrong with the options, while there is a terminal to report it on.
+    open_standard_descriptors()
+    file_lock.keep_inherited()
+    remove_variables_of_other_processes()
+    open_files = raise_file_limit()
+    asked = _ask(options)
+
+    # From here on there is something to clean up, so a stop signal waits until the main loop takes it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    listening = _listen(options)
+    if isinstance(listening, SocketFile):
+        made.callback(_remove, listening)
+
+    # Next, the background; the parent waits until we are ready or dead.
+    background = go_into_background() if options.daemon else None
+    return Started(listening, asked, background, open_files)
+
+
+def _ask(options: Options) -> Asked:
+    """Look at what can be wrong with those options that are given. Raises StartError."""
+    identity = traces = None
+    if options.trace:
+        from .logs import trace
+
+        traces = trace.enable(options.trace)
+    if options.user is not None or options.group is not None:
+        from .host.accounts import look_up
+
+        identity = look_up(options.user, options.group)
+    if options.multipath == "on":
+        from .preconditions import refuse_multipath
+
+        refuse_multipath(options, identity.uid if identity else None)
+    return Asked(identity, traces)
+
+
+def _listen(options: Options) -> SocketFile | socket.socket:
+    if (passed := adopt_listening_socket()) is not None:
+        if options.socket is not None:
+            raise StartError(f"--socket {options.socket} cannot be used with socket activation: remove one of the two")
+        return passed
+    path = options.socket or DEFAULT_SOCKET
+    try:
+        return listen_at(path, options.socket_mode, backlog=options.max_clients)
+    except OSError as error:
+        raise StartError(f"--socket {path}: {with_remedy(error)}") from error
+
+
+def _remove(file: SocketFile) -> None:
+    with contextlib.suppress(OSError):  # the next start replaces it
+        file.remove()
