@@ -14,6 +14,7 @@ from .bench import Bench
 from .everyday import measure_everyday
 from .grid import measure_cells
 from .isolation import measure_isolation, measure_sometimes_slow
+from .listening import NoStartError
 from .load import LoadError
 from .plan import FULL, QUICK, Plan
 from .plot import draw
@@ -35,7 +36,7 @@ def main() -> int:
         parser.error("--publish: figures of --quick mean nothing")
     try:
         results = run(QUICK if options.quick else FULL)
-    except (MissingProgramError, LoadError) as error:
+    except (MissingProgramError, LoadError, NoStartError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:

@@ -102,15 +102,18 @@ class Bench:
         ours = Side("prhelper", command, (*limits, "--log", "stderr"), for_any_interpreter())
         self.sides = ours, Side("C helper", (os.fspath(self.programs.reference),))
 
-    def compare(self, what: str, measure: Callable[[Side], Figures]) -> dict[str, Comparison]:
-        """Measure both in turn, round by round."""
+    def compare(
+        self, what: str, measure: Callable[[Side], Figures], rounds: int | None = None
+    ) -> dict[str, Comparison]:
+        """Measure both in turn, round by round; as often as the plan says by default."""
         taken: dict[str, tuple[Rounds, Rounds]] = {}
-        for number in range(self.plan.rounds):
+        rounds = rounds or self.plan.rounds
+        for number in range(rounds):
             for index, side in enumerate(self.sides):
-                self.report_progress(f"{what}: round {number + 1} of {self.plan.rounds}, {side.name}")
+                self.report_progress(f"{what}: round {number + 1} of {rounds}, {side.name}")
                 for name, value in measure(side).items():
                     taken.setdefault(name, ([], []))[index].append(value)
-        return {name: Comparison(*rounds) for name, rounds in taken.items()}
+        return {name: Comparison(*figures) for name, figures in taken.items()}
 
     @contextlib.contextmanager
     def running(self, side: Side, latency_us: int = 0, **settings: int) -> Iterator[Running]:

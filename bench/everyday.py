@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 from .bench import Bench, Figures, Side
+from .listening import measure_listening
 from .results import Figure, Goal
 
 _RARELY_US = 20_000
@@ -14,6 +15,7 @@ _AS_FAST_AS = 1.15
 
 def measure_everyday(bench: Bench) -> Iterator[Figure]:
     """Every figure, as it is done."""
+    yield from measure_listening(bench)
     yield from measure_start(bench)
     yield from measure_rare_commands(bench)
     yield from measure_idle_clients(bench)

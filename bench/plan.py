@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """rounds: how often each figure is taken of each helper.
+    """rounds: how often each figure is taken of each helper; starts: how often the time of a start.
 
     seconds: how long one load goes on. latencies: of the device, in us. clients: at once.
     stuck: clients whose command hangs. idle: clients that are connected and silent.
@@ -14,6 +14,7 @@ class Plan:
     """
 
     rounds: int
+    starts: int
     seconds: float
     latencies: tuple[int, ...]
     clients: tuple[int, ...]
@@ -26,6 +27,7 @@ class Plan:
 
 FULL = Plan(
     rounds=3,
+    starts=20,
     seconds=0.7,
     latencies=(0, 300, 1000),
     clients=(1, 4, 16, 64),
@@ -37,6 +39,7 @@ FULL = Plan(
 
 QUICK = Plan(
     rounds=1,
+    starts=2,
     seconds=0.1,
     latencies=(0, 300),
     clients=(1, 16),
