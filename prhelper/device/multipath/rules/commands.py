@@ -1,50 +1,50 @@
 """Commands of our own, what a guest's command asks for, and what parameter data says (SPC-4, 6.15 and 6.16)."""
 
 import hashlib
-import struct
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ....scsi.reservation import (
-    MAX_DATA,
-    PERSISTENT_RESERVE_IN,
-    PERSISTENT_RESERVE_OUT,
-    Command,
-    InAction,
-    OutAction,
-    ReservationType,
+from ....scsi.commands import (
+    ALL_TG_PT,
+    APTPL,
+    BASIC_LIST_SIZE,
+    MOVE_APTPL,
+    MOVE_UNREG,
+    SPEC_I_PT,
+    reserve_in,
+    reserve_out,
 )
+from ....scsi.parameter_data import (
+    ParameterDataError,
+    Reservation,
+    parse_capabilities,
+    parse_full_status,
+    parse_keys,
+    parse_reservation,
+)
+from ....scsi.reservation import Command, InAction, OutAction
 from ....scsi.transport_id import TransportID, TransportIDError, take_transport_id
 
-SPEC_I_PT, ALL_TG_PT, APTPL = 0x08, 0x04, 0x01  # byte 20 of the parameter list
-MOVE_UNREG, MOVE_APTPL = 0x02, 0x01  # byte 17 of that of REGISTER AND MOVE
-
-ALL_REGISTRANTS = (
-    ReservationType.WRITE_EXCLUSIVE_ALL_REGISTRANTS,
-    ReservationType.EXCLUSIVE_ACCESS_ALL_REGISTRANTS,
-)
-
-_OUT_CDB = struct.Struct(">BBBxxI7x")
-_IN_CDB = struct.Struct(">BB5xH7x")
-_LIST = struct.Struct(">QQ4xB3x")
-_HEADER = struct.Struct(">II")  # PRGENERATION, ADDITIONAL LENGTH
-_RESERVATION = struct.Struct(">Q5xB2x")
-_FULL_STATUS = struct.Struct(">Q4xBB6xI")  # key, flags, scope and type, length of the TransportID
-
-_PTPL_A = 0x01
-_R_HOLDER = 0x01
-
-
-class Reservation(NamedTuple):
-    """What READ RESERVATION says: the holder's key, 0 where all registrants hold it, and scope and type in one byte."""
-
-    key: int
-    scope_and_type: int
-
-    @property
-    def is_all_registrants(self) -> bool:
-        """Whether every registrant holds it."""
-        return self.scope_and_type & 0x0F in ALL_REGISTRANTS
+__all__ = [
+    "ALL_TG_PT",
+    "APTPL",
+    "MOVE_APTPL",
+    "MOVE_UNREG",
+    "SPEC_I_PT",
+    "Registration",
+    "Reservation",
+    "Wanted",
+    "aptpl_in",
+    "full_status_in",
+    "generation_in",
+    "keys_in",
+    "preempt",
+    "read",
+    "register",
+    "reservation_in",
+    "reserve",
+    "temporary_key",
+]
 
 
 class Registration(NamedTuple):
@@ -69,7 +69,7 @@ class Wanted(NamedTuple):
     def of(cls, command: Command) -> "Wanted | None":
         """Read the fields; None if the parameter list is too short to have them, which the unit is to say."""
         keys = command.keys
-        if keys is None or len(command.parameter_list) < _LIST.size:
+        if keys is None or len(command.parameter_list) < BASIC_LIST_SIZE:
             return None
         return cls(command, command.service_action, *keys, command.cdb[2], command.parameter_list[20])
 
@@ -86,13 +86,13 @@ class Wanted(NamedTuple):
     @property
     def is_plain(self) -> bool:
         """Whether it has the basic parameter list, as all but SPEC_I_PT and REGISTER AND MOVE must."""
-        return len(self.command.parameter_list) == _LIST.size and not self.flags & SPEC_I_PT
+        return len(self.command.parameter_list) == BASIC_LIST_SIZE and not self.flags & SPEC_I_PT
 
     @property
     def heir(self) -> TransportID | None:
         """The port that REGISTER AND MOVE names; None if it names none that is known here."""
         try:
-            return take_transport_id(self.command.parameter_list[_LIST.size :])[0]
+            return take_transport_id(self.command.parameter_list[BASIC_LIST_SIZE:])[0]
         except TransportIDError:
             return None
 
@@ -106,27 +106,27 @@ class Wanted(NamedTuple):
     def ignoring_for_other_paths(self) -> Command:
         """The same, whatever key the other path has."""
         action = OutAction.REGISTER_AND_IGNORE_EXISTING_KEY
-        return _out(action, self.key, self.new, flags=self.flags & ~SPEC_I_PT)
+        return reserve_out(action, self.key, self.new, flags=self.flags & ~SPEC_I_PT)
 
 
 def register(key: int, new: int, flags: int) -> Command:
     """REGISTER: does nothing to a path whose key is not `key`."""
-    return _out(OutAction.REGISTER, key, new, flags=flags)
+    return reserve_out(OutAction.REGISTER, key, new, flags=flags)
 
 
 def reserve(key: int, scope_and_type: int) -> Command:
     """RESERVE."""
-    return _out(OutAction.RESERVE, key, 0, scope_and_type)
+    return reserve_out(OutAction.RESERVE, key, 0, scope_and_type)
 
 
 def preempt(key: int, victim: int, scope_and_type: int, action: int = OutAction.PREEMPT) -> Command:
     """PREEMPT or PREEMPT AND ABORT."""
-    return _out(action, key, victim, scope_and_type)
+    return reserve_out(action, key, victim, scope_and_type)
 
 
 def read(action: InAction) -> Command:
     """PERSISTENT RESERVE IN, as much as it has to say."""
-    return Command(_IN_CDB.pack(PERSISTENT_RESERVE_IN, action, MAX_DATA))
+    return reserve_in(action)
 
 
 def temporary_key(key: int, taken: Collection[int]) -> int:
@@ -146,40 +146,37 @@ def generation_in(data: bytes) -> int:
 
 def keys_in(data: bytes) -> list[int]:
     """What READ KEYS says: one key a registration, alike or not."""
-    body = data[8 : 8 + int.from_bytes(data[4:8])]
-    return [key for (key,) in struct.iter_unpack(">Q", body[: len(body) // 8 * 8])]
+    try:
+        return list(parse_keys(data).keys)
+    except ParameterDataError:
+        return []
 
 
 def reservation_in(data: bytes) -> Reservation | None:
     """What READ RESERVATION says."""
-    if len(data) < _HEADER.size + _RESERVATION.size or not int.from_bytes(data[4:8]):
+    try:
+        return parse_reservation(data).reservation
+    except ParameterDataError:
         return None
-    return Reservation(*_RESERVATION.unpack_from(data, _HEADER.size))
 
 
 def aptpl_in(data: bytes) -> bool:
     """Whether REPORT CAPABILITIES says that APTPL is in force."""
-    return len(data) > 3 and bool(data[3] & _PTPL_A)
+    try:
+        return parse_capabilities(data).ptpl_a
+    except ParameterDataError:
+        return False
 
 
 def full_status_in(data: bytes) -> list[Registration] | None:
     """What READ FULL STATUS says; None if it is cut off, or names ports in a way that is not known here."""
-    end = _HEADER.size + int.from_bytes(data[4:8])
-    if len(data) < end:
+    try:
+        status = parse_full_status(data)
+    except ParameterDataError:
         return None
-    found, at = [], _HEADER.size
-    while at + _FULL_STATUS.size <= end:
-        key, flags, _, length = _FULL_STATUS.unpack_from(data, at)
-        at += _FULL_STATUS.size
-        try:
-            port, _ = take_transport_id(data[at : min(at + length, end)])
-        except TransportIDError:
-            return None
-        found.append(Registration(key, port, bool(flags & _R_HOLDER)))
-        at += length
-    return found if at == end else None
-
-
-def _out(action: int, key: int, new: int, scope_and_type: int = 0, flags: int = 0) -> Command:
-    data = _LIST.pack(key, new, flags)
-    return Command(_OUT_CDB.pack(PERSISTENT_RESERVE_OUT, action, scope_and_type, len(data)), data)
+    found = [
+        Registration(each.key, each.transport_id, each.r_holder)
+        for each in status.registrants
+        if not isinstance(each.transport_id, bytes)
+    ]
+    return found if status.complete and len(found) == len(status.registrants) else None
