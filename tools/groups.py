@@ -42,6 +42,11 @@ GROUPS = (
         ("prhelper/serving/server.py",),
         ("tests/unit/serving/test_server.py", "tests/unit/serving/test_server_waiting.py"),
     ),
+    Group(
+        "client",
+        ("prhelper/client", "prhelper/scsi/commands.py", "prhelper/scsi/parameter_data.py"),
+        ("tests/unit/client", "tests/unit/scsi/test_parameter_data.py"),
+    ),
     Group("scheduler", ("prhelper/scheduler",), ("tests/unit/scheduler",)),
     Group("rules", ("prhelper/device/multipath/rules",), ("tests/unit/device/multipath/rules",)),
 )

@@ -37,6 +37,8 @@ def test_the_package_as_it_is_passes(tmp_path: Path) -> None:
         ("prhelper/device/identity.py", "prhelper.scheduler.ticker"),
         ("prhelper/host/limits.py", "prhelper.logs.trace"),
         ("prhelper/serving/session.py", "prhelper.daemon"),
+        ("prhelper/client/connection.py", "prhelper.device.identity"),
+        ("prhelper/daemon.py", "prhelper.client"),
     ],
 )
 def test_an_arrow_that_does_not_go_down_is_refused(tmp_path: Path, module: str, imported: str) -> None:
