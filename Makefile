@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := $(wildcard /var/lib/dpkg/status)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-unit unit-channel unit-others check coverage mutants bench bench-quick build deb clean system-packages
+.PHONY: help venv demo test test-fast test-platforms test-unit unit-channel unit-others check coverage mutants bench bench-quick build deb clean system-packages
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ test: system-packages  ## every test, those in emulated machines too: minutes
 
 test-fast: venv  ## every test but those in emulated machines
 	$(BIN)/python -m pytest -m 'not kernel'
+
+SUITES := bookworm trixie forky
+test-platforms: venv  ## multipath with kernel, multipathd and Python of Debian 12, 13 and the next: minutes each
+	@failed=; for suite in $(SUITES); do echo "$$suite:"; \
+	   PRHELPER_SUITE=$$suite PRHELPER_THOROUGH=yes $(BIN)/python -m pytest tests/kernel/guest/multipath || failed="$$failed $$suite"; done; \
+	 [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 test-unit: venv  ## the quick tests of single modules: seconds
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync unit-channel unit-others

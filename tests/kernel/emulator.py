@@ -26,6 +26,12 @@ class Emulator:
 
     def __init__(self, kernel: Kernel, script: Path, console: Path, memory: int) -> None:
         arguments = f'console=ttyS0 quiet panic=-1 "guest_script={script}"'
+        if kernel.folders:
+            arguments += f' "guest_folders={":".join(map(str, kernel.folders))}"'
+        shares = [
+            f"local,path={path},mount_tag={name},security_model=none,readonly=on,multidevs=remap"
+            for name, path in kernel.shares.items()
+        ]
         self._process = subprocess.Popen(
             [
                 *("setpriv", "--pdeathsig", "KILL"),  # not to outlive us, however we end
@@ -33,7 +39,7 @@ class Emulator:
                 *("-accel", "tcg", "-cpu", "max,la57=off", "-smp", "1", "-m", str(memory)),
                 *("-display", "none", "-monitor", "none", "-vga", "none", "-nic", "none", "-no-reboot"),
                 *("-kernel", str(kernel.image), "-initrd", str(kernel.initramfs), "-append", arguments),
-                *("-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"),
+                *(argument for share in shares for argument in ("-virtfs", share)),
                 *("-chardev", f"file,id=console,path={console}", "-serial", "chardev:console"),
                 *("-chardev", "stdio,id=reports,signal=off", "-serial", "chardev:reports"),
             ],

@@ -14,11 +14,13 @@ once. No step needs root.
 
 from __future__ import annotations
 
+import compileall
 import fcntl
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,20 +51,52 @@ class MissingError(Exception):
 
 @dataclass(frozen=True)
 class Kernel:
-    """An unpacked kernel package. `root` is what `modprobe -d` wants."""
+    """An unpacked kernel package, to boot into the host's own root directory. `root` is what `modprobe -d` wants."""
 
     root: Path
 
     @property
+    def version(self) -> str:
+        (modules,) = (self.root / "lib/modules").iterdir()
+        return modules.name
+
+    @property
     def image(self) -> Path:
         """Where the package has it: in boot/, or since Linux 7 as packaged by Debian beside the modules."""
-        version = self.root.name
-        in_boot = self.root / "boot" / f"vmlinuz-{version}"
-        return in_boot if in_boot.exists() else self.root / "lib/modules" / version / "vmlinuz"
+        in_boot = self.root / "boot" / f"vmlinuz-{self.version}"
+        return in_boot if in_boot.exists() else self.root / "lib/modules" / self.version / "vmlinuz"
 
     @property
     def initramfs(self) -> Path:
         return self.root / "initramfs"
+
+    @property
+    def shares(self) -> dict[str, Path]:
+        """What the emulator gives to the guest's kernel, by the name under which to mount it."""
+        return {"root": Path("/")}
+
+    @property
+    def folders(self) -> list[Path]:
+        """Folders of the host that the guest has at the same places, where its root directory is not the host's."""
+        return []
+
+    @property
+    def python(self) -> str:
+        """The guest's interpreter."""
+        return sys.executable
+
+    @property
+    def seen_by_guest(self) -> Path:
+        """`root`, as the guest finds it."""
+        return self.root
+
+    def preparation(self) -> list[str]:
+        """Lines of shell to run in the guest before anything else."""
+        return ["rm -rf /var/lib/prhelper"]  # what a prhelper of the host keeps there is none of the guest's business
+
+    def compile(self) -> None:
+        """Compile for the guest's interpreter: in the guest that takes long."""
+        compileall.compile_dir(REPOSITORY / "prhelper", quiet=2)
 
 
 def obtain() -> Kernel:
@@ -74,7 +108,7 @@ def obtain() -> Kernel:
         cached = sorted(cache.glob("[0-9]*-amd64"))
         found = Kernel(cached[-1] if cached else create(cache))
         fresh = found.initramfs.with_suffix(".new")
-        initramfs.write_boot_from_host(fresh, found.root)
+        initramfs.write_boot(fresh, found.root, found.version)
         fresh.rename(found.initramfs)
     return found
 
@@ -101,7 +135,7 @@ def create(cache: Path) -> Path:
             run("dpkg", "-x", str(package), str(unpacked))
         if not (unpacked / "lib").exists():  # since Debian 13 the packages have usr/lib, and modprobe wants lib
             (unpacked / "lib").symlink_to("usr/lib")
-        run("depmod", "-b", str(unpacked), version)
+        depmod(unpacked, version)
         return unpacked.rename(cache / version)
 
 
@@ -128,6 +162,11 @@ def download(folder: Path) -> tuple[str, list[Path]]:
     raise MissingError(
         f"the kernel could not be fetched; `apt-get update && apt-get download {METAPACKAGE}` should work:\n{detail}"
     )
+
+
+def depmod(root: Path, version: str) -> None:
+    """Write the index that modprobe needs."""
+    run("depmod", "-b", str(root), version)
 
 
 def run(*command: str, cwd: Path | None = None) -> str:

@@ -7,12 +7,10 @@ test run needs, as many at a time as there are processors, those that take longe
 
 from __future__ import annotations
 
-import compileall
 import json
 import os
 import shlex
 import shutil
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import emulator, kernel
+from . import emulator, kernel, root
 
 Report = dict[str, Any]
 
@@ -30,16 +28,24 @@ class Suite:
     """How to boot one folder of tests.
 
     silence: seconds without a report after which the machine counts as hung; longer than any of its tests may take.
+    of_packages: boot into a root directory of Debian packages (root.py), not into the host's.
+    init: a script to go on with before the tests.
     """
 
     memory: int = 1024
     silence: float = 330
+    of_packages: bool = False
     init: str = ""
+
+    def obtain(self) -> kernel.Kernel:
+        """Find what to boot. Raises MissingError."""
+        return root.obtain() if self.of_packages else kernel.obtain()
 
 
 # The ones that take longest come first.
 SUITES = {
     "chain": Suite(memory=2048, silence=400),
+    "multipath": Suite(memory=1536, of_packages=True),
     "scsi": Suite(),
     "systemd": Suite(init="guest/systemd/boot.sh"),
 }
@@ -152,12 +158,14 @@ class Boot:
             "LC_ALL": "C.UTF-8",
             "TMPDIR": "/run",
             "GUEST_SUITE": self._name,
-            "GUEST_KERNEL": str(booted.root),
-            "GUEST_HELPER": os.environ.get("PRHELPER_COMMAND") or f"{sys.executable} -I -m prhelper",
+            "GUEST_KERNEL": str(booted.seen_by_guest),
+            "GUEST_HELPER": os.environ.get("PRHELPER_COMMAND") or f"{booted.python} -I -m prhelper",
+            "PRHELPER_THOROUGH": os.environ.get("PRHELPER_THOROUGH", ""),
         }
-        pytest = [sys.executable, "-m", "pytest", "-p", "tests.kernel.guest.reporter", "-p", "no:cacheprovider"]
+        pytest = [booted.python, "-m", "pytest", "-p", "tests.kernel.guest.reporter", "-p", "no:cacheprovider"]
         lines = [
             *(f"export {name}={shlex.quote(value)}" for name, value in environment.items()),
+            *booted.preparation(),
             f"cd {shlex.quote(str(kernel.REPOSITORY))}",
             "run_tests() {",
             "    " + shlex.join([*pytest, "--quiet", "--color=no", *self._tests]),
@@ -177,17 +185,19 @@ class Fleet:
 
     def __init__(self, tests: Mapping[str, Sequence[str]]) -> None:
         self._tests = tests
+        self._started = False
         self._boots: dict[str, Boot] = {}
-        self._fault: Exception | None = None
+        self._faults: dict[str, Exception] = {}
         self._pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
 
     def report(self, suite: str, test: str) -> Report:
         """Wait for a test's report. MissingError, or whatever else went wrong at the
         start: no machine can be had; GuestError: there was one, but it ended."""
-        if not self._boots and self._fault is None:
+        if not self._started:
+            self._started = True
             self._start()
-        if self._fault is not None:
-            raise self._fault
+        if suite in self._faults:
+            raise self._faults[suite]
         return self._boots[suite].report(test)
 
     def stop(self) -> None:
@@ -198,16 +208,30 @@ class Fleet:
         self._pool.shutdown()
 
     def _start(self) -> None:
-        try:
-            booted = kernel.obtain()
-        except Exception as error:  # whatever it is, it would cost each test as much again
-            self._fault = error
-            return
-        compileall.compile_dir(kernel.REPOSITORY / "prhelper", quiet=2)  # compiling in the guest is slow
-        folder = new_run_folder()
-        self._boots = {name: Boot(name, self._tests[name], folder) for name in SUITES if name in self._tests}
-        for boot in self._boots.values():
-            self._pool.submit(boot.run, booted)
+        found: dict[bool, kernel.Kernel | Exception] = {}
+        folder: Path | None = None
+        for name, suite in SUITES.items():
+            if name not in self._tests:
+                continue
+            if suite.of_packages not in found:
+                found[suite.of_packages] = obtained(suite)
+            booted = found[suite.of_packages]
+            if isinstance(booted, Exception):
+                self._faults[name] = booted
+                continue
+            folder = folder or new_run_folder()
+            self._boots[name] = Boot(name, self._tests[name], folder)
+            self._pool.submit(self._boots[name].run, booted)
+
+
+def obtained(suite: Suite) -> kernel.Kernel | Exception:
+    """What a suite boots, ready for use; or what went wrong, whatever it is: it would cost each test as much again."""
+    try:
+        booted = suite.obtain()
+        booted.compile()
+    except Exception as error:
+        return error
+    return booted
 
 
 def new_run_folder() -> Path:

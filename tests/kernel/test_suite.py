@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from . import kernel, suite
+from . import kernel, root, suite
 
 CAUSES = {
     "missing": kernel.MissingError("there is no apt-get here"),
@@ -30,3 +30,22 @@ def test_a_kernel_that_cannot_be_had_is_not_tried_again(monkeypatch: pytest.Monk
             fleet.report("scsi", test)
     fleet.stop()
     assert tries == [cause]
+
+
+def test_a_root_of_packages_that_cannot_be_had_costs_only_the_suite_that_wants_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail_kernel() -> kernel.Kernel:
+        raise CAUSES["disk full"]
+
+    def fail_root() -> kernel.Kernel:
+        raise CAUSES["missing"]
+
+    monkeypatch.setattr(kernel, "obtain", fail_kernel)
+    monkeypatch.setattr(root, "obtain", fail_root)
+    fleet = suite.Fleet({"scsi": ["a"], "multipath": ["b"]})
+    with pytest.raises(kernel.MissingError):
+        fleet.report("multipath", "b")
+    with pytest.raises(OSError, match="no space"):
+        fleet.report("scsi", "a")
+    fleet.stop()

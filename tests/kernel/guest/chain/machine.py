@@ -53,7 +53,7 @@ class Machine:
 
     def __init__(self, kernel: Kernel, disks: Sequence[Disk], scratch: Path, accelerator: str) -> None:
         archive = scratch / "initramfs"
-        modules = initramfs.module_files(kernel.root, ("virtio_pci", "virtio_scsi", "sd_mod", "sg"))
+        modules = initramfs.module_files(kernel.root, kernel.version, ("virtio_pci", "virtio_scsi", "sd_mod", "sg"))
         numbers = " ".join(map(str, range(len(disks))))
         initramfs.write(archive, f'disks="{numbers}"\n{SERVE_COMMANDS}', modules, program("sg_persist"))
         self._monitor, theirs = socket.socketpair()
