@@ -15,8 +15,8 @@ import pytest
 from tests.kernel.kernel import Kernel
 
 from .. import helper, lio, scsi_debug
+from ..service import Service
 from .machine import Disk, Machine, accelerators
-from .service import Service
 
 
 @pytest.fixture(scope="session")

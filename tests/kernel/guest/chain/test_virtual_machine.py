@@ -15,8 +15,8 @@ from tests.support.nexus import Holder, Nexus
 from tests.support.spc import GOOD, Out
 
 from ..initiators import forget_everything, straight
+from ..service import Service
 from .machine import Machine
-from .service import Service
 
 pytestmark = pytest.mark.timeout(350)  # the first test waits for the boot, which is slow without KVM
 
