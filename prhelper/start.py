@@ -5,6 +5,7 @@ an option needs it; tests/daemon/faults/start/test_imports.py has the list.
 """
 
 import contextlib
+import importlib.util
 import signal
 import socket
 from typing import TYPE_CHECKING, NamedTuple
@@ -56,6 +57,7 @@ def start(options: Options, made: contextlib.ExitStack) -> Started:
     remove_variables_of_other_processes()
     open_files = raise_file_limit()
     asked = _ask(options)
+    _check_installation()
 
     # From here on there is something to clean up, so a stop signal waits until the main loop takes it.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
@@ -84,6 +86,15 @@ def _ask(options: Options) -> Asked:
 
         refuse_multipath(options, identity.uid if identity else None)
     return Asked(identity, traces)
+
+
+def _check_installation() -> None:
+    """Look for the one package that is not our own, without importing it.
+
+    libvirt shows why a start failed only if the socket was not there yet. Raises StartError.
+    """
+    if importlib.util.find_spec("anyio") is None:
+        raise StartError("cannot start: the Python package anyio is missing; install it, or prhelper anew")
 
 
 def _listen(options: Options) -> SocketFile | socket.socket:

@@ -17,6 +17,14 @@ def test_a_helper_at_rest_ends_by_sigterm_and_takes_its_socket_away(machine: Mac
     assert not helper.socket.exists()
 
 
+def test_a_helper_that_is_stopped_as_soon_as_its_socket_is_there_ends_as_well(machine: Machine) -> None:
+    """QEMU may fail at once; the helper still imports what it serves with."""
+    helper = machine.start_helper()
+    helper.tell_to_stop()
+    assert helper.has_ended(20.0)
+    assert not helper.socket.exists()
+
+
 def test_a_helper_whose_device_hangs_has_done_all_it_can_before_it_is_killed(
     machine: Machine, healthy: int, hanging: int
 ) -> None:

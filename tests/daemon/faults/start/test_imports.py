@@ -59,6 +59,24 @@ def test_little_is_imported_before_clients_can_connect(tmp_path: Path) -> None:
     assert others - set(STANDARD_LIBRARY.split()) - newer == set()
 
 
+WITHOUT_ANYIO = """\
+import sys
+sys.modules["anyio"] = None
+sys.addaudithook(lambda event, _: event == "socket.bind" and print("bound"))
+from prhelper.cli import main
+sys.exit(main())
+"""
+
+
+def test_without_its_one_dependency_a_start_fails_before_it_listens(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-c", WITHOUT_ANYIO, "-k", str(tmp_path / "helper.sock")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "prhelper: cannot start: the Python package anyio is missing; install it, or prhelper anew\n"
+    )
+
+
 def test_a_program_that_cannot_be_imported_is_a_start_that_fails_and_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "helper.sock"
     command = [sys.executable, "-I", "-c", TELL_AT_FIRST, "-k", str(path)]
