@@ -162,28 +162,22 @@ def test_a_later_deadline_than_the_one_that_is_waited_for_wakes_nobody(
         resting.forget(soon)
 
 
-def test_a_deadline_that_is_over_is_raised_and_one_that_is_not_over_is_not(resting: RestingSet) -> None:
-    near, far = socket.socketpair()
-    with near, far:
-        late, _ = at_rest(resting, near.fileno(), time.monotonic() - 1)
-        waiting, waiter = at_rest(resting, far.fileno(), time.monotonic() + 60)
-        assert resting.wait() == [late]
-        assert late.reply is not None
-        assert isinstance(late.reply.error, TimeoutError)
-        assert waiting.reply is None
-        assert resting.take(waiting, waiter) is waiting
-        resting.forget(late)
-        resting.forget(waiting)
-
-
-def test_a_session_that_rests_anew_with_a_later_deadline_is_not_late(resting: RestingSet) -> None:
+@pytest.mark.parametrize(("rests_anew", "is_late"), [(False, True), (True, False)])
+def test_a_deadline_that_is_over_is_raised_unless_the_session_rests_anew_with_a_later_one(
+    resting: RestingSet, rests_anew: bool, is_late: bool
+) -> None:
     near, far = socket.socketpair()
     with near, far:
         strand, _ = at_rest(resting, near.fileno(), time.monotonic() - 1)
-        strand.waiter = Waiter(near.fileno(), Direction.READ, time.monotonic() + 60)  # as if it rested anew just now
+        waiting, waiter = at_rest(resting, far.fileno(), time.monotonic() + 60)
+        if rests_anew:  # just now
+            strand.waiter = Waiter(near.fileno(), Direction.READ, time.monotonic() + 60)
         assert resting.wait() == [strand]
-        assert strand.reply is None
+        assert (strand.reply is not None and isinstance(strand.reply.error, TimeoutError)) is is_late
+        assert waiting.reply is None
+        assert resting.take(waiting, waiter) is waiting
         resting.forget(strand)
+        resting.forget(waiting)
 
 
 def test_after_a_long_wait_it_does_not_busy_poll(resting: RestingSet, monkeypatch: pytest.MonkeyPatch) -> None:
