@@ -93,7 +93,7 @@ class OpenMap:
             if path.usable:
                 self._try_to_open(path)
         usable = tuple(self._open)
-        self.paths = Paths(usable, len(usable) < len(self.seen), ports)
+        self.paths = Paths(usable, ports)
 
     def __enter__(self) -> "OpenMap":
         return self

@@ -41,7 +41,7 @@ def execute(memory: Memory, paths: Paths, command: Command) -> Steps[Done]:
     try:
         memory = yield from _prepare(sequence, memory)
         outcome = yield from _write(sequence, command)
-        return (yield from _finish(sequence, memory, paths, outcome))
+        return (yield from _finish(sequence, memory, outcome))
     except NoPathError:
         return _cut_short(sequence, memory)
 
@@ -51,7 +51,7 @@ def look_after(memory: Memory, paths: Paths) -> Steps[Done]:
     sequence = Sequence(paths, memory)
     try:
         memory = yield from _prepare(sequence, memory)
-        return (yield from _finish(sequence, memory, paths, GOOD))
+        return (yield from _finish(sequence, memory, GOOD))
     except NoPathError:
         return _cut_short(sequence, memory)
 
@@ -92,14 +92,14 @@ def _prepare(sequence: Sequence, memory: Memory) -> Steps[Memory]:
     return memory
 
 
-def _finish(sequence: Sequence, memory: Memory, paths: Paths, outcome: Outcome) -> Steps[Done]:
+def _finish(sequence: Sequence, memory: Memory, outcome: Outcome) -> Steps[Done]:
     """Leave everything in step, and tell multipathd. Raises NoPathError."""
     for path in sequence.unsettled:
         yield from settle(sequence, path)
     kept = _merged(sequence.stale, (memory.key, *sequence.given))
     sequence.stale = tuple(key for key in kept if key not in (0, sequence.key))[-MAX_STALE:]
-    if sequence.stale and not (paths.missing or sequence.lost_an_answer):
-        still = yield from sequence.keys()  # of a path that the map has no more, but may have again
+    if sequence.stale and not sequence.lost_an_answer:  # a command that was given up may still arrive
+        still = yield from sequence.all_keys()
         sequence.stale = tuple(key for key in sequence.stale if key in still)
     yield from sequence.note(_standing_entry(sequence))
     in_step = frozenset(sequence.live)

@@ -60,7 +60,7 @@ def _preempt_everybody(sequence: Sequence, wanted: Wanted, held: Reservation) ->
         outcome = yield from _preempt_each(sequence, wanted)
         if not is_good(outcome):
             return outcome
-        if (yield from sequence.is_undisturbed()) and (yield from _is_held(sequence, wanted.key, held)):
+        if (yield from sequence.is_undisturbed()) and (yield from _is_held(sequence, wanted)):
             sequence.holds = True
             return GOOD
         yield from sequence.mark()
@@ -87,8 +87,8 @@ def _preempt_each(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     return GOOD
 
 
-def _is_held(sequence: Sequence, key: int, held: Reservation) -> Steps[bool]:
-    """Whether the reservation is as it was; made again if another registrant released it before it was preempted."""
-    if sequence.reservation is None:
-        return is_good((yield from sequence.ask_one(commands.reserve(key, held.scope_and_type))))
-    return sequence.reservation == held
+def _is_held(sequence: Sequence, wanted: Wanted) -> Steps[bool]:
+    """Whether there is a reservation still; it is made again if another registrant released it before it went."""
+    if sequence.reservation is not None:
+        return True
+    return is_good((yield from sequence.ask_one(commands.reserve(wanted.key, wanted.scope_and_type))))

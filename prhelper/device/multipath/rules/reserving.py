@@ -21,7 +21,7 @@ def reserve(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     if not is_conflict(outcome):
         return outcome
     yield from sequence.mark()
-    if wanted.key != sequence.key or sequence.reservation != Reservation(wanted.key, wanted.scope_and_type):
+    if sequence.reservation != Reservation(wanted.key, wanted.scope_and_type):
         return outcome
     if (yield from sequence.we_hold()):
         outcome, _ = yield from take_over(sequence, wanted.key, wanted.scope_and_type)

@@ -87,9 +87,8 @@ class Sending:
         command = commands.register(key, new, aptpl)
         answers = yield from self.ask(dict.fromkeys(paths, command))
         refused = [path for path in answers if Sense.parse(answers[path].sense) == _MISSES_ALL_TG_PT]
-        if refused:
-            command = commands.register(key, new, aptpl | ALL_TG_PT)
-            answers.update((yield from self.ask(dict.fromkeys(refused, command))))
+        command = commands.register(key, new, aptpl | ALL_TG_PT)
+        answers.update((yield from self.ask(dict.fromkeys(refused, command))))
         return {path: answers[path] for path in answers if path in self.live}
 
     @property
@@ -108,5 +107,5 @@ class Sending:
     def _count(self, command: Command, outcome: Outcome | None) -> None:
         """Keep account of a command that has ended; `outcome` is None if the path did not answer."""
         self.tally.count(command, outcome)
-        if command.is_out and command.service_action in REGISTERING and (outcome is None or is_good(outcome)):
+        if command.service_action in REGISTERING and (outcome is None or is_good(outcome)):
             self.given.extend(command.keys or ())

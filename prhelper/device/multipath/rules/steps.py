@@ -73,12 +73,10 @@ class Paths(NamedTuple):
     """A map as it is when a sequence begins.
 
     usable: the paths that commands can be sent to, in the order in which they are to be tried.
-    missing: whether the map has others.
     ports: this host's own initiator ports, by which READ FULL STATUS tells what is ours; empty if they are not known.
     """
 
     usable: tuple[Path, ...]
-    missing: bool = False
     ports: frozenset[TransportID] = frozenset()
 
 

@@ -55,7 +55,7 @@ def undisturbed(_: Path | None, __: Command | None) -> None:
 class Cluster:
     """keys: which of our paths are registered, and with what. holder: the nexus that holds a reservation of `kind`.
 
-    away: paths that do not answer. deleted: those of them that are no longer in the map.
+    away: paths that do not answer.
 
     before, after: what happens when the unit is about to receive a command, or has carried it out, by its description
     (`a REGISTER 0>K`); once.
@@ -82,7 +82,6 @@ class Cluster:
             ports=(1, 2) if share_ports else (1,),
         )
         self.away: set[Path] = set()
-        self.deleted: set[Path] = set()
         self.ports_known = ports_known
         self.ports = frozenset(nexus.transport_id for nexus in self.nexuses.values())
         key = next(iter((keys or {}).values()), 0)
@@ -99,7 +98,7 @@ class Cluster:
     def paths(self) -> Paths:
         """The map as it is now."""
         usable = tuple(path for path in self.nexuses if path not in self.away)
-        return Paths(usable, not self.away <= self.deleted, self.ports if self.ports_known else frozenset())
+        return Paths(usable, self.ports if self.ports_known else frozenset())
 
     def guest(self, command: Command) -> Answer:
         """A guest's command, and the answer to it."""
@@ -131,6 +130,7 @@ class Cluster:
     def step(self, step: Step) -> object:
         """Carry out one step."""
         if isinstance(step, Send):
+            assert step.orders
             outcomes = {path: self.deliver(path, command) for path, command in self.in_order(step.orders)}
             return [outcomes[path] for path, _ in step.orders]
         self.interfere(None, None)
@@ -173,6 +173,11 @@ class Cluster:
         if victim in self.read_keys():
             self.by(OTHER, out(OutAction.PREEMPT, KO, victim, kind=ReservationType.WRITE_EXCLUSIVE_REGISTRANTS_ONLY))
         assert victim not in self.read_keys()
+
+    def has_written(self, entry: Entry) -> None:
+        """What a sequence before has left in the journal."""
+        self.journal = entry
+        self.memory = self.memory._replace(entry=entry)
 
     def come_back(self) -> None:
         """All paths answer again, and the watcher notices."""

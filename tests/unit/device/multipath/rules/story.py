@@ -144,18 +144,13 @@ class Story(Guest):
         return None
 
     def _leave(self, path: Path) -> None:
-        """A path goes away; perhaps its device is deleted, and it is no longer in the map."""
-        is_gone = self.event() % 2
-        self.log.append(f"{path} leaves{' the map' if is_gone else ''}")
+        self.log.append(f"{path} leaves")
         self.away.add(path)
         self.broken.add(path)
-        if is_gone:
-            self.deleted.add(path)
 
     def _return(self, path: Path) -> None:
         self.log.append(f"{path} returns")
         self.away.discard(path)
-        self.deleted.discard(path)
         self.broken.add(path)
         if self.event() % 2:
             self._registered_by_multipathd(path)

@@ -8,7 +8,7 @@ from prhelper.scsi.sense import INVALID_FIELD_IN_PARAMETER_LIST as INVALID_LIST
 
 from .....support.spc import ALL_TG_PT, CONFLICT, GOOD
 from ...emulated.unit import out
-from .cluster import K2, Cluster, K
+from .cluster import DEAD, K2, OURS, Cluster, K
 
 REGISTER, IGNORE = OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY
 
@@ -57,3 +57,18 @@ def test_unit_that_misses_all_target_ports_gets_it_and_no_other() -> None:
     cluster.look_after()
     cluster.come_back()
     assert cluster.sent == ["a REGISTER K>K: 05/26/00", "a REGISTER K>K"]
+
+
+def test_path_that_goes_away_as_it_is_asked_again_is_done_without() -> None:
+    cluster = Cluster({"a": K, "b": K}, OURS["a"])
+    asked: list[object] = []
+
+    def insist(path: object, command: Command | None) -> Outcome | None:
+        if path != "b" or command is None or not command.is_out or command.service_action != REGISTER:
+            return None
+        asked.append(command)
+        return check_condition(INVALID_LIST) if len(asked) == 1 else DEAD
+
+    cluster.interfere = insist
+    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=5)) == GOOD
+    assert len(asked) == 2

@@ -35,9 +35,12 @@ def test_change_of_key_whose_old_one_is_fenced_on_a_path_that_is_away_is_a_confl
     assert cluster.keys() == ""
 
 
-@pytest.mark.parametrize("new", [K, K2])
-def test_moving_that_may_have_been_done_is_to_be_tried_again_whichever_key_the_heir_gets(new: int) -> None:
+@pytest.mark.parametrize(("new", "ports_known"), [(K, True), (K2, True), (K2, False)])
+def test_moving_that_may_have_been_done_is_to_be_tried_again_whichever_key_the_heir_gets(
+    new: int, ports_known: bool
+) -> None:
     cluster = held("b")
+    cluster.ports_known = ports_known
     cluster.after["b MOVE K"] = lambda: cluster.leave("b")
     assert cluster.guest(move(K, new, SOURCE.transport_id)) == NO_PATH
 
@@ -134,3 +137,33 @@ def test_path_that_is_registered_again_after_we_were_fenced_stays_out_though_all
     assert cluster.keys() == "b:K"
     cluster.come_back()
     assert cluster.keys() == ""
+
+
+def test_command_that_arrives_after_it_was_given_up_is_undone() -> None:
+    cluster = Cluster({"b": K2})
+    cluster.memory = cluster.memory._replace(key=0)
+    cluster.before["a REGISTER 0>K"] = lambda: cluster.leave("a")
+    assert cluster.guest(out(REGISTER, 0, K)) == CONFLICT
+    cluster.carry_out(OURS["a"], out(REGISTER, 0, K))
+    cluster.come_back()
+    assert cluster.keys() == "b:K2"
+
+
+def test_new_key_of_a_path_that_goes_away_before_the_fencing_is_noticed_is_taken_from_it_later() -> None:
+    cluster = Cluster({"a": K, "b": K})
+
+    def fence() -> None:
+        cluster.fence()
+        cluster.before["a READ RESERVATION"] = lambda: cluster.leave("a")
+
+    cluster.before["b REGISTER K>K2"] = fence
+    assert cluster.guest(out(REGISTER, K, K2)) == CONFLICT
+    assert cluster.keys() == "a:K2"
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+def test_conflict_of_one_path_is_the_answer_though_the_next_is_away() -> None:
+    cluster = Cluster({"a": K, "b": K}, OTHER, others={OTHER: KO})
+    cluster.before["b RESERVE K"] = lambda: cluster.leave("b")
+    assert cluster.guest(out(OutAction.RESERVE, K, kind=WR)) == CONFLICT

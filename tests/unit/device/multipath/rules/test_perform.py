@@ -4,6 +4,7 @@ import pytest
 
 from prhelper.device.multipath import rules
 from prhelper.device.multipath.rules.sending import MAX_RETRIES
+from prhelper.device.multipath.rules.steps import Entry, Memory
 from prhelper.scsi import sense
 from prhelper.scsi.outcome import Outcome, check_condition
 from prhelper.scsi.reservation import Command, InAction, OutAction
@@ -90,3 +91,10 @@ def test_unit_without_reservations_says_so_itself() -> None:
     cluster.interfere = lambda *_: check_condition(sense.INVALID_OPCODE)
     assert cluster.guest(out(OutAction.REGISTER, 0, K)) == INVALID_OPCODE
     assert cluster.guest(READ_KEYS) == INVALID_OPCODE
+
+
+def test_reading_changes_nothing_and_brings_no_path_in_step() -> None:
+    cluster = Cluster({"a": K})
+    cluster.memory = Memory(entry=Entry(K))
+    assert cluster.guest(READ_KEYS) == GOOD
+    assert (cluster.sent, cluster.requests, cluster.memory) == ([], [], Memory(entry=Entry(K)))

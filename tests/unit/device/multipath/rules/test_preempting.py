@@ -29,7 +29,7 @@ def test_preempting_the_other_holder_takes_one_path(kind: ReservationType) -> No
 def test_preempting_everybody_goes_key_by_key_and_keeps_our_paths(kind: ReservationType) -> None:
     cluster = Cluster({"a": K, "b": K}, OTHER, kind, others={OTHER: KO, SOURCE: KO + 1})
     assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=kind)) == GOOD
-    assert [text[:9] for text in cluster.done if "PREEMPT" in text] == ["a PREEMPT"] * 2
+    assert [text.split()[1] for text in cluster.done] == ["REGISTER", "REGISTER", "PREEMPT", "PREEMPT"]
     assert (cluster.keys(), cluster.others()) == ("a:K* b:K*", "")
 
 
@@ -86,3 +86,15 @@ def test_host_that_keeps_registering_is_preempted_at_last() -> None:
     cluster.interfere = register
     assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=WA)) == GOOD
     assert (cluster.keys(), cluster.others()) == ("a:K* b:K*", "")
+
+
+def test_preempting_with_a_key_that_we_have_not_leaves_ours_alone() -> None:
+    cluster = Cluster({"a": K, "b": K})
+    assert cluster.guest(out(OutAction.PREEMPT, KO, KO, kind=WR)) == CONFLICT
+    assert (cluster.keys(), cluster.memory.key) == ("a:K b:K", K)
+
+
+def test_preempting_without_a_registration_makes_no_holder() -> None:
+    cluster = Cluster(holder=OTHER, kind=WA, others={OTHER: KO})
+    assert cluster.guest(out(OutAction.PREEMPT, K, KO, kind=WA)) == CONFLICT
+    assert not cluster.memory.holds

@@ -2,7 +2,8 @@
 
 import pytest
 
-from prhelper.scsi.reservation import OutAction
+from prhelper.device.multipath.rules.steps import Entry
+from prhelper.scsi.reservation import Command, OutAction
 
 from .....support.spc import APTPL, CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST, SPEC_I_PT
 from ...emulated.unit import listed, out
@@ -167,6 +168,15 @@ def test_unregistering_while_the_holder_is_away_takes_over_first() -> None:
     assert (cluster.keys(), cluster.reservation) == ("", None)
 
 
+@pytest.mark.parametrize("command", [out(REGISTER, K, 0), out(OutAction.CLEAR, K), out(OutAction.PREEMPT, K, K)])
+def test_journal_is_empty_when_every_path_has_left(command: Command) -> None:
+    cluster = Cluster({"a": K, "b": K})
+    cluster.has_written(Entry(K))
+    assert cluster.guest(command) == GOOD
+    assert cluster.journal is None
+    assert cluster.memory.entry is None
+
+
 def test_unregistered_path_stays_out_when_it_is_back() -> None:
     cluster = Cluster({"a": K, "b": K})
     cluster.leave("a")
@@ -216,3 +226,10 @@ def test_no_path_is_an_error_that_clusters_retry_and_the_sequence_is_ended_later
     assert cluster.guest(out(REGISTER, K, K2)) == NO_PATH
     cluster.come_back()
     assert cluster.keys() == "a:K b:K"
+
+
+def test_key_of_another_host_that_the_guest_names_is_not_taken_for_an_old_one_of_ours() -> None:
+    cluster = Cluster({"a": K, "b": K}, others={OTHER: KO})
+    cluster.has_written(Entry(K))
+    assert cluster.guest(out(REGISTER, KO, K2)) == CONFLICT
+    assert cluster.journal == Entry(K)

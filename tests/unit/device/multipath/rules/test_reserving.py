@@ -5,7 +5,14 @@ import pytest
 from prhelper.device.emulated.state import Nexus
 from prhelper.scsi.reservation import OutAction, ReservationType
 
-from .....support.spc import CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST, INVALID_RELEASE, Codes
+from .....support.spc import (
+    CONFLICT,
+    GOOD,
+    INVALID_FIELD_IN_PARAMETER_LIST,
+    INVALID_RELEASE,
+    PARAMETER_LIST_LENGTH_ERROR,
+    Codes,
+)
 from ...emulated.unit import TYPES, WA, WE, WR, move, out
 from .cluster import KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
 
@@ -76,11 +83,13 @@ def test_reservation_of_a_path_whose_answer_was_lost_is_to_be_tried_again_where_
     assert cluster.guest(out(RESERVE, K, kind=WR)) == NO_PATH
 
 
+@pytest.mark.parametrize("ports_known", [True, False])
 @pytest.mark.parametrize("kind", TYPES)
-def test_releasing_finds_the_path_that_holds(kind: ReservationType) -> None:
-    cluster = held("c", kind)
+def test_releasing_finds_the_path_that_holds(kind: ReservationType, ports_known: bool) -> None:
+    cluster = held("c", kind, ports_known)
     assert cluster.guest(out(RELEASE, K, kind=kind)) == GOOD
     assert (cluster.reservation, cluster.keys(), cluster.memory.holds) == (None, "a:K b:K c:K", False)
+    assert not any("REGISTER" in text for text in cluster.sent)
 
 
 @pytest.mark.parametrize("path", "abc")
@@ -107,6 +116,26 @@ def test_releasing_with_a_wrong_key_is_a_conflict() -> None:
     cluster = held("a")
     assert cluster.guest(out(RELEASE, KO, kind=WR)) == CONFLICT
     assert cluster.keys() == "a:K* b:K c:K"
+    assert cluster.memory.holds
+
+
+def test_releasing_what_nobody_holds_is_good() -> None:
+    cluster = Cluster({"a": K, "b": K})
+    assert cluster.guest(out(RELEASE, K, kind=WR)) == GOOD
+    assert cluster.sent == ["a RELEASE K"]
+
+
+def test_releasing_after_fencing_that_came_in_between_is_a_conflict() -> None:
+    cluster = held("b")
+    cluster.before["a RELEASE K"] = cluster.fence
+    assert cluster.guest(out(RELEASE, K, kind=WR)) == CONFLICT
+
+
+def test_releasing_with_a_list_of_the_wrong_length_is_refused_as_the_unit_does() -> None:
+    cluster = held("b")
+    command = out(RELEASE, K, kind=WR, additional=bytes(1))
+    assert cluster.guest(command) == PARAMETER_LIST_LENGTH_ERROR
+    assert cluster.keys() == "a:K b:K* c:K"
 
 
 @pytest.mark.parametrize("kind", SINGLE)
@@ -115,6 +144,7 @@ def test_releasing_while_the_holder_is_away_takes_over_and_releases(kind: Reserv
     cluster.leave("a")
     assert cluster.guest(out(RELEASE, K, kind=kind)) == GOOD
     assert (cluster.reservation, cluster.keys(), cluster.others()) == (None, "b:K c:K", "other:O")
+    assert cluster.sent.count("b RELEASE K") == 2  # to find out, and to do it
 
 
 def test_releasing_the_wrong_type_while_the_holder_is_away_is_refused() -> None:
@@ -137,6 +167,12 @@ def test_clearing_takes_one_path_and_leaves_no_key() -> None:
     assert cluster.guest(out(CLEAR, K)) == GOOD
     assert (cluster.sent, cluster.keys(), cluster.others()) == (["a CLEAR K"], "", "")
     assert cluster.memory.key == 0
+
+
+def test_clearing_with_a_wrong_key_is_a_conflict_and_ours_stays_known() -> None:
+    cluster = held("b")
+    assert cluster.guest(out(CLEAR, KO)) == CONFLICT
+    assert (cluster.keys(), cluster.memory.key) == ("a:K b:K* c:K", K)
 
 
 @pytest.mark.parametrize("command", [out(CLEAR, K), out(OutAction.PREEMPT, K, KO, kind=WR)])
@@ -176,6 +212,13 @@ def test_fencing_while_the_reservation_is_brought_here_to_be_moved_wins() -> Non
     cluster.before["a PREEMPT K K"] = cluster.fence
     assert cluster.guest(move(K, KO, SOURCE.transport_id)) == CONFLICT
     assert (cluster.keys(), cluster.others()) == ("", "other:O*")
+    assert not any("MOVE" in text for text in cluster.sent)
+
+
+def test_moving_and_leaving_that_is_a_conflict_leaves_nothing() -> None:
+    cluster = Cluster({"a": K, "b": K}, OTHER, others={OTHER: KO})
+    assert cluster.guest(move(K, KO, SOURCE.transport_id, flags=2)) == CONFLICT
+    assert cluster.keys() == "a:K b:K"
 
 
 @pytest.mark.parametrize("carried_out", [False, True])
