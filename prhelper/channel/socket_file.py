@@ -53,8 +53,6 @@ class SocketFile:
         Raises PermissionError where that is not allowed.
         """
         made, self._identity = self._identity, None
-        if made is None:
-            return
         with contextlib.suppress(FileNotFoundError):
             if _identity(self.path.lstat()) == made:
                 self.path.unlink()
