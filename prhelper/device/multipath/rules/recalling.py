@@ -5,7 +5,7 @@ knows the key; whether we hold the reservation cannot be told then, and we do no
 """
 
 from .sequence import Sequence
-from .steps import Entry, Memory, Steps, Tell, Told
+from .steps import Memory, Steps, Tell, Told
 
 
 def recall(sequence: Sequence, memory: Memory) -> Steps[Memory]:
@@ -14,18 +14,13 @@ def recall(sequence: Sequence, memory: Memory) -> Steps[Memory]:
     journal = memory.entry.wanted if memory.entry is not None else 0
     ours = yield from sequence.registrations_of_ours()
     if ours is None:
-        sequence.key = journal if journal in (yield from sequence.all_keys()) else 0
+        sequence.key = journal  # if no path has it any more, settling tells
     else:
-        keys = {each.key for each in ours} - {*sequence.stale} - _passing(memory.entry)
+        keys = {each.key for each in ours} - {*sequence.stale}
         only = keys if len(keys) == 1 else ()
         sequence.key = next((key for key in (journal, told.key, *only) if key in keys), 0)
         sequence.holds = any(each.holds for each in ours)
     return memory._replace(is_recalled=True, told=told)
-
-
-def _passing(entry: Entry | None) -> set[int]:
-    """The keys that paths have for a moment only."""
-    return set() if entry is None else {*entry.passing} - {entry.new}
 
 
 def _known(reply: str) -> Told:

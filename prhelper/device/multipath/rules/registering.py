@@ -69,10 +69,9 @@ def unregister(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     elif not (answers := (yield from sequence.ask({holder: wanted.command}))):
         return (yield from unregister(sequence, wanted))
     if not good(answers):
-        return refusal(answers) or CONFLICT
+        return refusal(answers) or (yield from sequence.unless_done(CONFLICT))
     rest = [path for path in sequence.live if path not in answers]
-    command = wanted.command if wanted.ignores_key else wanted.for_other_paths(wanted.key)
-    answers |= yield from sequence.ask(dict.fromkeys(rest, command))
+    answers |= yield from sequence.ask(dict.fromkeys(rest, wanted.command))
     if not wanted.ignores_key and not wanted.key and conflicting(answers):
         return CONFLICT
     if (refused := refusal(answers)) is None:

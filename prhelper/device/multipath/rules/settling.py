@@ -30,8 +30,6 @@ def settle(sequence: Sequence, path: Path) -> Steps[None]:
             break
     if wanted and not (yield from sequence.is_undisturbed()):
         yield from resolve(sequence, wanted, path)
-    if sequence.key:
-        yield from sequence.note(Entry(wanted))
 
 
 def resolve(sequence: Sequence, key: int, doubtful: Path) -> Steps[None]:

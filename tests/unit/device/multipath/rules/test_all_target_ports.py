@@ -8,7 +8,7 @@ from prhelper.scsi.sense import INVALID_FIELD_IN_PARAMETER_LIST as INVALID_LIST
 
 from .....support.spc import ALL_TG_PT, CONFLICT, GOOD
 from ...emulated.unit import out
-from .cluster import DEAD, K2, OURS, Cluster, K
+from .cluster import DEAD, K2, NO_PATH, OURS, Cluster, K
 
 REGISTER, IGNORE = OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY
 
@@ -72,3 +72,12 @@ def test_path_that_goes_away_as_it_is_asked_again_is_done_without() -> None:
     cluster.interfere = insist
     assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=5)) == GOOD
     assert len(asked) == 2
+
+
+def test_unregistering_that_was_done_for_both_paths_and_not_answered_is_to_be_tried_again() -> None:
+    cluster = Cluster(share_ports=True)
+    assert cluster.guest(out(REGISTER, 0, K, flags=ALL_TG_PT)) == GOOD
+    cluster.after["a REGISTER K>0"] = lambda: cluster.leave("a")
+    assert cluster.guest(out(REGISTER, K, 0, flags=ALL_TG_PT)) == NO_PATH
+    cluster.come_back()
+    assert (cluster.keys(), cluster.memory.key) == ("", 0)

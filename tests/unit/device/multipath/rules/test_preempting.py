@@ -98,3 +98,14 @@ def test_preempting_without_a_registration_makes_no_holder() -> None:
     cluster = Cluster(holder=OTHER, kind=WA, others={OTHER: KO})
     assert cluster.guest(out(OutAction.PREEMPT, K, KO, kind=WA)) == CONFLICT
     assert not cluster.memory.holds
+
+
+def test_preempting_by_the_next_path_is_good_whatever_the_first_and_others_did() -> None:
+    cluster = Cluster({"a": K, "b": K}, OTHER, others={OTHER: KO})
+
+    def leave() -> None:
+        cluster.leave("a")
+        cluster.by(SOURCE, out(REGISTER, 0, KO + 1))
+
+    cluster.before["a PREEMPT K O"] = leave
+    assert cluster.guest(out(OutAction.PREEMPT, K, KO, kind=WR)) == GOOD

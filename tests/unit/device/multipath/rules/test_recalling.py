@@ -4,7 +4,7 @@ import pytest
 
 from prhelper.device.multipath.rules.steps import Entry
 
-from .cluster import OURS, SOURCE, Cluster, K
+from .cluster import K2, OURS, SOURCE, Cluster, K
 
 
 @pytest.mark.parametrize("ports_known", [True, False])
@@ -28,3 +28,9 @@ def test_what_is_not_known_is_found_out_when_the_first_path_answers() -> None:
     assert not cluster.memory.is_recalled
     cluster.come_back()
     assert (cluster.memory.is_recalled, cluster.memory.key, cluster.memory.holds) == (True, K, True)
+
+
+def test_which_of_two_keys_is_ours_is_not_guessed() -> None:
+    cluster = Cluster({"a": K, "b": K2})
+    cluster.restart()
+    assert (cluster.memory.key, cluster.keys()) == (0, "a:K b:K2")

@@ -140,3 +140,19 @@ def test_path_that_was_no_longer_in_the_map_when_the_key_changed_is_brought_in_s
     cluster.nexuses["b"], cluster.ports = nexus, ports
     cluster.look_after()
     assert cluster.keys() == keys
+
+
+def test_path_that_goes_away_before_it_is_settled_casts_no_doubt_on_the_others() -> None:
+    cluster = returning()
+    cluster.before["b REGISTER 0>K"] = lambda: cluster.leave("b")
+    cluster.look_after()
+    assert (cluster.keys(), cluster.memory.key) == ("a:K", K)
+
+
+@pytest.mark.parametrize(("key", "keys"), [(0, "a:K b:K"), (K2, "a:K b:K2")])
+def test_key_of_a_path_that_is_away_vouches_for_one_that_is_settled_while_others_register(key: int, keys: str) -> None:
+    cluster = returning(**({"b": key} if key else {}))
+    cluster.leave("a")
+    cluster.before["b REGISTER 0>K"] = lambda: cluster.by(OTHER, out(OutAction.REGISTER, 0, KO))
+    cluster.look_after()
+    assert (cluster.keys(), cluster.memory.key) == (keys, K)

@@ -169,3 +169,22 @@ def test_key_that_was_changed_is_not_restored_by_a_take_over() -> None:
     assert cluster.guest(out(OutAction.REGISTER, K, K2)) == GOOD
     assert cluster.guest(MIGRATION) == CONFLICT
     assert cluster.keys() == "a:K2 b:K2 c:K2"
+
+
+def test_key_is_given_back_to_no_path_once_the_keeper_is_known_to_be_fenced() -> None:
+    cluster = migrated()
+    cluster.before["a PREEMPT K K"] = cluster.fence
+    assert cluster.guest(MIGRATION) == CONFLICT
+    assert not any("T>K" in text for text in cluster.sent)
+
+
+def test_key_that_another_host_registers_anew_does_not_hide_that_a_path_was_fenced() -> None:
+    cluster = Cluster(dict.fromkeys("ab", K), SOURCE, WR, others={SOURCE: K}, ports_known=False)
+
+    def fence() -> None:
+        cluster.fence()
+        cluster.by(SOURCE, out(OutAction.REGISTER, 0, K))
+
+    cluster.before["b REGISTER T>K"] = fence
+    assert cluster.guest(MIGRATION) == CONFLICT
+    assert cluster.keys() == ""
