@@ -63,6 +63,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parse(parser: argparse.ArgumentParser, arguments: list[str]) -> Options:
     values = vars(parser.parse_args(arguments))
+    if values["multipath_worker"]:
+        given = [f"--{name}" for name in ("user", "group", "emulate") if values[name] is not None]
+        if values["multipath"] == "off":
+            given.append("--multipath=off")
+        if given:
+            parser.error(f"--multipath-worker cannot be used with {given[0]}")
+        values["multipath"] = "on"
     quiet, verbose = values.pop("quiet"), values.pop("verbose")
     return Options(verbosity=verbose - quiet, trace=tuple(values.pop("trace")), **values)
 
@@ -163,6 +170,18 @@ def _add_multipath(group: argparse._ArgumentGroup, defaults: Options) -> None:
         "--multipath-in-turn",
         action="store_true",
         help="send to one path after another: for arrays that dislike to be asked by several at once",
+    )
+    group.add_argument(
+        "--multipath-socket",
+        metavar="PATH",
+        type=_socket_path,
+        default=defaults.multipath_socket,
+        help="the worker's socket, where prhelper is not root itself (default '%(default)s')",
+    )
+    group.add_argument(
+        "--multipath-worker",
+        action="store_true",
+        help="be that worker: as root, serve other prhelpers and multipath maps only",
     )
 
 

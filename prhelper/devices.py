@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .device.dispatch import Devices, MapExecutors
+from .device.dispatch import NO_MAP, Devices, MapExecutors
+from .device.multipath.link import Link
+from .device.multipath.reporting import origin_of
 from .device.scsi_device import ScsiDevice
 from .device.stack import multipath_maps, name_of
 from .host.errors import StartError
+from .host.peer import Peer
 from .options import DEFAULT_STATE_DIRECTORY, Options
-from .preconditions import may_send_commands, why_no_multipath
+from .preconditions import may_send_commands, why_no_multipath, why_no_worker
 from .serving.server import DevicesFor
 
 if TYPE_CHECKING:
@@ -39,6 +42,9 @@ def make(options: Options, made: contextlib.ExitStack) -> Made:
     if isinstance(multipath, str):
         _tell_of_maps(f"cannot be reserved: {multipath}")
         return Made(for_client, _start_nothing)
+    if isinstance(multipath, Path):
+        _tell_of_maps(f"are reserved on all their paths, by the worker on {multipath}")
+        return Made(for_client, _start_nothing)
     _tell_of_maps("are reserved on all their paths")
     made.callback(multipath.stop)
     return Made(for_client, multipath.start)
@@ -49,11 +55,14 @@ def _tell_of_maps(what: str) -> None:
         _log.info("multipath maps (%s) %s", ", ".join(names), what)
 
 
-def _make_devices(options: Options, multipath: MapExecutors | str, made: contextlib.ExitStack) -> DevicesFor:
-    scsi = ScsiDevice(options.timeout)
+def _make_devices(options: Options, multipath: "Multipath | Path | str", made: contextlib.ExitStack) -> DevicesFor:
+    scsi = NO_MAP if options.multipath_worker else ScsiDevice(options.timeout)
+
+    def maps(peer: Peer, number: int) -> MapExecutors | str:
+        return Link(multipath, origin_of(peer, number)) if isinstance(multipath, Path) else multipath
+
     if options.emulate is None:
-        devices = Devices(scsi, multipath)
-        return lambda _peer, _number: devices
+        return lambda peer, number: Devices(scsi, maps(peer, number))
 
     from .device.emulated.devices import Emulation  # late: only emulation needs SQLite
     from .device.emulated.storage import Storage, StorageError
@@ -72,25 +81,28 @@ def _make_devices(options: Options, multipath: MapExecutors | str, made: context
     )
     emulation = Emulation(units, options.emulate_nexus, may_send_commands())
     always = options.emulate == "all"
-    return lambda peer, number: Devices(scsi, multipath, emulation.for_client(peer, number), always)
+    return lambda peer, number: Devices(scsi, maps(peer, number), emulation.for_client(peer, number), always)
 
 
-def _make_multipath(options: Options) -> "Multipath | str":
-    """What acts on multipath maps; or why nothing does."""
+def _make_multipath(options: Options) -> "Multipath | Path | str":
+    """What acts on multipath maps: this process, or a worker on that socket; or why nothing does."""
     if options.multipath == "off":
         return "--multipath=off"
     try:
-        return _try_to_make_multipath(options)
+        return _find_worker(options) if why_no_multipath(os.geteuid()) else _try_to_make_multipath(options)
     except StartError as error:
         if options.multipath == "on":
             raise StartError(f"--multipath=on: {error}") from error
         return str(error)
 
 
-def _try_to_make_multipath(options: Options) -> "Multipath":
-    if (reason := why_no_multipath(os.geteuid())) is not None:
-        raise StartError(reason)
+def _find_worker(options: Options) -> Path:
+    if (no_worker := why_no_worker(options.multipath_socket)) is not None:
+        raise StartError(f"{why_no_multipath(os.geteuid())}, or {no_worker}")
+    return options.multipath_socket
 
+
+def _try_to_make_multipath(options: Options) -> "Multipath":
     from .device.multipath.executor import Multipath  # late, like the emulation: most hosts have no maps
     from .device.multipath.journal import Journal, JournalError
     from .device.multipath.map import Means

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 DEFAULT_SOCKET = Path("/run/qemu-pr-helper.sock")
+DEFAULT_MULTIPATH_SOCKET = Path("/run/prhelper-multipath.sock")
 DEFAULT_PIDFILE = Path("/run/qemu-pr-helper.pid")
+WORKER_PIDFILE = Path("/run/prhelper-multipath.pid")
 DEFAULT_STATE_DIRECTORY = Path("/var/lib/prhelper")
 
 
@@ -28,6 +30,8 @@ class Options(NamedTuple):
     log: str = "auto"
     multipath: str = "auto"
     multipath_in_turn: bool = False
+    multipath_socket: Path = DEFAULT_MULTIPATH_SOCKET
+    multipath_worker: bool = False
     emulate: str | None = None
     emulate_nexus: str = "process"
     state_directory: Path | None = None

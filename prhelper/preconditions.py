@@ -2,7 +2,9 @@
 
 import logging
 import os
+from pathlib import Path
 
+from .device.multipath.link import MAY_CONNECT
 from .host import limits
 from .host.errors import StartError
 from .host.privileges import CAP_SYS_RAWIO, has_capability, in_initial_user_namespace
@@ -10,7 +12,7 @@ from .options import Options
 
 _log = logging.getLogger(__name__)
 
-_FILES_PER_CLIENT = 2  # its connection, and the descriptor that it passes
+_FILES_PER_CLIENT = 3  # its connection, the descriptor that it passes, and a connection to the multipath worker
 _THREADS_OF_OUR_OWN = 64  # main, log, guard, leader, reserve, closers
 
 
@@ -26,11 +28,23 @@ def why_no_multipath(uid: int) -> str | None:
     return "prhelper acts on multipath maps only as root with CAP_SYS_RAWIO: start it so, without -u"
 
 
+def why_no_worker(path: Path) -> str | None:
+    """Why no multipath worker can be asked on this socket; None if one can."""
+    if not path.is_socket():
+        return f"start its worker before it, on {path} (systemctl enable --now prhelper-multipath.socket)"
+    if not os.access(path, os.W_OK):
+        return f"let it connect to its worker, on {path} ({MAY_CONNECT})"
+    return None
+
+
 def refuse_multipath(options: Options, uid: int | None) -> None:
-    """Raise StartError if --multipath=on asks for what is not possible. `uid`: of the user to switch to, if any."""
-    reason = why_no_multipath(os.geteuid() if uid is None else uid)
-    if options.multipath == "on" and reason is not None:
-        raise StartError(f"--multipath=on: {reason}")
+    """Raise StartError if what was asked for is not possible. `uid`: of the user to switch to, if any."""
+    if (reason := why_no_multipath(os.geteuid() if uid is None else uid)) is None:
+        return
+    if options.multipath_worker:
+        raise StartError(f"--multipath-worker: {reason}")
+    if options.multipath == "on" and (no_worker := why_no_worker(options.multipath_socket)) is not None:
+        raise StartError(f"--multipath=on: {reason}, or {no_worker}")
 
 
 def warn_about_what_is_missing(options: Options, open_files: int, unknown: list[str]) -> None:

@@ -22,8 +22,9 @@ from .host.pidfile import Pidfile
 from .host.privileges import Identity, drop_privileges
 from .logs.handler import LogHandler, set_up, set_up_traces
 from .logs.trace import Enabled
-from .options import DEFAULT_PIDFILE, Options
+from .options import DEFAULT_PIDFILE, WORKER_PIDFILE, Options
 from .preconditions import warn_about_what_is_missing
+from .protocol import ON_BEHALF
 from .scheduler.iothread import IOThreads
 from .scheduler.thread_pool import NoThreadError
 from .serving.clients import Clients
@@ -47,7 +48,7 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
     for log in logs:
         made.callback(log.stop)  # writes what was logged so far, even if no thread was started
     if options.daemon or options.pidfile is not None:
-        pidfile = Pidfile(options.pidfile or DEFAULT_PIDFILE)
+        pidfile = Pidfile(options.pidfile or (WORKER_PIDFILE if options.multipath_worker else DEFAULT_PIDFILE))
         made.callback(pidfile.remove)
 
     # Nothing below needs more than one privilege.
@@ -59,8 +60,9 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
     # Only now, threads.
     threading.excepthook = functools.partial(_die_loudly, made)
     threads = IOThreads()
-    clients = Clients(options.max_clients, options.max_clients_per_process)
-    server = Server(threads, made_devices.for_client, clients, options.request_timeout)
+    clients = Clients(options.max_clients, None if options.multipath_worker else options.max_clients_per_process)
+    features = ON_BEHALF if options.multipath_worker else 0
+    server = Server(threads, made_devices.for_client, clients, options.request_timeout, features)
     _start_threads(logs, threads, server, made_devices.start)
 
     # Serve until a stop signal.

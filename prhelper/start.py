@@ -102,7 +102,7 @@ def _listen(options: Options) -> SocketFile | socket.socket:
         if options.socket is not None:
             raise StartError(f"--socket {options.socket} cannot be used with socket activation: remove one of the two")
         return passed
-    path = options.socket or DEFAULT_SOCKET
+    path = options.socket or (options.multipath_socket if options.multipath_worker else DEFAULT_SOCKET)
     try:
         return listen_at(path, options.socket_mode, backlog=options.max_clients)
     except OSError as error:

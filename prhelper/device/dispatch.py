@@ -52,6 +52,7 @@ class Unidentified(NamedTuple):
         return Result(outcome_of_errno(self.error.errno), trouble=f"fstat: {self.error.strerror}")
 
 
+NO_MAP = Refusal("it is no multipath map and lies on none, and this is the multipath worker: use prhelper's own socket")
 READ_ONLY = Refusal("the virtual machine opened it read-only: give the disk to it writable")
 
 MULTIPATH = "it is a multipath map, where the command would reach only one of the paths"

@@ -55,6 +55,11 @@ UNDERSTOOD = {
         ["--timeout=5", "--request-timeout=2.5", "--stop-timeout=1", "--max-clients=3", "--socket-mode=660"],
         {"timeout": 5.0, "request_timeout": 2.5, "stop_timeout": 1.0, "max_clients": 3, "socket_mode": 0o660},
     ),
+    "a daemon with a multipath worker": (["--multipath-socket=/w"], {"multipath_socket": Path("/w")}),
+    "the multipath worker": (
+        ["--multipath-worker", "-k", "/w"],
+        {"multipath_worker": True, "multipath": "on", "socket": Path("/w")},
+    ),
     "emulation, of what has no reservations": (["--emulate", "-k", "/s"], {"emulate": "missing", "socket": Path("/s")}),
     "emulation of everything": (
         ["--emulate=all", "--emulate-nexus=uid", "--state-directory=/state"],
@@ -74,6 +79,11 @@ REFUSED = {
     "mode that is none": (["--socket-mode", "rw"], "'rw' is not an octal mode"),
     "unknown kind of emulation": (["--emulate=some"], "invalid choice: 'some'"),
     "unknown rule": (["--emulate-nexus=pid"], "invalid choice: 'pid'"),
+    "relative socket of the worker": (["--multipath-socket", "w.sock"], "socket path must be absolute"),
+    "worker as another user": (["--multipath-worker", "-u", "nobody"], "cannot be used with --user"),
+    "worker of another group": (["--multipath-worker", "-g", "kvm"], "cannot be used with --group"),
+    "worker without multipath": (["--multipath-worker", "--multipath=off"], "cannot be used with --multipath=off"),
+    "worker that emulates": (["--multipath-worker", "--emulate"], "cannot be used with --emulate"),
     "unknown sink": (["--log", "printer"], "invalid choice: 'printer'"),
 }
 

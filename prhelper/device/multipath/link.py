@@ -35,11 +35,14 @@ from .reporting import result_of
 MAX_GREETING = 20.0
 """Seconds for the worker to greet and to take a request: its first command starts it."""
 
+MAY_CONNECT = "SupplementaryGroups= in the unit; with -u, -g prhelper-multipath"
+"""What lets the daemon connect to the worker's socket."""
+
 _START_IT = "start it (systemctl enable --now prhelper-multipath.socket)"
 _REMEDIES = {
     errno.ENOENT: _START_IT,
     errno.ECONNREFUSED: _START_IT,
-    errno.EACCES: "let prhelper's group connect (SupplementaryGroups= in the unit; with -u, -g prhelper-multipath)",
+    errno.EACCES: f"let prhelper connect ({MAY_CONNECT})",
     errno.EMFILE: "raise the limit of open files (LimitNOFILE=, ulimit -n)",
     errno.ENFILE: "raise the limit of open files of the system (fs.file-max)",
     errno.ETOOMANYREFS: "raise the limit of open files (LimitNOFILE=, ulimit -n)",
@@ -67,6 +70,10 @@ class Link:
     def __init__(self, path: Path, origin: Origin) -> None:
         self._path = path
         self._origin = origin
+
+    def on(self, folder: Path) -> "Link":  # noqa: ARG002
+        """See `dispatch.MapExecutors`. The worker finds the map itself."""
+        return self
 
     async def execute(self, command: Command, target: Target) -> Result:
         """Have one command carried out. See `Executor`."""

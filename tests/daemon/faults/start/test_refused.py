@@ -51,9 +51,17 @@ REFUSED = {
     "a stray word": (("helper.sock",), "unrecognized arguments: helper.sock"),
     "standard error in the background": (("-d", "-k", "{}/h.sock", "--log=stderr"), "a daemon has no standard error"),
     "multipath where it is not possible": (
-        ("-k", "{}/h.sock", "--multipath=on", *(("-u", "nobody") if os.geteuid() == 0 else ())),
+        (
+            "-k",
+            "{}/h.sock",
+            "--multipath=on",
+            "--multipath-socket={}/none",
+            *(("-u", "nobody") if os.geteuid() == 0 else ()),
+        ),
         "--multipath=on: prhelper acts on multipath maps only as root with CAP_SYS_RAWIO",
     ),
+    "multipath socket in another place": (("--multipath-socket", "w.sock"), "socket path must be absolute, 'w.sock'"),
+    "worker as another user": (("--multipath-worker", "-u", "nobody"), "--multipath-worker cannot be used with --user"),
     "unknown multipath": (("--multipath=maybe",), "argument --multipath: invalid choice: 'maybe'"),
     "trace key": (("-T", "colour=red"), "--trace: 'colour=' is none of"),
     "trace events file": (("-T", "events={}/none"), "--trace: events={}/none: No such file"),
