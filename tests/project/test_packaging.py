@@ -142,6 +142,9 @@ def test_manual_and_units_are_installed_where_they_are_looked_for(environment: P
         "share/man/man8/prhelper.8": "man/prhelper.8",
         "lib/systemd/system/prhelper.service": "packaging/prhelper.service",
         "lib/systemd/system/prhelper.socket": "packaging/prhelper.socket",
+        "lib/systemd/system/prhelper-multipath.service": "packaging/prhelper-multipath.service",
+        "lib/systemd/system/prhelper-multipath.socket": "packaging/prhelper-multipath.socket",
+        "lib/sysusers.d/prhelper.conf": "packaging/prhelper.sysusers",
     }.items():
         assert (environment / installed).read_bytes() == (REPOSITORY / source).read_bytes()
 

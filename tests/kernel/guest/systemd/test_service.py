@@ -5,51 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import stat
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.nexus import Holder, Nexus
+from tests.support.nexus import Holder
 from tests.support.spc import APTPL, GOOD, Out
 
-from .. import lio
-from ..initiators import through_helper
-from .units import LOG, SERVICE, SOCKET, install, listens_at, show, systemctl, with_options
-
-ONLY_SYS_RAWIO = f"{1 << 17:016x}"
-
-
-@pytest.fixture(scope="session")
-def device() -> Path:
-    return lio.create()[0]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def installed() -> None:
-    install(watchdog_seconds=5)
-
-
-@pytest.fixture(autouse=True)
-def socket() -> Iterator[Path]:
-    """The listening socket, and nothing started yet."""
-    LOG.write_text("")
-    systemctl("start", SOCKET)
-    yield listens_at()
-    systemctl("stop", SOCKET, SERVICE)
-    systemctl("reset-failed")
-    print(LOG.read_text())
-
-
-@contextmanager
-def nexus(device: Path, socket: Path) -> Iterator[Nexus]:
-    with ExitStack() as stack:
-        yield through_helper(device, socket, stack)
-
-
-def main_pid() -> int:
-    return int(show(SERVICE, "MainPID"))
+from .conftest import ONLY_SYS_RAWIO, nexus
+from .units import SERVICE, main_pid, show, systemctl, with_options
 
 
 def test_first_connection_starts_the_service_and_it_says_that_it_is_ready(device: Path, socket: Path) -> None:
@@ -72,7 +36,7 @@ def test_reservations_work_inside_the_sandbox(device: Path, socket: Path) -> Non
 def test_process_has_one_capability_no_new_privileges_and_a_system_call_filter(device: Path, socket: Path) -> None:
     with nexus(device, socket) as client:
         client.keys()
-        text = Path(f"/proc/{main_pid()}/status").read_text()
+        text = Path(f"/proc/{main_pid(SERVICE)}/status").read_text()
     status = dict(line.split(":\t", 1) for line in text.splitlines())
     assert "0" not in status["Uid"].split()
     assert {status[name] for name in ("CapPrm", "CapEff", "CapBnd")} <= {ONLY_SYS_RAWIO, f"{0:016x}"}
@@ -83,11 +47,11 @@ def test_process_has_one_capability_no_new_privileges_and_a_system_call_filter(d
 def test_service_that_answers_no_more_is_killed_and_the_next_connection_is_served(device: Path, socket: Path) -> None:
     with nexus(device, socket) as client:
         client.keys()
-    stopped = main_pid()
+    stopped = main_pid(SERVICE)
     os.kill(stopped, signal.SIGSTOP)
     with nexus(device, socket) as client:  # waits in the socket's queue until somebody accepts
         assert client.keys() == []
-    assert main_pid() != stopped
+    assert main_pid(SERVICE) != stopped
     with pytest.raises(ProcessLookupError):
         os.kill(stopped, 0)
 
@@ -109,7 +73,7 @@ def test_emulated_registrations_outlive_the_service_in_its_state_directory(socke
         with nexus(disk, socket) as client:
             assert client.write(Out.REGISTER, new=0xA, flags=APTPL).status == GOOD
             assert client.write(Out.RESERVE, key=0xA, kind=5).status == GOOD
-        os.kill(main_pid(), signal.SIGKILL)
+        os.kill(main_pid(SERVICE), signal.SIGKILL)
         with nexus(disk, socket) as client:
             assert (client.keys(), client.reservation()) == ([0xA], Holder(0xA, 5))
             assert client.write(Out.CLEAR, key=0xA).status == GOOD  # this process is still the same initiator
@@ -121,9 +85,9 @@ def test_emulated_registrations_outlive_the_service_in_its_state_directory(socke
 def test_idle_service_keeps_the_watchdog_content(device: Path, socket: Path) -> None:
     with nexus(device, socket) as client:
         client.keys()
-        pid = main_pid()
+        pid = main_pid(SERVICE)
         ping = show(SERVICE, "WatchdogTimestampMonotonic")
         while show(SERVICE, "WatchdogTimestampMonotonic") == ping:
             pass
         client.keys()
-        assert main_pid() == pid
+        assert main_pid(SERVICE) == pid

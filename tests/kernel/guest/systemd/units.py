@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,26 +19,33 @@ from ..helper import let_everybody_run_it
 SOURCE = Path("packaging")
 INSTALLED = Path("/run/systemd/system")
 LOG = Path("/run/prhelper.log")
+STATE = ("/var/lib/prhelper", "/var/lib/prhelper-multipath")
 HOMES = ("/root", "/home", "/run/user")
 PRIVATE = ("/tmp", "/var/tmp")
 
 SOCKET, SERVICE = "prhelper.socket", "prhelper.service"
+WORKER_SOCKET, WORKER = "prhelper-multipath.socket", "prhelper-multipath.service"
+GROUP = "prhelper-multipath"
 
 
 def install(watchdog_seconds: int) -> None:
     """Copy the units; drop-ins name the interpreter under test and shorten the watchdog's patience."""
-    for unit in (SOCKET, SERVICE):
+    for state in STATE:  # the host's; here it would be in the way of the dynamic user's
+        shutil.rmtree(state, ignore_errors=True)
+    run("systemd-sysusers", str((SOURCE / "prhelper.sysusers").resolve()))
+    for unit in (SOCKET, SERVICE, WORKER_SOCKET, WORKER):
         (INSTALLED / unit).write_text((SOURCE / unit).read_text())
         drop_in(unit, "[Unit]", "DefaultDependencies=no")
-    drop_in(
-        SERVICE,
-        "[Service]",
-        "ExecStart=",
-        f"ExecStart={command()}",
-        f"WatchdogSec={watchdog_seconds}",
-        f"StandardError=append:{LOG}",
-        *way_to_the_interpreter(),
-    )
+    for service in (SERVICE, WORKER):
+        drop_in(
+            service,
+            "[Service]",
+            "ExecStart=",
+            f"ExecStart={command(service)}",
+            f"WatchdogSec={watchdog_seconds}",
+            f"StandardError=append:{LOG}",
+            *way_to_the_interpreter(),
+        )
     systemctl("daemon-reload")
 
 
@@ -46,7 +54,7 @@ def with_options(*options: str) -> Iterator[None]:
     """While this lasts, the service starts with these options as well."""
     folder = INSTALLED / f"{SERVICE}.d"
     changed = folder / "options.conf"  # sorts behind the other drop-ins
-    changed.write_text(f"[Service]\nExecStart=\nExecStart={command()} {shlex.join(options)}\n")
+    changed.write_text(f"[Service]\nExecStart=\nExecStart={command(SERVICE)} {shlex.join(options)}\n")
     systemctl("daemon-reload")
     try:
         yield
@@ -61,9 +69,9 @@ def drop_in(unit: str, section: str, *lines: str) -> None:
     (folder / f"{section.strip('[]')}.conf").write_text("\n".join([section, *lines, ""]))
 
 
-def command() -> str:
+def command(service: str) -> str:
     """The helper's command line, with the options that the unit gives it."""
-    found = re.search(r"^ExecStart=.*?prhelper\b *(.*)$", (SOURCE / SERVICE).read_text(), re.MULTILINE)
+    found = re.search(r"^ExecStart=.*?prhelper\b *(.*)$", (SOURCE / service).read_text(), re.MULTILINE)
     assert found is not None
     return f"{os.environ['GUEST_HELPER']} {found[1]}"
 
@@ -81,7 +89,12 @@ def way_to_the_interpreter() -> list[str]:
 
 def systemctl(*arguments: str) -> str:
     """Run systemctl; raise if it fails."""
-    done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True)
+    return run("systemctl", *arguments)
+
+
+def run(*arguments: str) -> str:
+    """Run a program: what it printed; raise if it fails."""
+    done = subprocess.run(arguments, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{shlex.join(done.args)}: {done.stdout}{done.stderr}")
     return done.stdout.strip()
@@ -92,6 +105,11 @@ def show(unit: str, name: str) -> str:
     return systemctl("show", "--value", "--property", name, unit)
 
 
-def listens_at() -> Path:
-    """The path of the socket, as the unit has it."""
-    return Path(show(SOCKET, "Listen").split()[0])
+def listens_at(socket: str) -> Path:
+    """The path of a socket, as its unit has it."""
+    return Path(show(socket, "Listen").split()[0])
+
+
+def main_pid(service: str) -> int:
+    """The PID of a service that runs."""
+    return int(show(service, "MainPID"))
