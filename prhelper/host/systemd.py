@@ -24,6 +24,8 @@ def notify(*assignments: str) -> bool:
     True, too, where there is no service manager, or it cannot be reached.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return True
     if address.startswith("@"):
         address = "\0" + address[1:]
     try:

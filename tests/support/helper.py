@@ -58,6 +58,8 @@ class Rest:
 class Helper:
     """A running helper process, listening on `socket`. A context manager: leaving it kills what is still there.
 
+    Ours may still be starting then: what it does after it listens has been done once a client has negotiated.
+
     Standard output and error go to the file `log`, or standard error to `stderr`, as for Popen.
     """
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ...support.client import Client
 from ...support.helper import Helper, run_to_end
 from ...support.spc import CONFLICT, GOOD
 from .conftest import Connect, Start
@@ -98,7 +99,8 @@ def test_systemds_state_directory_is_the_default(tmp_path: Path, connect: Connec
 
 
 def test_directory_of_another_helper_is_refused(start: Start, state_directory: Path, tmp_path: Path) -> None:
-    start()
+    with Client(start().socket):  # it serves
+        pass
     done = run_to_end("-k", tmp_path / "second.sock", "--emulate", f"--state-directory={state_directory}")
     assert done.returncode == 1
     assert f"--state-directory {state_directory}: another prhelper keeps its state there; stop it, or" in done.stderr
@@ -122,5 +124,5 @@ def test_directory_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_helper_that_does_not_emulate_needs_no_directory(tmp_path: Path) -> None:
-    with Helper(tmp_path, options=[f"--state-directory={tmp_path}/state"]):
+    with Helper(tmp_path, options=[f"--state-directory={tmp_path}/state"]) as helper, Client(helper.socket):
         assert not (tmp_path / "state").exists()
