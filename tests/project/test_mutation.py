@@ -76,7 +76,7 @@ def test_every_group_has_modules_and_tests_and_conditions() -> None:
 @pytest.mark.parametrize("module", ["channel.fd_channel:0", "protocol.helper:0"])
 def test_a_mutant_of_a_module_is_what_gets_imported(module: str) -> None:
     code = (
-        "import tools.mutation, sys; import prhelper.protocol, prhelper.channel; "
+        f"import tools.mutation, sys, prhelper.{module[:-2]}; "
         f"print(type(sys.modules['prhelper.{module[:-2]}'].__loader__).__name__)"
     )
     command = [sys.executable, "-c", code]
