@@ -24,10 +24,22 @@ AT_ONCE = min(2, os.cpu_count() or 1)
 MAX_SECONDS = 200.0
 """After so long a mutant is taken to hang."""
 
+_RULES = "device.multipath.rules."
+
 NO_DIFFERENCE: dict[tuple[str, str, str], str] = {
     ("device.dispatch", "OSError()", "True"): "for the type checker: without a device there is an error",
     ("device.dispatch", "OSError()", "False"): "for the type checker: without a device there is an error",
     ("device.dispatch", "self._stand_in is not None", "True"): "for the type checker: there is one with `always`",
+    (f"{_RULES}commands", "found", "True"): "one hash in 2**64 is 0",
+    (f"{_RULES}commands", "found != key", "True"): "one key in 2**64 is its own hash",
+    (f"{_RULES}commands", "keys is None", "False"): "for the type checker: the list is short then",
+    (f"{_RULES}registering", "sequence.lost_an_answer", "True"): "it spares a command",
+    (f"{_RULES}registering", "is_conflict(outcome)", "True"): "it spares a command",
+    (f"{_RULES}reserving", "keeper is None", "False"): "for the type checker: it is not GOOD then",
+    (f"{_RULES}reserving", "leaves", "True"): "every path keeps its key then: it spares a write",
+    (f"{_RULES}sequence", "entry != self.entry", "True"): "it spares a write",
+    (f"{_RULES}settling", "path not in sequence.live", "False"): "a path that is away is sent nothing",
+    (f"{_RULES}taking_over", "sequence.live", "True"): "whoever asks next finds no path",
     ("scheduler.iothread", "stalled.calling is not None", "True"): "what is no device is never fast",
     ("scheduler.iothread", "stalled.calling", "True"): "it words a trace event",
     ("scheduler.iothread", "stalled.calling", "False"): "it words a trace event",

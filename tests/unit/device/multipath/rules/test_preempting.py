@@ -11,8 +11,9 @@ from ...emulated.unit import TYPES, WA, WE, WR, out
 from .cluster import KO, OTHER, OURS, SOURCE, Cluster, K
 
 
-def test_preempting_nobody_is_refused_by_the_unit() -> None:
-    cluster = Cluster({"a": K, "b": K}, OURS["b"])
+@pytest.mark.parametrize("holder", [OURS["b"], None])
+def test_preempting_nobody_is_refused_by_the_unit(holder: Nexus | None) -> None:
+    cluster = Cluster({"a": K, "b": K}, holder)
     assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=WR)) == INVALID_FIELD_IN_PARAMETER_LIST
 
 
@@ -109,3 +110,27 @@ def test_preempting_by_the_next_path_is_good_whatever_the_first_and_others_did()
 
     cluster.before["a PREEMPT K O"] = leave
     assert cluster.guest(out(OutAction.PREEMPT, K, KO, kind=WR)) == GOOD
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+@pytest.mark.parametrize("kind", [WA, WR])
+def test_preempting_everybody_with_the_key_of_another_host_is_a_conflict(
+    kind: ReservationType, ports_known: bool
+) -> None:
+    cluster = Cluster({"a": K, "b": K}, OTHER, WA, others={OTHER: KO}, ports_known=ports_known)
+    assert cluster.guest(out(OutAction.PREEMPT, KO, 0, kind=kind)) == CONFLICT
+    assert (cluster.keys(), cluster.others(), cluster.memory.holds) == ("a:K* b:K*", "other:O*", False)
+
+
+@pytest.mark.parametrize(
+    ("holder", "we_held", "we_hold"),
+    [(None, False, False), (OURS["b"], True, True), (SOURCE, False, False), (OTHER, False, True)],
+)
+def test_preempting_a_registrant_makes_us_hold_what_it_held_and_nothing_else(
+    holder: Nexus | None, we_held: bool, we_hold: bool
+) -> None:
+    others = {OTHER: KO, SOURCE: K}  # another host shares our key
+    cluster = Cluster({"a": K, "b": K}, holder, others=others, ports_known=False)
+    cluster.memory = cluster.memory._replace(holds=we_held)
+    assert cluster.guest(out(OutAction.PREEMPT, K, KO, kind=WR)) == GOOD
+    assert cluster.memory.holds is we_hold
