@@ -79,7 +79,7 @@ def test_worker_that_hangs_with_a_command_answers_once_it_goes_on(
     start: Start, worker: tuple[Helper, FakeDevice]
 ) -> None:
     helper, device = worker
-    daemon = start(helper.socket, greeting=0.5)
+    daemon = start(helper.socket)
     device.hold(Held.FSTAT)
     with daemon.connect() as client, daemon.connect() as other:
         daemon.ask(client)

@@ -6,7 +6,6 @@ import os
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from typing import Any
 import anyio
 import pytest
 
-from prhelper.channel import run
+from prhelper.channel import SocketChannel, run
 from prhelper.device.execution import Note, Result
 from prhelper.device.identity import Target
 from prhelper.device.multipath import link as module
@@ -26,7 +25,6 @@ from prhelper.host.peer import Peer
 from prhelper.scheduler.iothread import IOThreads
 from prhelper.scsi.reservation import Command
 
-from ....support.helper import wait_until
 from ....support.spc import CHECK_CONDITION, CONFLICT, keys, reserve_in, reserve_out, sense_code
 from ....support.worker import Answer, Daemon, FakeWorker, Report
 
@@ -218,20 +216,25 @@ def test_worker_whose_backlog_is_full_is_a_reason_to_try_again(
         check_try_again(execute(path, device), "takes no more connections", SEE_LOG)
 
 
-def test_the_answer_may_take_longer_than_the_greeting(path: Path, device: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_greeting_has_a_limit_and_the_answer_has_none(path: Path, device: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def behave(daemon: Daemon) -> None:
         daemon.greet()
         daemon.request()
-        wait_until(lambda: time.monotonic() > began + 0.2, what="the greeting's limit to pass")
         daemon.answer(Answer(CONFLICT))
 
-    monkeypatch.setattr(module, "MAX_GREETING", 0.1)
-    began = time.monotonic()
+    async def read(self: SocketChannel, size: int, fds: None = None, deadline: float | None = None) -> bytes:
+        limited.append(deadline is not None)
+        return await read_exactly(self, size, fds, deadline)
+
+    limited: list[bool] = []
+    read_exactly = SocketChannel.read_exactly
+    monkeypatch.setattr(SocketChannel, "read_exactly", read)
     with FakeWorker(path, behave):
         assert execute(path, device).outcome.status == CONFLICT
+    assert limited == [True, False, False, False]  # the features; the head, the report's size, the report
 
 
-def test_commands_wait_for_the_worker_at_rest_and_in_no_thread(path: Path, device: int) -> None:
+def test_a_hundred_commands_wait_for_the_worker_at_once(path: Path, device: int) -> None:
     def behave(daemon: Daemon) -> None:
         daemon.greet()
         daemon.request()
@@ -248,17 +251,11 @@ def test_commands_wait_for_the_worker_at_rest_and_in_no_thread(path: Path, devic
     results: list[Result | BaseException] = []
     threads = IOThreads()
     threads.start()
-    before = _threads_but_those_of_the_worker()
     with FakeWorker(path, behave):
         for _ in range(count):
             threads.spawn(Link(path, ORIGIN).execute(OUT, Target.of(device)), end)
         assert all(asked.acquire(timeout=20) for _ in range(count))
-        assert _threads_but_those_of_the_worker() < before + count // 2  # none waits; a few former leaders are idle
         let_go.set()
         assert all(ended.acquire(timeout=20) for _ in range(count))
     assert threads.stop(10)
     assert [result.outcome.status for result in results if isinstance(result, Result)] == [CONFLICT] * count
-
-
-def _threads_but_those_of_the_worker() -> int:
-    return len([thread for thread in threading.enumerate() if thread.name != "fake-worker"])
