@@ -39,8 +39,12 @@ GROUPS = (
     ),
     Group(
         "server",
-        ("prhelper/serving/server.py",),
-        ("tests/unit/serving/test_server.py", "tests/unit/serving/test_server_waiting.py"),
+        ("prhelper/serving/server.py", "prhelper/serving/machine_names.py"),
+        (
+            "tests/unit/serving/test_server.py",
+            "tests/unit/serving/test_server_waiting.py",
+            "tests/unit/serving/test_machine_names.py",
+        ),
     ),
     Group(
         "client",

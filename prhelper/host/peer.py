@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .cgroups import unit_of_process
-
-_PF_EXITING = 0x4
-"""The process is ending, or has ended and was not waited for (include/linux/sched.h)."""
+from .process_stat import ProcessStat
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +18,14 @@ class Peer:
     account: what limits of connections and of log lines count by. It is the unit of its cgroup, such as a virtual
         machine's scope or a pod: children evade a count by process, and all virtual machines may run as one user.
         Where no unit can be seen, it is the user.
+    started: when the process was started, in clock ticks since boot; 0 where /proc hides it.
     """
 
     pid: int
     uid: int
     name: str
     account: str = ""
+    started: int = 0
 
     @classmethod
     def of(cls, pid: int, uid: int) -> "Peer":
@@ -35,8 +35,9 @@ class Peer:
         connection that a child has left to its parent would be counted apart from the parent's own.
         """
         unit = unit_of_process(pid) if pid else None
-        peer = cls(pid, uid, _command_name(pid), unit or f"user {uid}")
-        if pid and _has_ended(pid):
+        stat = _stat(pid) if pid else None
+        peer = cls(pid, uid, _command_name(pid), unit or f"user {uid}", stat.started if stat else 0)
+        if pid and (stat.is_exiting if stat else not _exists(pid)):
             raise ProcessLookupError(errno.ESRCH, f"{peer} has ended")
         return peer
 
@@ -54,13 +55,11 @@ def _command_name(pid: int) -> str:
     return "".join(character if character.isprintable() and character != '"' else "?" for character in name)
 
 
-def _has_ended(pid: int) -> bool:
+def _stat(pid: int) -> ProcessStat | None:
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        return ProcessStat.parse(Path(f"/proc/{pid}/stat").read_bytes())
     except OSError:
-        return not _exists(pid)
-    after_name = stat.rpartition(b")")[2].split()  # the name may hold blanks and parentheses
-    return bool(int(after_name[6]) & _PF_EXITING)
+        return None
 
 
 def _exists(pid: int) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..channel import BrokenResourceError, DescriptorsTruncatedError, IncompleteRead
 from ..device.execution import Note, Result
 from ..device.identity import DeviceId
+from ..host.machine_name import MachineName
 from ..host.peer import Peer
 from ..logs import trace
 from ..logs.handler import BYTES
@@ -23,7 +24,7 @@ from ..scsi.outcome import NO_SENSE
 from ..scsi.reservation import Command
 from ..scsi.sense import Sense
 from ..scsi.status import status_name
-from .clients import Client, Full
+from .clients import Client, Full, named
 from .end import AnswerLostError, End
 
 _log = logging.getLogger(__name__)
@@ -77,14 +78,14 @@ def done(client: Client, command: Command, device: DeviceId | None, result: Resu
     if result.trouble is not None:
         # One kind for all texts: a client's own file system can answer with any errno.
         kind = "refused" if result.error is None else "failed"
-        _log.error("%s: %s: %s", client.asker, _name(device), result.trouble, extra=at_most(3, kind, account))
+        _log.error("%s: %s: %s", client, _name(device), result.trouble, extra=at_most(3, kind, account))
     if result.note is not None:
         for remark in result.note.remarks:
             _log.warning("map %s: %s", result.note.map_name, remark, extra=at_most(3, "multipath", account))
     level, limit = (logging.INFO, _OUT_LINES) if command.is_out else (logging.DEBUG, None)
-    log_lazily(_log, level, CommandLine(client.asker, command, device, result), account, limit)
+    log_lazily(_log, level, CommandLine(client.asker, client.machine_name, command, device, result), account, limit)
     if _log.isEnabledFor(BYTES):
-        _log_bytes(client.asker, command, device, outcome.sense, outcome.data)
+        _log_bytes(client, command, device, outcome.sense, outcome.data)
 
 
 def ended(client: Client, end: End | BaseException) -> None:
@@ -114,6 +115,7 @@ def ended(client: Client, end: End | BaseException) -> None:
 
 class _Line(NamedTuple):
     peer: Peer
+    machine_name: MachineName | None
     command: Command
     device: DeviceId | None
     result: Result
@@ -136,6 +138,7 @@ class CommandLine(_Line, LazyMessage):
             "client_pid": str(self.peer.pid),
             "client_uid": str(self.peer.uid),
             "client_comm": self.peer.name,
+            **_machine_fields(self.machine_name),
             **_command_fields(self.command),
             **_device_fields(self.device),
             "emulated": str(int(self.result.emulated)),
@@ -147,15 +150,22 @@ class CommandLine(_Line, LazyMessage):
         device = _name(self.device) + ", emulated" * self.result.emulated
         how = f"{status}, {sense}" if sense else status
         took = f"{self.result.seconds * 1000:.1f} ms"
-        return f"{self.peer}: {device}: {self.command}: {how}, {took}{_way(self.result.note)}", fields
+        who = named(self.peer, self.machine_name)
+        return f"{who}: {device}: {self.command}: {how}, {took}{_way(self.result.note)}", fields
 
 
-def _log_bytes(peer: Peer, command: Command, device: DeviceId | None, sense: bytes, data: bytes) -> None:
+def _log_bytes(client: Client, command: Command, device: DeviceId | None, sense: bytes, data: bytes) -> None:
     for text in (
         f"cdb {command.cdb.hex(' ')}, parameter list {command.parameter_list.hex(' ') or '-'}",
         f"sense {sense.hex(' ')}, data {data.hex(' ') or '-'}",
     ):
-        _log.log(BYTES, "%s: %s: %s", peer, _name(device), text, extra=unlimited(peer.account))
+        _log.log(BYTES, "%s: %s: %s", client, _name(device), text, extra=unlimited(client.asker.account))
+
+
+def _machine_fields(name: MachineName | None) -> dict[str, str]:
+    if name is None:
+        return {}
+    return {"machine_name": name.text, "machine_name_from": "client" if name.claimed else "cgroup"}
 
 
 def _name(device: DeviceId | None) -> str:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from ..channel import SocketChannel
 from ..device.identity import DeviceId
+from ..host.machine_name import MachineName
 from ..host.peer import Peer
 from ..scsi.reservation import Command
 
@@ -37,14 +38,15 @@ class InFlight:
 class Client:
     """One connection: who it is, what it has in flight, what it has done.
 
-    Only its session writes it, in one thread at a time; any thread may read it.
+    Only its session writes it, in one thread at a time, but for `machine_name`; any thread may read it.
 
     number: tells connections of one process apart; never reused.
     asker: who asks: the process that connected or, in the multipath worker, the client of the daemon that did.
     commands: how many were answered, those refused among them.
+    machine_name: of its virtual machine; None until it is known (`machine_names`), or for ever.
     """
 
-    __slots__ = ("asker", "channel", "commands", "in_flight", "number", "peer")
+    __slots__ = ("asker", "channel", "commands", "in_flight", "machine_name", "number", "peer")
 
     def __init__(self, number: int, peer: Peer, channel: SocketChannel) -> None:
         self.number = number
@@ -52,6 +54,7 @@ class Client:
         self.channel = channel
         self.commands = 0
         self.in_flight: InFlight | None = None
+        self.machine_name: MachineName | None = None
 
     def begin(self, command: Command) -> InFlight:
         """Record that a complete request is being carried out."""
@@ -66,7 +69,15 @@ class Client:
     def unfinished(self) -> str:
         """For people: what keeps its session from ending."""
         in_flight = self.in_flight
-        return f"{self.asker}: {in_flight.in_words() if in_flight else 'half a request or reply'}"
+        return f"{self}: {in_flight.in_words() if in_flight else 'half a request or reply'}"
+
+    def __str__(self) -> str:
+        return named(self.asker, self.machine_name)
+
+
+def named(asker: Peer, machine_name: MachineName | None) -> str:
+    """For people: which process, of which virtual machine if that is known."""
+    return str(asker) if machine_name is None else f"{asker}, {machine_name}"
 
 
 class Clients:

@@ -21,6 +21,7 @@ from . import audit
 from .clients import Client, Clients, Full
 from .closing import Closing
 from .end import End
+from .machine_names import MachineNames
 from .session import serve
 
 _log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Server:
         self._features = features
         self._left = EventFd()
         self._closing = Closing(threads, self._left.set)
+        self._machine_names = MachineNames(threads)
         self.changed = EventFd()
         """Set when a client comes or goes; the control plane clears it."""
 
@@ -121,6 +123,8 @@ class Server:
             return
         self.changed.set()
         audit.connected(client)
+        if not self._features:  # a daemon, which does have features, runs no machine itself
+            self._machine_names.find(client)
         devices = self._devices_for(peer, client.number)
         session = serve(channel, devices, client, self._request_timeout, self._features)
         self._threads.spawn(session, lambda end: self._goodbye(client, end))
@@ -140,6 +144,7 @@ class Server:
         """In an I/O thread: a session has ended."""
         self._closing.close(client.channel, client.peer.account, lambda: self._clients.give_up_place(client))
         self._clients.forget(client)
+        self._machine_names.forget(client)
         audit.ended(client, end)
         self._left.set()
         self.changed.set()

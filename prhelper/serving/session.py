@@ -6,6 +6,7 @@ from ..channel import BrokenResourceError, Channel, IncompleteRead, OwnedFd, cur
 from ..device.execution import Executor, Result
 from ..device.identity import DeviceId, Target
 from ..device.multipath.reporting import peer_of, report_of
+from ..host.machine_name import name_of_unit
 from ..protocol import Request, RequestDecoder, encode_features, encode_response
 from ..scheduler.thread_pool import NoThreadError
 from ..scsi.outcome import Outcome
@@ -49,6 +50,7 @@ async def perform(request: Request, devices: Executor, client: Client) -> tuple[
     command = request.command
     if request.origin is not None:
         client.asker = peer_of(request.origin)
+        client.machine_name = name_of_unit(client.asker.account)
         audit.speaks_for(client, request.origin)
     in_flight = client.begin(command)
     audit.begun(client, command)

@@ -1,5 +1,6 @@
 """A helper process under test: ours or the C original, started, watched from outside, and stopped."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -94,8 +95,16 @@ class Helper:
         return self.process.pid
 
     def descriptors(self) -> int:
-        """How many descriptors the process has open."""
-        return len(os.listdir(f"/proc/{self.pid}/fd"))  # noqa: PTH208
+        """How many descriptors the process has open, but for files that it is reading to learn a client's name."""
+        return sum(not name.startswith("/proc/") for name in self.open_files())
+
+    def open_files(self) -> list[str]:
+        """What the process's descriptors refer to."""
+        names = []
+        for number in os.listdir(f"/proc/{self.pid}/fd"):  # noqa: PTH208
+            with contextlib.suppress(FileNotFoundError):  # closed since
+                names.append(os.readlink(f"/proc/{self.pid}/fd/{number}"))  # noqa: PTH115
+        return names
 
     def threads(self) -> int:
         """How many threads the process has."""

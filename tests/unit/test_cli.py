@@ -11,6 +11,7 @@ from prhelper.cli import _build_parser, _parse, main
 from prhelper.device.emulated.initiators import RULES
 from prhelper.device.execution import Result
 from prhelper.device.identity import DeviceId
+from prhelper.host.machine_name import MachineName
 from prhelper.host.peer import Peer
 from prhelper.logs import trace
 from prhelper.options import Options
@@ -156,6 +157,8 @@ def test_every_option_is_in_the_man_page() -> None:
 def test_every_field_of_a_reservation_is_in_the_man_page() -> None:
     command = Command(reserve_out(1, 3), keys(0xABC))
     disk = DeviceId(stat.S_IFBLK, os.makedev(8, 0))
-    _, fields = CommandLine(Peer(1, 2, "qemu"), command, disk, Result(Outcome(Status.GOOD))).words()
+    _, fields = CommandLine(
+        Peer(1, 2, "qemu"), MachineName("web1"), command, disk, Result(Outcome(Status.GOOD))
+    ).words()
     for name in fields:
         assert f"PRHELPER_{name.upper()}" in MAN_PAGE, name

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...host.peer import Peer
+from ...host.process_stat import ProcessStat
 from ...logs.record import at_most
 from ...scsi.transport_id import SasPort
 from .boot import RUN, of_this_boot
@@ -75,10 +76,8 @@ RULES: dict[str, Rule] = {"process": _by_process, "connection": _by_connection, 
 
 
 def _start_time(pid: int) -> int | None:
-    """Start time of a process in clock ticks since boot (proc(5), field 22 of stat); None if it is not visible."""
+    """Start time of a process in clock ticks since boot; None if it is not visible."""
     try:
-        stat = (_PROC / str(pid) / "stat").read_bytes()
+        return ProcessStat.parse((_PROC / str(pid) / "stat").read_bytes()).started
     except OSError:
         return None
-    after_name = stat.rpartition(b")")[2].split()  # the name may contain spaces and parentheses
-    return int(after_name[19])

@@ -36,6 +36,7 @@ def test_a_process_that_lives_is_counted_under_its_unit_or_user() -> None:
     with child("import sys; sys.stdin.read()") as pid:
         peer = Peer.of(pid, 107)
         assert (peer.pid, peer.uid) == (pid, 107)
+        assert peer.started == int(Path(f"/proc/{pid}/stat").read_text().split()[21])
         assert peer.account
 
 

@@ -13,6 +13,7 @@ import pytest
 from prhelper.channel import SocketChannel
 from prhelper.device.execution import Note, Result
 from prhelper.device.identity import DeviceId
+from prhelper.host.machine_name import MachineName
 from prhelper.host.peer import Peer
 from prhelper.logs import rate_limit
 from prhelper.logs.handler import BYTES
@@ -152,7 +153,7 @@ def test_line_carries_its_parts_as_fields(
     client: Client, monkeypatch: pytest.MonkeyPatch, device: DeviceId | None, expected: dict[str, str]
 ) -> None:
     monkeypatch.setattr(DeviceId, "name", lambda _: "sda")
-    assert audit.CommandLine(client.peer, RESERVE, device, CONFLICT).words()[1] == {
+    assert audit.CommandLine(client.peer, None, RESERVE, device, CONFLICT).words()[1] == {
         "client_pid": "4711",
         "client_uid": "107",
         "client_comm": "qemu",
@@ -169,6 +170,40 @@ def test_line_carries_its_parts_as_fields(
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "fields"),
+    [
+        (None, "", {}),
+        (MachineName("web1"), ', machine "web1"', {"machine_name": "web1", "machine_name_from": "cgroup"}),
+        (
+            MachineName("web1", claimed=True),
+            ', machine "web1" by its own word',
+            {"machine_name": "web1", "machine_name_from": "client"},
+        ),
+    ],
+)
+def test_line_names_the_machine_where_that_is_known(
+    client: Client, lines: Lines, name: MachineName | None, words: str, fields: dict[str, str]
+) -> None:
+    audit._log.setLevel(logging.INFO)
+    client.machine_name = name
+    audit.done(client, RESERVE, FILE, CONFLICT)
+    assert lines.texts()[0].startswith(f'pid 4711 uid 107 "qemu"{words}: no device')
+    message = lines.records[0].msg
+    assert isinstance(message, audit.CommandLine)
+    told = message.words()[1]
+    assert {key: value for key, value in told.items() if key.startswith("machine")} == fields
+
+
+def test_a_name_that_comes_later_is_in_the_lines_that_follow(client: Client, lines: Lines) -> None:
+    audit._log.setLevel(logging.INFO)
+    audit.done(client, RESERVE, FILE, CONFLICT)
+    client.machine_name = MachineName("web1")
+    audit.done(client, RESERVE, FILE, CONFLICT)
+    client.begin(RESERVE)
+    assert [', machine "web1": ' in text for text in [*lines.texts(), client.unfinished()]] == [False, True, True]
+
+
 NOTE = Note("mpatha", "3600140511112222", ("2:0:0:0", "3:0:0:0"), ("4:0:0:0",), ("a path is missing: look for it",))
 
 
@@ -180,7 +215,7 @@ def test_line_of_a_map_says_which_paths_were_used(client: Client, lines: Lines) 
         RESERVED + "RESERVATION CONFLICT, 0.4 ms; map mpatha, WWID 3600140511112222, "
         "by 2:0:0:0, 3:0:0:0, not by 4:0:0:0",
     ]
-    fields = audit.CommandLine(client.peer, RESERVE, FILE, CONFLICT._replace(note=NOTE)).words()[1]
+    fields = audit.CommandLine(client.peer, None, RESERVE, FILE, CONFLICT._replace(note=NOTE)).words()[1]
     assert (fields["map"], fields["wwid"]) == ("mpatha", "3600140511112222")
     assert (fields["paths_used"], fields["paths_skipped"]) == ("2:0:0:0 3:0:0:0", "4:0:0:0")
 

@@ -129,6 +129,14 @@ def test_log_tells_of_the_daemons_client_and_counts_its_lines_for_that(
     assert told == [(1, 7, asker), (asker, "machine.scope")]
 
 
+def test_log_names_the_machine_of_the_daemons_client(daemon: Daemon) -> None:
+    daemon.receive(4)
+    daemon.socket.sendall(FEATURE)
+    daemon.ask(reserve_in(0), sized({**ORIGIN, "account": r"machine.slice/machine-qemu\x2d3\x2dweb1.scope"}))
+    daemon.end()
+    assert str(daemon.client) == 'pid 1234 uid 107 "qemu", machine "web1"'
+
+
 def test_client_that_wants_no_feature_is_answered_as_by_any_helper(daemon: Daemon) -> None:
     assert daemon.receive(4) == FEATURE
     daemon.socket.sendall(bytes(4))
