@@ -86,4 +86,4 @@ def test_a_descriptor_that_there_is_no_room_for_ends_that_connection_and_no_othe
 
 def test_a_limit_that_the_clients_will_not_fit_into_is_told_at_the_start(start: Start) -> None:
     bench = start("--max-clients", "999999")
-    bench.helper.wait_for_log("--max-clients 999999 needs 2000030 open files")
+    bench.helper.wait_for_log("--max-clients 999999 needs 3000029 open files")
