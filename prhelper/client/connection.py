@@ -176,4 +176,4 @@ def _in_words(error: Exception) -> str:
         return f"the helper {cause}"
     if isinstance(cause, ClosedResourceError):
         return "this side was closed"
-    return "the helper hung up" if isinstance(cause, EndOfStream) else str(cause or "it broke")
+    return "the helper hung up" if isinstance(cause, EndOfStream) else str(cause)

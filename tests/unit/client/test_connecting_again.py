@@ -91,6 +91,14 @@ def test_without_time_for_another_attempt_it_is_given_up(
     runtime.run(body)
 
 
+def test_a_path_that_is_none_for_a_socket_is_said_so(tmp_path: Path, runtime: Context) -> None:
+    async def body() -> None:
+        with pytest.raises(Unreachable, match="AF_UNIX path too long"):
+            await connect(tmp_path / ("x" * 200))
+
+    runtime.run(body)
+
+
 def test_one_attempt_is_made_to_connect(path: Path, runtime: Context) -> None:
     async def body() -> None:
         with pytest.raises(Unreachable, match="No such file") as raised:

@@ -41,7 +41,7 @@ LOST: dict[str, tuple[Script, str]] = {
     "a status of two bytes": (answering(response(0x1234)), "the helper sent status 4660, which is not one byte"),
     "data that nobody asked for": (answering(response(0, b"x")), "the helper sent a payload of 1 bytes"),
     "a size below zero": (answering(struct.pack(">ii", 0, -1) + bytes(96)), "a payload of -1 bytes"),
-    "the CDB alone": (breaking_off, ""),
+    "the CDB alone": (breaking_off, "lost: "),
 }
 
 
@@ -172,4 +172,18 @@ def test_a_socket_that_is_none_of_a_helper_is_not_reached(path: Path, runtime: C
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
         datagrams.bind(os.fspath(path))
+        runtime.run(body)
+
+
+def test_a_connection_that_breaks_is_said_in_the_kernels_words(path: Path, disk: int, runtime: Context) -> None:
+    async def body() -> None:
+        lost = pytest.raises(AnswerLost, match=r"Connection reset by peer|Broken pipe")
+        with await connect(path) as client, lost:
+            await client.register(disk, param_sark=0xA1)
+
+    def break_off(connection: Connection) -> None:
+        connection.negotiate()
+        connection.receive(3)  # the rest is left unread
+
+    with helper(path, break_off):
         runtime.run(body)
