@@ -34,10 +34,9 @@ def bench(fake_device_library: Path, hold_library: Path, tmp_path: Path) -> Iter
 
 
 def test_a_session_is_not_ended_while_its_registration_is_being_armed(bench: HeldBench) -> None:
-    with bench.connect(negotiate=False) as client:
-        client.receive(4)
+    with bench.connect() as client:
         with bench.hold.next("epoll_ctl_mod"):
-            client.send(b"\0")  # it rests again, with a deadline
+            client.send(b"\0")  # of a CDB: it rests again, with a deadline
             bench.hold.wait("epoll_ctl_mod")
             client.socket.settimeout(LONGER)
             with pytest.raises(TimeoutError):  # its deadline passes, and ends nothing
@@ -50,8 +49,7 @@ def test_a_session_is_not_ended_while_its_registration_is_being_armed(bench: Hel
 def test_clients_that_hang_up_while_they_are_armed_leave_the_helper_alone(bench: HeldBench) -> None:
     for _ in range(3):
         with bench.hold.next("epoll_ctl_mod"):
-            with bench.connect(negotiate=False) as client:
-                client.receive(4)
+            with bench.connect() as client:
                 client.send(b"\0")
                 bench.hold.wait("epoll_ctl_mod")
             bench.check_health()
