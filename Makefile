@@ -44,7 +44,7 @@ test-fast: venv  ## every test but those in emulated machines
 SUITES := bookworm trixie forky
 test-platforms: venv  ## multipath with kernel, multipathd and Python of Debian 12, 13 and the next: minutes each
 	@failed=; for suite in $(SUITES); do echo "$$suite:"; \
-	   PRHELPER_SUITE=$$suite PRHELPER_THOROUGH=yes $(BIN)/python -m pytest tests/kernel/guest/multipath || failed="$$failed $$suite"; done; \
+	   PRHELPER_SUITE=$$suite PRHELPER_THOROUGH=yes $(BIN)/python -m pytest tests/kernel/guest/multipath tests/kernel/guest/multipath_chain || failed="$$failed $$suite"; done; \
 	 [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 test-unit: venv  ## the quick tests of single modules: seconds

@@ -29,22 +29,27 @@ class Suite:
 
     silence: seconds without a report after which the machine counts as hung; longer than any of its tests may take.
     of_packages: boot into a root directory of Debian packages (root.py), not into the host's.
+    kernel_of_packages: take the kernel from such a root, and boot into the host's, which has QEMU.
     init: a script to go on with before the tests.
     """
 
     memory: int = 1024
     silence: float = 330
     of_packages: bool = False
+    kernel_of_packages: bool = False
     init: str = ""
 
     def obtain(self) -> kernel.Kernel:
         """Find what to boot. Raises MissingError."""
+        if self.kernel_of_packages:
+            return kernel.Kernel(root.obtain().root)
         return root.obtain() if self.of_packages else kernel.obtain()
 
 
 # The ones that take longest come first.
 SUITES = {
     "chain": Suite(memory=2048, silence=400),
+    "multipath_chain": Suite(memory=2048, silence=400, kernel_of_packages=True),
     "multipath": Suite(memory=1536, of_packages=True),
     "scsi": Suite(),
     "systemd": Suite(init="guest/systemd/boot.sh"),
@@ -208,14 +213,15 @@ class Fleet:
         self._pool.shutdown()
 
     def _start(self) -> None:
-        found: dict[bool, kernel.Kernel | Exception] = {}
+        found: dict[tuple[bool, bool], kernel.Kernel | Exception] = {}
         folder: Path | None = None
         for name, suite in SUITES.items():
             if name not in self._tests:
                 continue
-            if suite.of_packages not in found:
-                found[suite.of_packages] = obtained(suite)
-            booted = found[suite.of_packages]
+            wanted = suite.of_packages, suite.kernel_of_packages
+            if wanted not in found:
+                found[wanted] = obtained(suite)
+            booted = found[wanted]
             if isinstance(booted, Exception):
                 self._faults[name] = booted
                 continue
