@@ -17,15 +17,19 @@ from typing import NamedTuple
 
 TRACEFS = Path("/sys/kernel/tracing")
 EVENTS = ("scsi_dispatch_cmd_start", "scsi_dispatch_cmd_done", "scsi_dispatch_cmd_timeout")
-LINE = re.compile(r"^\s*(?P<task>.+)-(?P<tid>\d+)\s+\[.*?: scsi_dispatch_cmd_(?P<what>\w+): .*cmnd=\((?P<command>\w+)")
+LINE = re.compile(
+    r"^\s*(?P<task>.+)-(?P<tid>\d+)\s+\[.*?(?P<at>\d+\.\d+): "
+    r"scsi_dispatch_cmd_(?P<what>\w+): .*cmnd=\((?P<command>\w+)"
+)
 
 
 class Event(NamedTuple):
-    """`what` is "start", "done" or "timeout"; `tid` the thread in whose time it happened."""
+    """`what` is "start", "done" or "timeout"; `tid` the thread in whose time it happened; `at` in seconds."""
 
     what: str
     command: str
     tid: int
+    at: float
 
 
 class Trace:
@@ -61,7 +65,9 @@ class Trace:
                 break
             self._text += data.decode()
         found = map(LINE.match, self._text.splitlines())
-        return [Event(match["what"], match["command"], int(match["tid"])) for match in found if match]
+        return [
+            Event(match["what"], match["command"], int(match["tid"]), float(match["at"])) for match in found if match
+        ]
 
     def started(self, command: str = "PERSISTENT_RESERVE_OUT") -> int:
         """How often a command was handed to a device."""

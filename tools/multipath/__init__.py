@@ -1,0 +1,1 @@
+"""libmpathpersist beside prhelper: `python -m tools.multipath SUITE...` measures, and writes the tables of docs."""
