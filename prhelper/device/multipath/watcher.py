@@ -112,5 +112,5 @@ def _tell(each: Map, result: Result) -> None:
         _log.error("map %s: %s", name, result.trouble, extra=at_most(3, "care", name))
     for remark in note.remarks if note is not None else ():
         _log.warning("map %s: %s", name, remark, extra=at_most(3, "care", name))
-    if note is not None and is_good(result.outcome):
+    if note is not None and note.used and is_good(result.outcome):
         _log.info("map %s: paths in step again: %s", name, ", ".join(note.used), extra=at_most(3, "in step", name))

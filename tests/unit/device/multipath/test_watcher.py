@@ -191,6 +191,7 @@ def test_it_stops_though_a_map_hangs() -> None:
             Result(Outcome(Status.BUSY), note=Note("mpatha", "", remarks=("no path: see multipath",))),
             ["map mpatha: no path: see multipath"],
         ),
+        (Result(Outcome(Status.GOOD), note=Note("mpatha", "")), []),
         (Result(Outcome(Status.BUSY), trouble="no room: make some"), ["map mpath-1: no room: make some"]),
     ],
 )
