@@ -136,11 +136,12 @@ class Helper:
         """Wait until the log has a text, so many times."""
         wait_until(lambda: self.output().count(text) >= times, what=f"'{text}' in the log")
 
-    def limit_descriptors(self, more: int) -> None:
-        """Let the process open so many descriptors more than now, perhaps a few beyond; at least none further up."""
+    def limit_descriptors(self, more: int) -> int:
+        """Let the process open so many descriptors more than now, perhaps a few beyond: how many in all."""
         highest = max(map(int, os.listdir(f"/proc/{self.pid}/fd")))  # noqa: PTH208
         limit = highest + 1 + more
         resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (limit, limit))
+        return limit
 
     def output(self) -> str:
         """What the process has written to the log so far."""

@@ -28,10 +28,13 @@ def greeted(clients: Sequence[Client]) -> list[Client]:
 def fill_up(bench: Bench) -> tuple[list[Client], list[Client]]:
     """Connect clients until the helper has no descriptor left: those that it could accept, and those that wait."""
     bench.check_nothing_is_left()
-    bench.helper.limit_descriptors(ROOM)
+    full = bench.helper.limit_descriptors(ROOM)
     clients = [bench.connect(negotiate=False) for _ in range(ROOM + WAITING)]
     bench.helper.wait_for_log("cannot accept clients")
-    wait_until(lambda: len(greeted(clients)) >= ROOM, what="those to be greeted that there is room for")
+    # While a machine's name is looked up there is room for one client less.
+    wait_until(lambda: bench.helper.descriptors() == full, what="the helper to have no descriptor left")
+    room = full - bench.rest.descriptors
+    wait_until(lambda: len(greeted(clients)) == room, what="those to be greeted that there is room for")
     accepted = greeted(clients)
     for client in accepted:
         assert client.receive(4) == bytes(4)

@@ -61,10 +61,10 @@ def linear(disk: Path, start: int = 0, part: int = 1) -> str:
 class Answers:
     """What a helper of its own answered to REGISTER and READ KEYS on a device, and what it logged."""
 
-    def __init__(self, device: Path, socket: Path) -> None:
+    def __init__(self, device: Path, socket: Path, *options: str) -> None:
         fd = os.open(device, os.O_RDWR)
         try:
-            with helper.running(socket, stderr=subprocess.PIPE) as process, Client(socket) as client:
+            with helper.running(socket, *options, stderr=subprocess.PIPE) as process, Client(socket) as client:
                 with Trace() as trace:
                     out = client.command(fd, reserve_out(0), keys(0, 1))
                     self.sent = trace.started()
@@ -107,7 +107,7 @@ def test_on_a_volume_over_several_disks_it_is_refused_and_reaches_none(
     assert nexuses[0].keys() == []
 
 
-def test_on_a_multipath_map_and_what_lies_on_it_it_is_refused_and_reaches_no_path(
+def test_without_multipath_a_map_and_what_lies_on_it_is_refused_and_no_path_is_reached(
     make: Make, devices: list[Path], nexuses: list[Nexus], tmp_path: Path
 ) -> None:
     disk = devices[0]
@@ -115,7 +115,7 @@ def test_on_a_multipath_map_and_what_lies_on_it_it_is_refused_and_reaches_no_pat
     multipath = make("mpatest", table, uuid="mpath-test")
     volume = make("volume", f"0 100 linear {multipath} 0", uuid="LVM-test")
     for device, reason in ((multipath, "it is a multipath map"), (volume, "it lies on a multipath map (mpatest)")):
-        answers = Answers(device, tmp_path / device.name)
+        answers = Answers(device, tmp_path / device.name, "--multipath=off")
         assert (answers.out, answers.reads) == ((CHECK_CONDITION, INVALID_OPCODE), GOOD)
         assert answers.sent == 0
         assert reason in answers.log
