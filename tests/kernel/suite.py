@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support import debian_package
+
 from . import emulator, kernel, root
 
 Report = dict[str, Any]
@@ -31,6 +33,7 @@ class Suite:
     of_packages: boot into a root directory of Debian packages (root.py), not into the host's.
     kernel_of_packages: take the kernel from such a root, and boot into the host's, which has QEMU.
     init: a script to go on with before the tests.
+    revisions: how many revisions of the Debian package its tests need.
     """
 
     memory: int = 1024
@@ -38,6 +41,7 @@ class Suite:
     of_packages: bool = False
     kernel_of_packages: bool = False
     init: str = ""
+    revisions: int = 0
 
     def obtain(self) -> kernel.Kernel:
         """Find what to boot. Raises MissingError."""
@@ -51,6 +55,7 @@ SUITES = {
     "chain": Suite(memory=2048, silence=400),
     "multipath_chain": Suite(memory=2048, silence=400, kernel_of_packages=True),
     "multipath": Suite(memory=1536, of_packages=True),
+    "package": Suite(init="guest/systemd/boot.sh", revisions=2),
     "scsi": Suite(),
     "systemd": Suite(init="guest/systemd/boot.sh"),
 }
@@ -73,15 +78,19 @@ class Boot:
         self._finished: set[str] = set()
         self._running = "starting up"
         self._over: str | None = None
+        self._missing: str | None = None
         self._hung = False
         self._stopped = False
         self._boots = 1
         self._emulator: emulator.Emulator | None = None
 
     def report(self, test: str) -> Report:
-        """Wait for one test to end; return its report. GuestError if the machine ended before."""
+        """Wait for one test to end; return its report. GuestError if the machine ended before, MissingError if it lacks
+        something."""
         with self._changed:
             self._changed.wait_for(lambda: test in self._finished or self._over is not None)
+            if self._missing is not None:
+                raise kernel.MissingError(self._missing)
             if test not in self._finished:
                 raise GuestError(self._over)
             phases = self._phases[test]
@@ -97,6 +106,8 @@ class Boot:
             if self._hung and not self._finished and not self._stopped:
                 self._boots += 1
                 story = self._follow(booted)
+        except debian_package.MissingError as error:
+            story = self._missing = str(error)
         except Exception as error:
             story = f"running the emulator failed: {error!r}"
         tail = emulator.tail(self._console, lines=40)
@@ -163,6 +174,7 @@ class Boot:
             "LC_ALL": "C.UTF-8",
             "TMPDIR": "/run",
             "GUEST_SUITE": self._name,
+            "GUEST_PACKAGES": ":".join(str(debian_package.built(n + 1)) for n in range(self._suite.revisions)),
             "GUEST_KERNEL": str(booted.seen_by_guest),
             "GUEST_HELPER": os.environ.get("PRHELPER_COMMAND") or f"{booted.python} -I -m prhelper",
             "PRHELPER_THOROUGH": os.environ.get("PRHELPER_THOROUGH", ""),

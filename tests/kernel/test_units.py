@@ -51,11 +51,14 @@ def test_every_service_has_its_limit(units: list[Path]) -> None:
     assert {unit.name for unit in units if unit.suffix == ".service"} == MOST_EXPOSURE.keys()
 
 
-def test_group_that_is_made_is_the_workers_sockets_and_the_daemons(tmp_path: Path) -> None:
+def test_groups_that_are_made_are_those_of_the_sockets_and_the_daemon(tmp_path: Path) -> None:
     require_program("systemd-sysusers", "systemd")
     (tmp_path / "etc").mkdir()
     command = ["systemd-sysusers", f"--root={tmp_path}", "-"]
     subprocess.run(command, input=(PACKAGING / "prhelper.sysusers").read_text(), text=True, check=True)
-    (made,) = (line.split(":")[0] for line in (tmp_path / "etc/group").read_text().splitlines())
-    assert f"SocketGroup={made}" in (PACKAGING / "prhelper-multipath.socket").read_text().splitlines()
-    assert f"SupplementaryGroups={made}" in (PACKAGING / "prhelper.service").read_text().splitlines()
+    made = {line.split(":")[0] for line in (tmp_path / "etc/group").read_text().splitlines()}
+    lines = {path.name: path.read_text().splitlines() for path in PACKAGING.glob("*.s*")}
+    assert made == {"kvm", "prhelper-multipath"}
+    assert "SocketGroup=kvm" in lines["prhelper.socket"]
+    assert "SocketGroup=prhelper-multipath" in lines["prhelper-multipath.socket"]
+    assert "SupplementaryGroups=prhelper-multipath" in lines["prhelper.service"]

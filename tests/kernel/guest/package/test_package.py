@@ -1,0 +1,149 @@
+"""The package under the real systemd: installed, upgraded, purged, and beside QEMU's own helper."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.client import Client, HungUpError
+from tests.support.nexus import Holder
+from tests.support.spc import APTPL, GOOD, Out
+
+from ..initiators import through_helper
+from ..systemd.units import SERVICE, SOCKET, WORKER, WORKER_SOCKET, listens_at, show, systemctl
+from .installing import (
+    GROUP,
+    USER,
+    acting_as,
+    configure,
+    forget_that_it_was_ever_installed,
+    install,
+    installed,
+    purge,
+    version,
+    what_is_there,
+)
+
+THEIRS = Path("/run/systemd/system/qemu-pr-helper.socket")
+EMULATING = Path(f"/etc/systemd/system/{SERVICE}.d/emulate.conf")
+HELPER_OF_QEMU = "/usr/bin/qemu-pr-helper"
+
+pytestmark = pytest.mark.timeout(300)  # dpkg and the compiler of Python are slow in an emulated machine
+
+
+def test_installation_listens_and_starts_nothing(first: Path) -> None:
+    assert (show(SOCKET, "ActiveState"), show(SOCKET, "UnitFileState")) == ("active", "enabled")
+    assert show(SERVICE, "ActiveState") == "inactive"
+    assert stat.filemode(first.stat().st_mode) == "srw-rw----"
+    assert first.group() == GROUP
+    assert (show(WORKER_SOCKET, "ActiveState"), show(WORKER, "ActiveState")) == ("active", "inactive")
+
+
+def test_qemus_user_reserves_a_disk_without_further_ado(first: Path, disk: Path) -> None:
+    with acting_as(USER, GROUP), ExitStack() as stack:
+        client = through_helper(disk, first, stack)
+        assert client.write(Out.REGISTER_AND_IGNORE_EXISTING_KEY, new=0xA).status == GOOD
+        assert client.write(Out.RESERVE, key=0xA, kind=5).status == GOOD
+        assert (client.keys(), client.reservation()) == ([0xA], Holder(0xA, 5))
+        assert client.write(Out.CLEAR, key=0xA).status == GOOD
+
+
+def test_user_outside_the_group_is_kept_out(first: Path) -> None:
+    with acting_as("nobody", "nogroup"), pytest.raises(PermissionError):
+        Client(first)
+
+
+@pytest.mark.usefixtures("first")
+def test_socket_that_the_admin_disabled_stays_so() -> None:
+    systemctl("disable", "--now", SOCKET)
+    configure(after=version(1))
+    assert (show(SOCKET, "ActiveState"), show(SOCKET, "UnitFileState")) == ("inactive", "disabled")
+    systemctl("enable", "--now", SOCKET)
+
+
+@contextmanager
+def helper_of_qemu_by_hand() -> Iterator[None]:
+    with subprocess.Popen([HELPER_OF_QEMU]) as helper:
+        while not Path("/run/qemu-pr-helper.sock").exists():
+            pass
+        try:
+            yield
+        finally:
+            helper.terminate()
+
+
+@contextmanager
+def helper_of_qemu_by_its_units() -> Iterator[None]:
+    options = "[Unit]\nDefaultDependencies=no\n"
+    THEIRS.write_text(f"{options}[Socket]\nListenStream=/run/qemu-pr-helper.sock\nSocketMode=0600\n")
+    THEIRS.with_suffix(".service").write_text(f"{options}[Service]\nExecStart={HELPER_OF_QEMU}\n")
+    systemctl("daemon-reload")
+    systemctl("start", THEIRS.name)
+    try:
+        yield
+    finally:
+        systemctl("stop", THEIRS.name)
+
+
+def test_installed_beside_qemus_helper_it_disturbs_nothing(first: Path) -> None:
+    systemctl("disable", "--now", SOCKET)
+    forget_that_it_was_ever_installed()
+    with helper_of_qemu_by_hand():
+        listening = first.stat().st_ino
+        assert f"{SOCKET} is not enabled: another helper serves {first}" in configure()
+        assert show(SOCKET, "UnitFileState") == "disabled"
+        with pytest.raises(RuntimeError):
+            systemctl("start", SOCKET)
+        assert show(SOCKET, "Result") == "exit-code"
+        assert first.stat().st_ino == listening
+        Client(first).close()
+    systemctl("enable", "--now", SOCKET)
+    Client(first).close()
+
+
+def test_unit_that_is_started_takes_the_place_of_the_other(first: Path) -> None:
+    with helper_of_qemu_by_its_units():
+        states = {unit: show(unit, "ActiveState") for unit in (SOCKET, THEIRS.name)}
+        assert states == {SOCKET: "inactive", THEIRS.name: "active"}
+        Client(first).close()
+        systemctl("start", SOCKET)
+        states = {unit: show(unit, "ActiveState") for unit in (SOCKET, THEIRS.name)}
+        assert states == {SOCKET: "active", THEIRS.name: "inactive"}
+        Client(first).close()
+    assert show(SERVICE, "ActiveState") == "active"
+
+
+def test_upgrade_keeps_the_socket_and_the_emulated_reservations(first: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(bytes(4096))
+    EMULATING.parent.mkdir(parents=True)
+    EMULATING.write_text("[Service]\nExecStart=\nExecStart=/usr/bin/prhelper --emulate\n")
+    systemctl("daemon-reload")
+    systemctl("try-restart", SERVICE)
+    with ExitStack() as stack:
+        client = through_helper(disk, first, stack)
+        assert client.write(Out.REGISTER, new=0xA, flags=APTPL).status == GOOD
+        assert client.write(Out.RESERVE, key=0xA, kind=5).status == GOOD
+        listening, running = first.stat().st_ino, show(SERVICE, "MainPID")
+        install(2)
+        assert first.stat().st_ino == listening
+        assert show(SERVICE, "MainPID") != running
+        with pytest.raises((HungUpError, BrokenPipeError)):
+            client.keys()
+        client = through_helper(disk, first, stack)  # as QEMU does, at the next command
+        assert (client.keys(), client.reservation()) == ([0xA], Holder(0xA, 5))
+
+
+def test_purge_leaves_nothing(before: dict[str, str]) -> None:
+    if installed() is None:
+        install(1)
+    Client(listens_at(SOCKET)).close()
+    EMULATING.unlink(missing_ok=True)
+    purge()
+    assert installed() is None
+    assert {path: text for path, text in what_is_there().items() if before.get(path) != text} == {}
