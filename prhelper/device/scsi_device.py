@@ -7,7 +7,7 @@ from ..channel import current_context
 from ..logs import trace
 from ..scsi.outcome import outcome_of_errno, outcome_of_result
 from ..scsi.reservation import Command
-from ..scsi.sg_io import read_command, write_command
+from ..scsi.sg_io import send_command
 from .execution import Result
 from .identity import Target
 
@@ -36,10 +36,7 @@ class ScsiDevice:
     def _submit(self, command: Command, target: Target) -> Result:
         began = time.monotonic()
         try:
-            if command.is_out:
-                sent = write_command(target.fd, command.cdb, command.parameter_list, self._timeout)
-            else:
-                sent = read_command(target.fd, command.cdb, command.length, self._timeout)
+            sent = send_command(target.fd, command, self._timeout)
         except OSError as error:
             seconds = time.monotonic() - began
             trace.sg_io_error(target.device, error.strerror, seconds)

@@ -10,7 +10,7 @@ import struct
 import threading
 from typing import NamedTuple
 
-from .reservation import CDB_SIZE, MAX_DATA
+from .reservation import CDB_SIZE, MAX_DATA, Command
 from .sense import SENSE_SIZE
 
 SG_IO = 0x2285
@@ -94,6 +94,13 @@ class _Thread(threading.local):
 
 
 _thread = _Thread()
+
+
+def send_command(fd: int, command: Command, timeout: float) -> SgIoResult:
+    """Send a command of either kind; `timeout`: seconds. Raises OSError if the kernel refuses it."""
+    if command.is_out:
+        return write_command(fd, command.cdb, command.parameter_list, timeout)
+    return read_command(fd, command.cdb, command.length, timeout)
 
 
 def read_command(fd: int, cdb: bytes, allocation_length: int, timeout: float) -> SgIoResult:

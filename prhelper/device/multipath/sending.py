@@ -8,7 +8,7 @@ from ...host.signals import every_signal_blocked
 from ...logs import trace
 from ...scsi.outcome import Outcome, outcome_of_errno, outcome_of_result
 from ...scsi.reservation import Command
-from ...scsi.sg_io import read_command, write_command
+from ...scsi.sg_io import send_command
 from .rules.steps import Path
 
 MIN_TIMEOUT = 7.0
@@ -20,12 +20,8 @@ Order = tuple[Path, Command]
 def send(fd: int, path: Path, command: Command, timeout: float) -> Outcome:
     """Send a command on one path. What the kernel refuses is turned into an outcome, too."""
     began = time.monotonic()
-    timeout = max(timeout, MIN_TIMEOUT)
     try:
-        if command.is_out:
-            sent = write_command(fd, command.cdb, command.parameter_list, timeout)
-        else:
-            sent = read_command(fd, command.cdb, command.length, timeout)
+        sent = send_command(fd, command, max(timeout, MIN_TIMEOUT))
     except OSError as error:
         trace.path_error(path, command, error.strerror, time.monotonic() - began)
         return outcome_of_errno(error.errno)

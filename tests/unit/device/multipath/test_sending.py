@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from prhelper.device.multipath import sending
 from prhelper.device.multipath.rules.commands import read, register
 from prhelper.device.multipath.sending import MIN_TIMEOUT, Order, send, send_at_once, send_in_turn
+from prhelper.scsi import sg_io
 from prhelper.scsi.outcome import Outcome, outcome_of_errno
 from prhelper.scsi.reservation import Command, InAction
 from prhelper.scsi.sg_io import SgIoResult
@@ -88,8 +88,8 @@ def test_a_path_has_seven_seconds_at_least(
         timeouts.append(timeout)
         return SgIoResult(Status.GOOD, 0, 0, b"", 0, b"")
 
-    monkeypatch.setattr(sending, "read_command", record)
-    monkeypatch.setattr(sending, "write_command", record)
+    monkeypatch.setattr(sg_io, "read_command", record)
+    monkeypatch.setattr(sg_io, "write_command", record)
     for command in (READ_KEYS, REGISTER):
         assert send(null, "a", command, given) == Outcome(Status.GOOD)
     assert timeouts == [used, used]
