@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from .chosen_text import harmless
 from .process_stat import ProcessStat
 
 MAX_LENGTH = 64
@@ -110,7 +111,5 @@ def _unescaped(name: str) -> str:
 
 
 def _made(name: str, claimed: bool = False) -> MachineName | None:
-    """What is safe in a line of the log: it must not close its quotes, or break or colour the line."""
-    kept = name[:MAX_LENGTH]
-    text = "".join(character if character.isprintable() and character != '"' else "?" for character in kept)
+    text = harmless(name[:MAX_LENGTH])
     return MachineName(text, claimed) if text else None

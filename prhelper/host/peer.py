@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .cgroups import unit_of_process
+from .chosen_text import harmless
 from .process_stat import ProcessStat
 
 
@@ -51,8 +52,7 @@ def _command_name(pid: int) -> str:
         name = Path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n")
     except OSError:
         return ""
-    # A process chooses its own name: it must not close its quotes, or break or colour a line of the log.
-    return "".join(character if character.isprintable() and character != '"' else "?" for character in name)
+    return harmless(name)  # a process chooses its own
 
 
 def _stat(pid: int) -> ProcessStat | None:
