@@ -5,10 +5,8 @@
 
 from ..scsi.outcome import Outcome
 from ..scsi.reservation import Command
-from ..scsi.sense import Sense
+from ..scsi.sense import UNIT_ATTENTION, Sense
 from ..scsi.status import Status, status_name
-
-_UNIT_ATTENTION = 0x06
 
 
 class HelperError(Exception):
@@ -89,6 +87,6 @@ def require_good(command: Command, outcome: Outcome) -> None:
         return
     error = _BY_STATUS.get(outcome.status, ScsiError)
     sense = Sense.parse(outcome.sense)
-    if error is CheckCondition and sense is not None and sense.key == _UNIT_ATTENTION:
+    if error is CheckCondition and sense is not None and sense.key == UNIT_ATTENTION:
         error = UnitAttention
     raise error(command, outcome)

@@ -7,6 +7,9 @@ from .sense_names import ADDITIONAL_SENSE, SENSE_KEYS
 SENSE_SIZE = 96
 """Bytes of sense data in SG_IO and in a response of the helper (QEMU's PR_HELPER_SENSE_SIZE)."""
 
+UNIT_ATTENTION = 0x06
+"""Sense key: something has changed since the last command, and this one was not carried out."""
+
 _FIXED_CURRENT = 0x70
 _DESCRIPTOR_FORMATS = (0x72, 0x73)
 _FIXED_FORMATS = (0x70, 0x71)

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 from ....scsi import sense
 from ....scsi.outcome import Outcome, check_condition
-from ....scsi.sense import Sense
+from ....scsi.sense import UNIT_ATTENTION, Sense
 from ....scsi.status import Status
 from .steps import Path
 
-_UNIT_ATTENTION = 0x06
 _OF_THE_PATH = (0x02, 0x04, 0x0B)  # NOT READY, HARDWARE ERROR, ABORTED COMMAND
 _LUN_NOT_SUPPORTED = (0x05, 0x25)
 _TRY_LATER = (Status.BUSY, Status.TASK_SET_FULL, Status.ACA_ACTIVE, Status.TASK_ABORTED)
@@ -50,7 +49,7 @@ def refusal(outcomes: Mapping[Path, Outcome]) -> Outcome | None:
 def is_unit_attention(outcome: Outcome) -> bool:
     """Whether the path reports a unit attention, and has not carried the command out."""
     found = Sense.parse(outcome.sense)
-    return outcome.status == Status.CHECK_CONDITION and found is not None and found.key == _UNIT_ATTENTION
+    return outcome.status == Status.CHECK_CONDITION and found is not None and found.key == UNIT_ATTENTION
 
 
 def is_of_the_path(outcome: Outcome) -> bool:
@@ -59,6 +58,6 @@ def is_of_the_path(outcome: Outcome) -> bool:
         return True
     if outcome.status != Status.CHECK_CONDITION or (found := Sense.parse(outcome.sense)) is None:
         return False
-    if found.key == _UNIT_ATTENTION or found.key in _OF_THE_PATH:
+    if found.key == UNIT_ATTENTION or found.key in _OF_THE_PATH:
         return True
     return (found.key, found.asc) == _LUN_NOT_SUPPORTED
