@@ -89,16 +89,17 @@ def _make_multipath(options: Options) -> "Multipath | Path | str":
     if options.multipath == "off":
         return "--multipath=off"
     try:
-        return _find_worker(options) if why_no_multipath(os.geteuid()) else _try_to_make_multipath(options)
+        reason = why_no_multipath(os.geteuid())
+        return _try_to_make_multipath(options) if reason is None else _find_worker(options, reason)
     except StartError as error:
         if options.multipath == "on":
             raise StartError(f"--multipath=on: {error}") from error
         return str(error)
 
 
-def _find_worker(options: Options) -> Path:
+def _find_worker(options: Options, reason: str) -> Path:
     if (no_worker := why_no_worker(options.multipath_socket)) is not None:
-        raise StartError(f"{why_no_multipath(os.geteuid())}, or {no_worker}")
+        raise StartError(f"{reason}, or {no_worker}")
     return options.multipath_socket
 
 

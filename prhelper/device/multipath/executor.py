@@ -1,7 +1,6 @@
 """The executor for multipath maps: finds the map, and has it carry out the command in a thread that may block."""
 
 import errno
-import logging
 import time
 from pathlib import Path as File
 
@@ -13,8 +12,6 @@ from ..identity import Target
 from .map import Means
 from .maps import Maps
 from .watcher import Watcher
-
-_log = logging.getLogger(__name__)
 
 
 class Multipath:

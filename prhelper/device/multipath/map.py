@@ -18,7 +18,7 @@ from ..stack import multipath_maps
 from . import rules
 from .journal import Journal, JournalError, Turn
 from .multipathd import Multipathd
-from .paths import OpenMap, Seen, paths_of, uuid_of, wwid_of
+from .paths import OpenMap, Seen, paths_of, uuid_if_there, wwid_of
 from .rules.answers import NO_PATH
 from .rules.steps import Done, Memory, Path, Paths, Send, Step, Steps, Tell
 from .sending import Order, send
@@ -72,8 +72,8 @@ class Map:
 
     def folder(self) -> File | None:
         """Its folder in sysfs; None if it is not here."""
-        if self._folder is None or not _is_of(self._folder, self.uuid):
-            self._folder = next((folder for folder in multipath_maps() if _is_of(folder, self.uuid)), None)
+        if self._folder is None or uuid_if_there(self._folder) != self.uuid:
+            self._folder = next((folder for folder in multipath_maps() if uuid_if_there(folder) == self.uuid), None)
         return self._folder
 
     def needs_care(self, folder: File) -> bool:
@@ -130,13 +130,6 @@ class Map:
 
     def _is_settled(self, path: Seen) -> bool:
         return path.address in self._memory.settled and self._sequences.get(path.address) == path.sequence
-
-
-def _is_of(folder: File, uuid: str) -> bool:
-    try:
-        return uuid_of(folder) == uuid
-    except OSError:
-        return False
 
 
 class _Running:

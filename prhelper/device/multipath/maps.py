@@ -5,7 +5,7 @@ from pathlib import Path as File
 
 from ..stack import multipath_maps, name_of
 from .map import KEY_REFUSED, Map, Means
-from .paths import uuid_of, wwid_of
+from .paths import uuid_if_there, uuid_of, wwid_of
 
 
 class Maps:
@@ -30,17 +30,12 @@ class Maps:
         multipathd = self._means.multipathd
         if (trouble := multipathd.request("show daemon").trouble) is not None:
             return trouble
-        names = [name_of(folder) for folder in folders if multipathd.keeps_keys(_wwid(folder)) is False]
+        names = [
+            name_of(folder) for folder in folders if multipathd.keeps_keys(wwid_of(uuid_if_there(folder))) is False
+        ]
         return f"{', '.join(sorted(names))}: {KEY_REFUSED}" if names else None
 
     def of_interest(self) -> list[Map]:
         """Those whose paths have to be watched."""
         with self._lock:
             return [each for each in self._maps.values() if each.is_of_interest]
-
-
-def _wwid(folder: File) -> str:
-    try:
-        return wwid_of(uuid_of(folder))
-    except OSError:  # it is going away
-        return ""

@@ -49,6 +49,11 @@ def uuid_of(folder: File) -> str:
     return (folder / "dm/uuid").read_text().strip()
 
 
+def uuid_if_there(folder: File) -> str:
+    """The same; empty if the map is going away."""
+    return _read(folder / "dm/uuid")
+
+
 def wwid_of(uuid: str) -> str:
     """The identifier of the unit that a map leads to."""
     return uuid.removeprefix(_PREFIX)
