@@ -147,16 +147,8 @@ class _Running:
         return time.monotonic() - self._began
 
     def run(self, steps: Steps[Done]) -> Done:
-        """Do step after step. Raises JournalError, after which what was done is to be repaired."""
-        answer: object = None
-        try:
-            while True:
-                answer = self._do(steps.send(answer))
-        except StopIteration as end:
-            done: Done = end.value
-            return done
-        finally:
-            steps.close()
+        """Carry it out. Raises JournalError, after which what was done is to be repaired."""
+        return rules.carry_out(steps, self._do)
 
     def _do(self, step: Step) -> object:
         if isinstance(step, Send):

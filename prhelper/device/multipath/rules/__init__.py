@@ -3,6 +3,7 @@
 A reservation belongs to an I_T nexus, and a map has one on each path. These rules make its paths look like one nexus:
 the guest's command becomes a sequence of commands on paths, whose answers decide what comes next.
 
+    driving.py      has the steps of a sequence done
     steps.py        what a sequence says, and what is remembered between two
     perform.py      a guest's command; what there is to do without one
     sequence.py     one sequence: what the unit says meanwhile, and whether the host was fenced
@@ -70,6 +71,7 @@ Limits
 * Another host's change of APTPL is undone if it falls into a sequence that registers.
 """
 
+from .driving import carry_out
 from .perform import execute, look_after
 
-__all__ = ["execute", "look_after"]
+__all__ = ["carry_out", "execute", "look_after"]

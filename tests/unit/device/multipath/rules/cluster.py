@@ -12,9 +12,10 @@ from typing import Any
 from prhelper.device.emulated.rules import execute
 from prhelper.device.emulated.state import Nexus, Registration, Reservation, State, reservation_of
 from prhelper.device.multipath import rules
-from prhelper.device.multipath.rules.commands import keys_in, read, temporary_key
+from prhelper.device.multipath.rules.commands import keys_in, temporary_key
 from prhelper.device.multipath.rules.steps import Done, Entry, Memory, Note, Path, Paths, Send, Step, Steps, Tell
 from prhelper.scsi import sense
+from prhelper.scsi.commands import reserve_in
 from prhelper.scsi.outcome import Outcome, check_condition
 from prhelper.scsi.reservation import Command, InAction, OutAction, ReservationType
 from prhelper.scsi.status import status_name
@@ -116,14 +117,7 @@ class Cluster:
     def run(self, steps: Steps[Done]) -> Done:
         """Carry out a sequence."""
         self.sent, self.requests = [], []
-        reply: Any = None
-        try:
-            while True:
-                reply = self.step(steps.send(reply))
-        except StopIteration as end:
-            done: Done = end.value
-        finally:
-            steps.close()
+        done = rules.carry_out(steps, self.step)
         self.memory = done.memory
         return done
 
@@ -194,7 +188,7 @@ class Cluster:
 
     def read_keys(self) -> list[int]:
         """What READ KEYS says to the other host."""
-        _, outcome = execute(told_everything(self.unit), OTHER, read(InAction.READ_KEYS))
+        _, outcome = execute(told_everything(self.unit), OTHER, reserve_in(InAction.READ_KEYS))
         return keys_in(outcome.data)
 
     def keys(self) -> str:
