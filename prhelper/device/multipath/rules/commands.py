@@ -4,16 +4,7 @@ import hashlib
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ....scsi.commands import (
-    ALL_TG_PT,
-    APTPL,
-    BASIC_LIST_SIZE,
-    MOVE_APTPL,
-    MOVE_UNREG,
-    SPEC_I_PT,
-    reserve_in,
-    reserve_out,
-)
+from ....scsi.commands import BASIC_LIST_SIZE, SPEC_I_PT, reserve_out
 from ....scsi.parameter_data import (
     ParameterDataError,
     Reservation,
@@ -22,29 +13,8 @@ from ....scsi.parameter_data import (
     parse_keys,
     parse_reservation,
 )
-from ....scsi.reservation import Command, InAction, OutAction
+from ....scsi.reservation import Command, OutAction
 from ....scsi.transport_id import TransportID, TransportIDError, take_transport_id
-
-__all__ = [
-    "ALL_TG_PT",
-    "APTPL",
-    "MOVE_APTPL",
-    "MOVE_UNREG",
-    "SPEC_I_PT",
-    "Registration",
-    "Reservation",
-    "Wanted",
-    "aptpl_in",
-    "full_status_in",
-    "generation_in",
-    "keys_in",
-    "preempt",
-    "read",
-    "register",
-    "reservation_in",
-    "reserve",
-    "temporary_key",
-]
 
 
 class Registration(NamedTuple):
@@ -122,11 +92,6 @@ def reserve(key: int, scope_and_type: int) -> Command:
 def preempt(key: int, victim: int, scope_and_type: int, action: int = OutAction.PREEMPT) -> Command:
     """PREEMPT or PREEMPT AND ABORT."""
     return reserve_out(action, key, victim, scope_and_type)
-
-
-def read(action: InAction) -> Command:
-    """PERSISTENT RESERVE IN, as much as it has to say."""
-    return reserve_in(action)
 
 
 def temporary_key(key: int, taken: Collection[int]) -> int:

@@ -5,9 +5,10 @@ host on that is registered already. Everybody, SARK = 0, can only be named where
 """
 
 from ....scsi.outcome import Outcome
+from ....scsi.parameter_data import Reservation
 from . import commands
 from .answers import CONFLICT, GOOD, is_conflict, is_good
-from .commands import Reservation, Wanted
+from .commands import Wanted
 from .sequence import Sequence
 from .steps import Steps
 from .taking_over import live_holder, take_over

@@ -8,10 +8,12 @@ fencer, or never had it; which of the two, PRGENERATION tells.
 
 from collections.abc import Iterable
 
+from ....scsi.commands import ALL_TG_PT, APTPL, SPEC_I_PT
 from ....scsi.outcome import Outcome
+from ....scsi.parameter_data import Reservation
 from . import commands
 from .answers import CONFLICT, GOOD, NO_PATH, conflicting, good, is_conflict, is_good, refusal
-from .commands import ALL_TG_PT, APTPL, SPEC_I_PT, Reservation, Wanted
+from .commands import Wanted
 from .sending import NoPathError
 from .sequence import Sequence
 from .steps import Entry, Path, Steps

@@ -5,9 +5,11 @@ say conflict and we hold the reservation, the path that holds it is away.
 """
 
 from ....scsi import sense
+from ....scsi.commands import MOVE_APTPL, MOVE_UNREG
 from ....scsi.outcome import Outcome, check_condition
+from ....scsi.parameter_data import Reservation
 from .answers import CONFLICT, GOOD, NO_PATH, good, is_conflict, is_good, refusal
-from .commands import MOVE_APTPL, MOVE_UNREG, Reservation, Wanted
+from .commands import Wanted
 from .sequence import Sequence
 from .steps import Entry, Steps
 from .taking_over import bring_here, first_with, take_over

@@ -7,12 +7,12 @@ it has carried the command out is not known.
 from collections.abc import Iterable, Mapping
 
 from ....scsi import sense
+from ....scsi.commands import ALL_TG_PT, APTPL, reserve_in
 from ....scsi.outcome import Outcome
 from ....scsi.reservation import Command, InAction
 from ....scsi.sense import Sense
 from . import commands
 from .answers import is_conflict, is_good, is_of_the_path, is_unit_attention
-from .commands import ALL_TG_PT
 from .steps import Path, Send, Steps
 from .tally import REGISTERING, Tally
 
@@ -83,7 +83,7 @@ class Sending:
         A unit may insist on ALL_TG_PT for a path that was registered with it, as LIO does. Other units change every
         path through the same port of ours then, so it is left out until it is missed.
         """
-        aptpl = commands.APTPL if self.aptpl else 0
+        aptpl = APTPL if self.aptpl else 0
         command = commands.register(key, new, aptpl)
         answers = yield from self.ask(dict.fromkeys(paths, command))
         refused = [path for path in answers if Sense.parse(answers[path].sense) == _MISSES_ALL_TG_PT]
@@ -99,7 +99,7 @@ class Sending:
     def read(self, action: InAction) -> Steps[bytes | None]:
         """What the unit says by whichever path; None if it does not know the question. Raises NoPathError."""
         for path in list(self.live):
-            outcome = (yield from self.ask({path: commands.read(action)})).get(path)
+            outcome = (yield from self.ask({path: reserve_in(action)})).get(path)
             if outcome is not None:
                 return outcome.data if is_good(outcome) else None
         raise NoPathError

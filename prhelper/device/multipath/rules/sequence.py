@@ -8,10 +8,11 @@ probed, by a REGISTER of the key that it should have over itself.
 from collections.abc import Collection, Iterable, Mapping
 
 from ....scsi.outcome import Outcome
+from ....scsi.parameter_data import Reservation
 from ....scsi.reservation import Command, InAction
 from . import commands
 from .answers import CONFLICT, NO_PATH, good, is_conflict
-from .commands import Registration, Reservation
+from .commands import Registration
 from .sending import Sending
 from .steps import Entry, Memory, Note, Path, Paths, Steps
 

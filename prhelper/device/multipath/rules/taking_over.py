@@ -16,10 +16,10 @@ A path of ours that holds the reservation and is here must be the keeper: anothe
 """
 
 from ....scsi.outcome import Outcome
+from ....scsi.parameter_data import Reservation
 from ....scsi.reservation import OutAction
 from . import commands
 from .answers import CONFLICT, GOOD, conflicting, good, is_conflict, is_good, refusal
-from .commands import Reservation
 from .sending import NoPathError
 from .sequence import Sequence
 from .steps import Entry, Path, Steps

@@ -17,16 +17,17 @@ from prhelper.device.multipath.journal import Journal
 from prhelper.device.multipath.map import KEY_REFUSED, Means
 from prhelper.device.multipath.maps import Maps
 from prhelper.device.multipath.multipathd import Multipathd, Reply
-from prhelper.device.multipath.rules.commands import read, register
+from prhelper.device.multipath.rules.commands import register
 from prhelper.device.multipath.rules.steps import Entry
 from prhelper.device.multipath.sending import send_in_turn
+from prhelper.scsi.commands import reserve_in
 from prhelper.scsi.outcome import outcome_of_errno
 from prhelper.scsi.reservation import Command, InAction
 from prhelper.scsi.status import Status
 
 from .host import Host
 
-READ_KEYS = read(InAction.READ_KEYS)
+READ_KEYS = reserve_in(InAction.READ_KEYS)
 REGISTER = register(0, 0xABC, 0)
 
 

@@ -12,9 +12,9 @@ from prhelper.device.multipath import map as map_module
 from prhelper.device.multipath.journal import Journal, JournalError, Turn
 from prhelper.device.multipath.map import KEY_REFUSED, NO_USABLE_PATH, Map, Means
 from prhelper.device.multipath.multipathd import Multipathd, Reply
-from prhelper.device.multipath.rules.commands import read
 from prhelper.device.multipath.rules.steps import Entry
 from prhelper.device.multipath.sending import send_in_turn
+from prhelper.scsi.commands import reserve_in
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, InAction, OutAction
 from prhelper.scsi.status import Status
@@ -26,7 +26,7 @@ from .rules.cluster import KO, NO_PATH, Cluster, K
 
 UUID = "mpath-36001405"
 NAMES = dict(zip((address for address, _ in DISKS.values()), "abc", strict=True))
-READ_KEYS = read(InAction.READ_KEYS)
+READ_KEYS = reserve_in(InAction.READ_KEYS)
 
 
 class Told(Multipathd):

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from prhelper.device.multipath.rules.commands import read, register
+from prhelper.device.multipath.rules.commands import register
 from prhelper.device.multipath.sending import MIN_TIMEOUT, Order, send, send_at_once, send_in_turn
 from prhelper.scsi import sg_io
+from prhelper.scsi.commands import reserve_in
 from prhelper.scsi.outcome import Outcome, outcome_of_errno
 from prhelper.scsi.reservation import Command, InAction
 from prhelper.scsi.sg_io import SgIoResult
 from prhelper.scsi.status import Status
 
-READ_KEYS = read(InAction.READ_KEYS)
+READ_KEYS = reserve_in(InAction.READ_KEYS)
 REGISTER = register(0, 0xABC, 0)
 ORDERS = tuple((path, READ_KEYS) for path in ("a", "b", "c"))
 

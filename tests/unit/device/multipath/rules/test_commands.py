@@ -5,7 +5,8 @@ import struct
 import pytest
 
 from prhelper.device.multipath.rules import commands
-from prhelper.device.multipath.rules.commands import Registration, Reservation, Wanted
+from prhelper.device.multipath.rules.commands import Registration, Wanted
+from prhelper.scsi.parameter_data import Reservation
 from prhelper.scsi.reservation import Command, OutAction
 from prhelper.scsi.transport_id import SasPort
 

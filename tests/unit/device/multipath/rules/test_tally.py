@@ -2,8 +2,9 @@
 
 import pytest
 
-from prhelper.device.multipath.rules.commands import preempt, read, register, reserve
+from prhelper.device.multipath.rules.commands import preempt, register, reserve
 from prhelper.device.multipath.rules.tally import Tally
+from prhelper.scsi.commands import reserve_in
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, InAction
 from prhelper.scsi.status import Status
@@ -33,7 +34,7 @@ def tally(began: int | None, commands: list[tuple[Command, Outcome | None]], now
         (7, [(REGISTER, GOOD)], 7, False, False),
         (7, [(REGISTER, CONFLICT)], 7, True, False),
         (7, [(reserve(K, 1), GOOD), (reserve(K, 1), None)], 7, True, False),
-        (7, [(read(InAction.READ_KEYS), GOOD), (read(InAction.READ_KEYS), None)], 7, True, False),
+        (7, [(reserve_in(InAction.READ_KEYS), GOOD), (reserve_in(InAction.READ_KEYS), None)], 7, True, False),
         (2**32 - 1, [(REGISTER, GOOD)], 0, True, False),
         (7, [(REGISTER, None)], 7, False, False),
         (7, [(REGISTER, None)], 8, False, True),
