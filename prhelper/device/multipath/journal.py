@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...channel import OwnedFd
+from .files import content_of, create, exists, make_directory, remove, sync_directory
 from .record import DamagedError, NewerError, decode, directory_name, encode, uuid_of
 from .rules.steps import Entry
 
@@ -36,9 +37,6 @@ _log = logging.getLogger(__name__)
 ENTRY = "entry"
 _NEW = "entry.new"
 _LAST = "last"
-
-_MAX_SIZE = 1 << 20
-"""Bytes that are read of an entry. One has some hundred, with a name of each path among them."""
 
 _MUST_BE_WRITABLE = "it must be a directory that only prhelper's user may write"
 _MAKE_ROOM = "make room there, or choose another directory"
@@ -72,16 +70,16 @@ class Turn:
         directory = self._directory.fileno()
         try:
             if entry is None:
-                _remove(directory, ENTRY)
+                remove(directory, ENTRY)
             else:
-                _create(directory, _NEW, encode(self._uuid, entry), sync=True)
+                create(directory, _NEW, encode(self._uuid, entry), sync=True)
                 os.rename(_NEW, ENTRY, src_dir_fd=directory, dst_dir_fd=directory)
             os.fsync(directory)
         except OSError as error:
             raise _journal_error(self._path, error) from error
 
     def _read(self) -> Entry | None:
-        text = _content(self._directory.fileno(), ENTRY)
+        text = content_of(self._directory.fileno(), ENTRY)
         if text is None:
             return None
         try:
@@ -115,13 +113,13 @@ class Journal:
         self._directory = directory
         self._token = secrets.token_hex().encode()
         self._on_disk: set[str] = set()  # maps whose directories are
-        if _exists(directory):
+        if exists(directory):
             self._check()
 
     def make(self) -> None:
         """Create the directory now, and not with the first turn. Raises JournalError."""
         try:
-            _make_directory(self._directory)
+            make_directory(self._directory)
         except OSError as error:
             raise _journal_error(self._directory, error) from error
         self._check()
@@ -141,10 +139,10 @@ class Journal:
 
     def maps(self) -> list[str]:
         """The uuids of the maps that have an entry. Raises JournalError."""
-        if not _exists(self._directory):
+        if not exists(self._directory):
             return []
         try:
-            names = sorted(each.name for each in self._directory.iterdir() if _exists(each / ENTRY))
+            names = sorted(each.name for each in self._directory.iterdir() if exists(each / ENTRY))
         except OSError as error:
             raise _journal_error(self._directory, error) from error
         return [uuid for name in names if (uuid := uuid_of(name)) is not None]
@@ -173,20 +171,20 @@ class Journal:
 
     def _begin(self, directory: OwnedFd, path: Path, uuid: str) -> Turn:
         if uuid not in self._on_disk:
-            _sync_directory(self._directory)
+            sync_directory(self._directory)
             self._on_disk.add(uuid)
-        _remove(directory.fileno(), _NEW)
-        is_ours = _content(directory.fileno(), _LAST) == self._token
+        remove(directory.fileno(), _NEW)
+        is_ours = content_of(directory.fileno(), _LAST) == self._token
         turn = Turn(directory, path / ENTRY, uuid, not is_ours)
         if not is_ours:  # the last step that can fail: a turn that does not begin must not be taken for our last
-            _create(directory.fileno(), _LAST, self._token, sync=False)  # a crash of the machine ends all tokens
+            create(directory.fileno(), _LAST, self._token, sync=False)  # a crash of the machine ends all tokens
         return turn
 
 
 def _lock(path: Path) -> OwnedFd:
     """Create the directory if it is missing, and wait for its lock."""
     while True:
-        _make_directory(path)
+        make_directory(path)
         opened = OwnedFd(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW))
         try:
             fcntl.flock(opened.fileno(), fcntl.LOCK_EX)
@@ -203,53 +201,6 @@ def _is_same(opened: OwnedFd, path: Path) -> bool:
         return os.path.samestat(os.fstat(opened.fileno()), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _exists(path: Path) -> bool:
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return True
-
-
-def _make_directory(path: Path) -> None:
-    """Create a directory, and those above it, if missing; on the disk on return."""
-    if path.is_dir():
-        return
-    _make_directory(path.parent)
-    path.mkdir(mode=0o700, exist_ok=True)
-    _sync_directory(path.parent)
-
-
-def _sync_directory(path: Path) -> None:
-    with OwnedFd(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as directory:
-        os.fsync(directory.fileno())
-
-
-def _create(directory: int, name: str, content: bytes, sync: bool) -> None:
-    """Write a whole file; with `sync` it is on the disk on return."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    with OwnedFd(os.open(name, flags, 0o600, dir_fd=directory)) as file:
-        while content:
-            content = content[os.write(file.fileno(), content) :]
-        if sync:
-            os.fsync(file.fileno())
-
-
-def _content(directory: int, name: str) -> bytes | None:
-    """What is in a file; None if there is none."""
-    try:
-        file = OwnedFd(os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory))
-    except FileNotFoundError:
-        return None
-    with file:
-        return os.read(file.fileno(), _MAX_SIZE)
-
-
-def _remove(directory: int, name: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=directory)
 
 
 def _journal_error(path: Path, error: OSError) -> JournalError:
