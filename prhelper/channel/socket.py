@@ -167,7 +167,14 @@ class SocketChannel(Channel):
         return receive(self._socket.recvmsg_into, buffers[:IOV_MAX], _RECV_FLAGS, fds)
 
     def _read(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
-        return receive(self._socket.recvmsg, size, _RECV_FLAGS, fds)
+        if fds is not None:
+            return receive(self._socket.recvmsg, size, _RECV_FLAGS, fds)
+        try:
+            return self._socket.recv(size, _RECV_FLAGS)  # a sixth faster than recvmsg with a message
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise BrokenResourceError from error
 
     def _read_blocking(self, size: int, fds: list[OwnedFd] | None) -> bytes | None:
         if self._original_timeout is None:
