@@ -5,20 +5,15 @@ import contextlib
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import NoReturn
 
-from . import __version__
+from . import __version__, option_values
 from .host.errors import StartError
 from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, DEFAULT_STATE_DIRECTORY, Options
 
 _EPILOG = """\
 Each virtual machine's QEMU connects with -object pr-manager-helper,path=SOCKET. See prhelper(8).
 """
-
-_MAX_SOCKET_PATH = 107  # struct sockaddr_un, unix(7)
-_MAX_SECONDS = 86_400
-_MAX_DIGITS = 6  # of a number of clients
 
 
 class _Parser(argparse.ArgumentParser):
@@ -90,10 +85,16 @@ def _build_parser() -> _Parser:
         "-f",
         "--pidfile",
         metavar="PATH",
-        type=_absolute,
+        type=option_values.absolute,
         help=f"write the PID to PATH (with -d: '{DEFAULT_PIDFILE}' by default)",
     )
-    add("-k", "--socket", metavar="PATH", type=_socket_path, help=f"listen on PATH (default '{DEFAULT_SOCKET}')")
+    add(
+        "-k",
+        "--socket",
+        metavar="PATH",
+        type=option_values.socket_path,
+        help=f"listen on PATH (default '{DEFAULT_SOCKET}')",
+    )
     add(
         "-T",
         "--trace",
@@ -120,21 +121,21 @@ def _build_parser() -> _Parser:
     add(
         "--max-clients",
         metavar="N",
-        type=_count,
+        type=option_values.count,
         default=defaults.max_clients,
         help="connections in all (default %(default)s)",
     )
     add(
         "--max-clients-per-process",
         metavar="N",
-        type=_count,
+        type=option_values.count,
         default=defaults.max_clients_per_process,
         help="connections of one process (default %(default)s)",
     )
     add(
         "--socket-mode",
         metavar="MODE",
-        type=_mode,
+        type=option_values.mode,
         default=defaults.socket_mode,
         help="permissions of the socket, in octal (default 0600)",
     )
@@ -174,7 +175,7 @@ def _add_multipath(group: argparse._ArgumentGroup, defaults: Options) -> None:
     group.add_argument(
         "--multipath-socket",
         metavar="PATH",
-        type=_socket_path,
+        type=option_values.socket_path,
         default=defaults.multipath_socket,
         help="the worker's socket, where prhelper is not root itself (default '%(default)s')",
     )
@@ -202,7 +203,7 @@ def _add_emulation(group: argparse._ArgumentGroup, defaults: Options) -> None:
     group.add_argument(
         "--state-directory",
         metavar="PATH",
-        type=_absolute,
+        type=option_values.absolute,
         help="keep emulated reservations, and what is under way on multipath maps, in PATH "
         f"(default $STATE_DIRECTORY, else '{DEFAULT_STATE_DIRECTORY}')",
     )
@@ -210,48 +211,4 @@ def _add_emulation(group: argparse._ArgumentGroup, defaults: Options) -> None:
 
 def _add_seconds(group: argparse._ArgumentGroup, name: str, default: float, what: str) -> None:
     text = f"seconds {what} (default {default:g})"
-    group.add_argument(name, metavar="SECONDS", type=_seconds, default=default, help=text)
-
-
-def _socket_path(text: str) -> Path:
-    path = Path(text)
-    if not path.is_absolute():
-        raise argparse.ArgumentTypeError(f"socket path must be absolute, '{text}' is not")
-    if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
-        raise argparse.ArgumentTypeError(f"'{text}' is longer than the {_MAX_SOCKET_PATH} bytes a socket may have")
-    return path
-
-
-def _absolute(text: str) -> Path:
-    try:
-        return Path(text).absolute()  # a daemon changes its directory
-    except OSError as error:
-        message = f"'{text}' is relative to a directory that is gone; give an absolute path"
-        raise argparse.ArgumentTypeError(message) from error
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0.001 <= seconds <= _MAX_SECONDS:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds from 0.001 to {_MAX_SECONDS}")
-    return seconds
-
-
-def _count(text: str) -> int:
-    digits = text.lstrip("0")
-    if not (text.isascii() and digits.isdecimal() and len(digits) <= _MAX_DIGITS):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0 of {_MAX_DIGITS} digits at most")
-    return int(digits)
-
-
-def _mode(text: str) -> int:
-    try:
-        mode = int(text, 8)
-    except ValueError:
-        mode = -1
-    if not 0 <= mode <= 0o777:
-        raise argparse.ArgumentTypeError(f"'{text}' is not an octal mode from 0 to 777, such as 0660")
-    return mode
+    group.add_argument(name, metavar="SECONDS", type=option_values.seconds, default=default, help=text)
