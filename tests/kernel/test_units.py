@@ -26,7 +26,7 @@ def units(tmp_path: Path) -> list[Path]:
         if source.suffix not in (".service", ".socket"):
             continue
         copy = tmp_path / source.name
-        copy.write_text(source.read_text().replace("/usr/bin/python3", sys.executable))
+        copy.write_text(source.read_text().replace("=/usr/bin/prhelper", f"={sys.executable} -I -m prhelper"))
         copies.append(copy)
     return copies
 

@@ -1,4 +1,7 @@
-"""The Debian package as it lies in the file system; tests/kernel/guest/package installs it."""
+"""The Debian package as it lies in the file system; tests/kernel/guest/package installs it.
+
+It is that of the machine's own suite, or of the one that PRHELPER_SUITE names, looked at by that suite's tools.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.debian_package import MissingError, built
+from tests.support import package_contents
+from tests.support.debian_package import MissingError, built, inside
 from tests.support.programs import missing, require_program
 
-REPOSITORY = Path(__file__).parents[2]
+BUNDLED = ("/usr/lib/prhelper/anyio/", "/usr/lib/prhelper/typing_extensions.py")
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -34,13 +38,6 @@ def package(packages: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(package: Path) -> dict[str, tarfile.TarInfo]:
-    """What the package installs, by path."""
-    with tarfile.open(fileobj=BytesIO(run("dpkg-deb", "--fsys-tarfile", package))) as archive:
-        return {member.name.removeprefix("."): member for member in archive}
-
-
-@pytest.fixture(scope="module")
 def unpacked(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("unpacked")
     run("dpkg-deb", "--extract", package, folder)
@@ -53,10 +50,16 @@ def run(*command: str | Path, cwd: Path | None = None, **more: str) -> bytes:
     return done.stdout
 
 
+def in_suite(*command: str | Path, shared: Path, cwd: Path = Path("/"), **more: str) -> str:
+    """Run a program of the suite, which finds one folder of this machine's at its place."""
+    return run(*inside(*map(str, command), shared=[shared]), cwd=cwd, **more).decode()
+
+
 def test_lintian_finds_nothing_wrong(packages: Path) -> None:
     require_program("lintian", "lintian")
     (changes,) = packages.glob("*.changes")
-    assert run("lintian", "--allow-root", "--fail-on", "error,warning", changes).decode() == ""
+    said = in_suite("lintian", "--allow-root", "--fail-on", "error,warning", changes, shared=packages)
+    assert said == ""
 
 
 def test_executable_is_a_file_that_whoever_starts_it_cannot_influence(unpacked: Path) -> None:
@@ -65,13 +68,16 @@ def test_executable_is_a_file_that_whoever_starts_it_cannot_influence(unpacked: 
     assert executable.read_text().splitlines()[0] == "#!/usr/bin/python3 -I"
 
 
-def test_all_modules_units_and_the_manual_are_installed(installed: dict[str, tarfile.TarInfo]) -> None:
-    modules = {f"/usr/lib/prhelper/{path.relative_to(REPOSITORY)}" for path in REPOSITORY.glob("prhelper/**/*.py")}
-    assert modules <= installed.keys()
-    units = [path for path in (REPOSITORY / "packaging").iterdir() if path.suffix in (".service", ".socket")]
-    names = [name for name in installed if "/lib/systemd/system/prhelper" in name]
-    assert sorted(name.rpartition("/")[2] for name in names) == sorted(unit.name for unit in units)
-    assert "/usr/share/man/man8/prhelper.8.gz" in installed
+def test_contents_are_those_of_every_package(package: Path) -> None:
+    with tarfile.open(fileobj=BytesIO(run("dpkg-deb", "--fsys-tarfile", package))) as archive:
+        files = {member.name.removeprefix("."): read(archive, member) for member in archive if member.isfile()}
+    package_contents.check("deb", files, also=("/usr/share/doc/prhelper/", "/usr/share/python3/runtime.d/", *BUNDLED))
+
+
+def read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(member)
+    assert file is not None
+    return file.read()
 
 
 def test_services_start_the_executable(unpacked: Path) -> None:
@@ -83,7 +89,7 @@ def test_services_start_the_executable(unpacked: Path) -> None:
 def test_what_is_installed_runs_on_the_distributions_python(unpacked: Path, package: Path) -> None:
     modules = unpacked / "usr/lib/prhelper"
     program = f"import sys; sys.path.insert(0, {str(modules)!r}); import prhelper.daemon, anyio; print(anyio.__file__)"
-    anyio = Path(run("/usr/bin/python3", "-I", "-B", "-c", program).decode().strip())
+    anyio = Path(in_suite("/usr/bin/python3", "-I", "-B", "-c", program, shared=unpacked).strip())
     depends = run("dpkg-deb", "--field", package, "Depends").decode()
     assert anyio.is_relative_to(modules) == ("python3-anyio" not in depends)
 
@@ -99,14 +105,7 @@ def test_the_source_package_builds_the_same_package_without_a_network(
 ) -> None:
     (source,) = packages.glob("*.dsc")
     run("dpkg-source", "--extract", source, tmp_path / "source")
-    without_network = ("unshare", "--map-root-user", "--net")
-    run(
-        *without_network,
-        "dpkg-buildpackage",
-        "--build=binary",
-        "-us",
-        "-uc",
-        cwd=tmp_path / "source",
-        DEB_BUILD_OPTIONS="",
-    )
+    build = ("dpkg-buildpackage", "--build=binary", "-us", "-uc")
+    without_network = ("unshare", "--map-root-user", "--net", *build)
+    in_suite(*without_network, shared=tmp_path, cwd=tmp_path / "source", DEB_BUILD_OPTIONS="")
     assert (tmp_path / package.name).read_bytes() == package.read_bytes()

@@ -1,19 +1,27 @@
-"""The Debian package of this repository, built for the machine's own distribution, once a test run and revision."""
+"""The Debian package of this repository, built once a test run and revision, for the suite that is asked for.
+
+That is the machine's own suite, or the one that PRHELPER_SUITE names: in a root directory of it, by its own tools.
+"""
 
 import functools
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.kernel.archive import own_suite
+from tests.kernel.kernel import REPOSITORY, MissingError
+from tests.kernel.root import wanted_suite
+
+from . import debian_root
+
+__all__ = ["MissingError", "built", "inside"]
+
 TOOLS = {"dpkg-buildpackage": "dpkg-dev", "dh": "debhelper", "dh_python3": "dh-python"}
-
-
-class MissingError(Exception):
-    """The package cannot be built here; the text says what is missing, and what would bring it."""
 
 
 @functools.cache
@@ -22,18 +30,46 @@ def built(revision: int) -> Path:
 
     Raises MissingError.
     """
-    lacking = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
-    if lacking:
-        raise MissingError(f"needed to build the package: apt-get install --no-install-recommends {' '.join(lacking)}")
-    if importlib.util.find_spec("hatchling") is None:
-        raise MissingError("needed to build the package: hatchling (make venv installs it)")
+    if wanted_suite() == own_suite():
+        require_tools()
     folder = tempfile.TemporaryDirectory(prefix="prhelper-deb-")
     _FOLDERS.append(folder)
-    command = [sys.executable, "-m", "tools.debian", "--revision", str(revision), "--directory", folder.name]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    command = ["-m", "tools.debian", "--revision", str(revision), "--directory", folder.name]
+    environment = {**os.environ, "TMPDIR": folder.name, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        inside(python(), *command, shared=[Path(folder.name)]),
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         raise RuntimeError(f"the package cannot be built:\n{done.stdout}{done.stderr}")
     return Path(folder.name)
 
 
 _FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def inside(*command: str, shared: Sequence[Path]) -> list[str]:
+    """The command that runs this one on a machine of the suite, where these folders are at the same places.
+
+    Without a network, where that is not this machine.
+    """
+    if wanted_suite() == own_suite():
+        return list(command)
+    root = debian_root.obtain(wanted_suite(), "build")
+    return debian_root.inside(root, *command, shared=shared, network=False)
+
+
+def python() -> str:
+    """The Python that has hatchling."""
+    return sys.executable if wanted_suite() == own_suite() else "/usr/bin/python3"
+
+
+def require_tools() -> None:
+    lacking = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
+    if lacking:
+        raise MissingError(f"needed to build the package: apt-get install --no-install-recommends {' '.join(lacking)}")
+    if importlib.util.find_spec("hatchling") is None:
+        raise MissingError("needed to build the package: hatchling (make venv installs it)")
