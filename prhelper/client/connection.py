@@ -167,13 +167,16 @@ async def _may_try_again(attempt: int, deadline: float | None) -> bool:
 
 
 def _in_words(error: Exception) -> str:
-    cause = error.__cause__ if isinstance(error, BrokenResourceError) else error
-    if isinstance(cause, TimeoutError) and cause.errno is None:
-        return "it took too long"
-    if isinstance(cause, OSError):
-        return cause.strerror or str(cause)
-    if isinstance(cause, ProtocolError):
-        return f"the helper {cause}"
-    if isinstance(cause, ClosedResourceError):
-        return "this side was closed"
-    return "the helper hung up" if isinstance(cause, EndOfStream) else str(cause)
+    match error.__cause__ if isinstance(error, BrokenResourceError) else error:
+        case TimeoutError():
+            return "it took too long"
+        case OSError() as cause:
+            return cause.strerror or str(cause)
+        case ProtocolError() as cause:
+            return f"the helper {cause}"
+        case ClosedResourceError():
+            return "this side was closed"
+        case EndOfStream():
+            return "the helper hung up"
+        case cause:
+            return str(cause)

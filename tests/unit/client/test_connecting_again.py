@@ -206,3 +206,15 @@ def test_a_client_that_is_closed_while_it_connects_sends_nothing(
             runtime.run(lambda: client.register(disk, param_sark=0xA1))
         there.wait()
         assert there.requests == []
+
+
+def test_an_error_of_no_known_kind_is_told_in_its_own_words(
+    path: Path, disk: int, runtime: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise MemoryError("no room for the answer")
+
+    monkeypatch.setattr(Conversation, "finish", fail)
+    lost = pytest.raises(AnswerLost, match="no room for the answer")
+    with helper(path, answering(b"")), Client(path) as client, lost:
+        runtime.run(lambda: client.register(disk, param_sark=0xA1))
