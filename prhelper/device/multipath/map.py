@@ -7,7 +7,7 @@ remember is worth nothing: the rules find out again, beginning with the entry on
 import time
 from collections.abc import Callable
 from pathlib import Path as File
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from ...logs import trace
 from ...scsi.outcome import Outcome
@@ -23,6 +23,7 @@ from .rules.answers import NO_PATH
 from .rules.steps import Done, Memory, Path, Paths, Send, Step, Steps, Tell
 from .sending import Order, send
 
+T = TypeVar("T")
 Rule: TypeAlias = Callable[[Memory, Paths], Steps[Done]]
 SendAll: TypeAlias = Callable[[tuple[Order, ...], Callable[[Order], Outcome]], list[Outcome]]
 
@@ -85,6 +86,19 @@ class Map:
         unfinished = self._left_over or (entry is not None and entry.is_under_way)
         return any(unfinished or not self._is_settled(path) for path in usable)
 
+    @property
+    def is_registered(self) -> bool:
+        """Whether it has a registration of ours, as far as this process knows."""
+        return self._memory.key != 0
+
+    def is_as_left(self, folder: File) -> bool:
+        """Whether the unit still has the registrations of ours that there were. Asks the unit.
+
+        Raises OSError if the map is going away.
+        """
+        with OpenMap(folder) as opened:
+            return _Running(self._means, None, opened).run(rules.is_as_left(self._memory, opened.paths))
+
     def execute(self, command: Command, folder: File) -> Result:
         """Carry out a guest's command; `folder` is the map's in sysfs. Raises OSError if the map is going away."""
         if command.is_out:
@@ -146,7 +160,7 @@ class _Running:
         """How long it has taken so far."""
         return time.monotonic() - self._began
 
-    def run(self, steps: Steps[Done]) -> Done:
+    def run(self, steps: Steps[T]) -> T:
         """Carry it out. Raises JournalError, after which what was done is to be repaired."""
         return rules.carry_out(steps, self._do)
 

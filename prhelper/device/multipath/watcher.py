@@ -4,6 +4,8 @@ multipathd registers a path that comes back, where it knows the key, and only if
 we look ourselves, in sysfs, which costs the disks nothing: often while a path is away that will be written to as soon
 as it is back, and else now and then, for paths that are new. A map that needs care gets a thread of its own, for its
 paths may still not answer, and no map is to wait for another.
+
+What sysfs does not tell of, that a path which is here was unregistered, the unit tells. It is asked now and then.
 """
 
 import logging
@@ -26,6 +28,11 @@ PERIOD = 1.0
 SHORT_PERIOD = 0.25
 """The same while a path is away."""
 
+ASK_PERIOD = 5.0
+"""Seconds until a unit is asked again whether it still has our registrations: one PERSISTENT RESERVE IN.
+
+A write on a path without one has failed by the time that this could be noticed, so more often would be no better."""
+
 _MAX_PAUSE = 30.0
 """Seconds until a map is looked after again whose paths still do not answer, at most."""
 
@@ -39,6 +46,7 @@ class Watcher:
         self._noticed = threading.Event()
         self._in_care: set[str] = set()
         self._not_before: dict[str, float] = {}
+        self._ask_next: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="prhelper-paths", daemon=True)
 
     def start(self) -> None:
@@ -78,29 +86,33 @@ class Watcher:
     def _look_at(self, each: Map, now: float) -> None:
         if each.uuid in self._in_care or now < self._not_before.get(each.uuid, 0.0):
             return
-        folder = each.folder()
-        if folder is not None and each.needs_care(folder):
+        if (folder := each.folder()) is None:
+            return
+        if each.needs_care(folder):
             self._start_care(each, folder)
+        elif each.is_registered and now >= self._ask_next.setdefault(each.uuid, now + ASK_PERIOD):
+            self._start_care(each, folder, ask=True)
 
-    def _start_care(self, each: Map, folder: File) -> None:
+    def _start_care(self, each: Map, folder: File, ask: bool = False) -> None:
+        """Have it looked after; with `ask`, only if the unit says that something is missing."""
         self._in_care.add(each.uuid)
         try:
-            threading.Thread(target=self._care, args=(each, folder), name="prhelper-care", daemon=True).start()
+            threading.Thread(target=self._care, args=(each, folder, ask), name="prhelper-care", daemon=True).start()
         except RuntimeError:  # the next look tries again
             self._in_care.discard(each.uuid)
 
-    def _care(self, each: Map, folder: File) -> None:
+    def _care(self, each: Map, folder: File, ask: bool) -> None:
         began = time.monotonic()
         try:
-            result = each.look_after(folder)
+            if not ask or not each.is_as_left(folder):
+                _tell(each, each.look_after(folder))
         except OSError as error:
             _log.debug("map %s is going away: %s", each.uuid, error.strerror)
-        else:
-            _tell(each, result)
         finally:
-            took = time.monotonic() - began
-            pause = min(_MAX_PAUSE, max(SHORT_PERIOD, 2 * took)) if each.needs_care(folder) else 0.0
-            self._not_before[each.uuid] = time.monotonic() + pause
+            now = time.monotonic()
+            pause = min(_MAX_PAUSE, max(SHORT_PERIOD, 2 * (now - began))) if each.needs_care(folder) else 0.0
+            self._not_before[each.uuid] = now + pause
+            self._ask_next[each.uuid] = now + ASK_PERIOD
             self._in_care.discard(each.uuid)
 
 

@@ -15,6 +15,7 @@ the guest's command becomes a sequence of commands on paths, whose answers decid
     reserving.py    RESERVE, RELEASE, CLEAR, REGISTER AND MOVE
     preempting.py   PREEMPT, PREEMPT AND ABORT
     taking_over.py  a reservation whose holder is away, or is another host with our key
+    checking.py     whether registrations are gone that others have removed
     settling.py     a path that comes back, or is new
     repairing.py    a sequence that was cut off
     recalling.py    what a new process finds
@@ -47,7 +48,8 @@ What is left to the surroundings
   cannot be opened or does not answer gives the one of its errno or host status. Not less than 7 s for each.
 * `Note`: the entry, with the map's uuid, is on the disk before the next step, where it outlives the machine.
 * `Tell`: `verb map NAME argument` to multipathd's socket; its reply without the newline.
-* `look_after`: at the start, unasked, and whenever a path is usable that `Memory.settled` does not have, until it has.
+* `look_after`: at the start, unasked, and whenever a path is usable that `Memory.settled` does not have, until it has;
+  and when `is_as_left`, which is to be asked now and then, says no.
 * `Paths.ports`: this host's initiator ports, from sysfs. Without them a key that another host has, too, is taken for
   ours: a path that comes back where a virtual machine has migrated away is registered with the key of its new host.
 * `Done`: answer, remarks and paths for the guest and the log. A generator that is closed or dropped is a crash: run
@@ -67,11 +69,15 @@ Limits
 * So is one with ALL_TG_PT if another host came in between at all: paths through one port of ours register each other.
 * Ports that SPEC_I_PT lists stay registered where a registration is undone.
 * Another host that names a port of ours (SPEC_I_PT, REGISTER AND MOVE) reaches the paths through it, not the others.
-* multipathd takes any path with the key for a proof that the host was not fenced, one that is being settled, too.
+* multipathd takes any path with the key for a proof that the host was not fenced, one that is being settled, too. If it
+  registers a path in the moment of the fencing, that path is unregistered as soon as the watcher looks. But if it
+  was away for less than the period of the watcher, or the process has restarted, it vouches for the others.
+* A path that was unregistered and held the reservation has lost it; only the registration comes back.
 * Another host's change of APTPL is undone if it falls into a sequence that registers.
 """
 
+from .checking import is_as_left
 from .driving import carry_out
 from .perform import execute, look_after
 
-__all__ = ["carry_out", "execute", "look_after"]
+__all__ = ["carry_out", "execute", "is_as_left", "look_after"]

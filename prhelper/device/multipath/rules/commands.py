@@ -13,7 +13,7 @@ from ....scsi.parameter_data import (
     parse_keys,
     parse_reservation,
 )
-from ....scsi.reservation import Command, OutAction
+from ....scsi.reservation import Command, InAction, OutAction
 from ....scsi.transport_id import TransportID, TransportIDError, take_transport_id
 
 
@@ -104,33 +104,39 @@ def temporary_key(key: int, taken: Collection[int]) -> int:
             return found
 
 
+def makes_sense(action: InAction, data: bytes) -> bool:
+    """Whether the rules can be held against this. What is left out here they can do without."""
+    try:
+        if action == InAction.READ_KEYS:
+            parse_keys(data)
+        elif action == InAction.READ_RESERVATION:
+            parse_reservation(data)
+    except ParameterDataError:
+        return False
+    return True
+
+
 def generation_in(data: bytes) -> int:
     """PRGENERATION, of READ KEYS, READ RESERVATION and READ FULL STATUS."""
     return int.from_bytes(data[:4])
 
 
 def keys_in(data: bytes) -> list[int]:
-    """What READ KEYS says: one key a registration, alike or not."""
-    try:
-        return list(parse_keys(data).keys)
-    except ParameterDataError:
-        return []
+    """What READ KEYS says, if it makes sense: one key a registration, alike or not."""
+    return list(parse_keys(data).keys)
 
 
 def reservation_in(data: bytes) -> Reservation | None:
-    """What READ RESERVATION says."""
-    try:
-        return parse_reservation(data).reservation
-    except ParameterDataError:
-        return None
+    """What READ RESERVATION says, if it makes sense."""
+    return parse_reservation(data).reservation
 
 
-def aptpl_in(data: bytes) -> bool:
-    """Whether REPORT CAPABILITIES says that APTPL is in force."""
+def aptpl_in(data: bytes) -> bool | None:
+    """Whether REPORT CAPABILITIES says that APTPL is in force; None if it makes no sense."""
     try:
         return parse_capabilities(data).ptpl_a
     except ParameterDataError:
-        return False
+        return None
 
 
 def full_status_in(data: bytes) -> list[Registration] | None:

@@ -7,6 +7,7 @@ command finds all paths that are here in step: registered with one key, or none 
 from ....scsi.outcome import Outcome
 from ....scsi.reservation import Command, OutAction
 from .answers import GOOD, NO_PATH
+from .checking import check, count_registered
 from .commands import Wanted
 from .preempting import preempt
 from .recalling import recall
@@ -86,6 +87,7 @@ def _prepare(sequence: Sequence, memory: Memory) -> Steps[Memory]:
         kept = _merged(sequence.stale, (entry.wanted, *entry.passing))
         sequence.stale = tuple(key for key in kept if key not in (0, sequence.key))
         yield from sequence.note(_standing_entry(sequence))
+    memory = yield from check(sequence, memory)
     for path in list(sequence.live):
         if path not in memory.settled:
             yield from settle(sequence, path)
@@ -100,11 +102,13 @@ def _finish(sequence: Sequence, memory: Memory, outcome: Outcome) -> Steps[Done]
     sequence.stale = tuple(key for key in kept if key not in (0, sequence.key))[-MAX_STALE:]
     if sequence.stale and not sequence.lost_an_answer:  # a command that was given up may still arrive
         still = yield from sequence.all_keys()
-        sequence.stale = tuple(key for key in sequence.stale if key in still)
+        sequence.stale = tuple(key for key in sequence.stale if still is None or key in still)
     yield from sequence.note(_standing_entry(sequence))
+    registered = yield from count_registered(sequence, memory)
     in_step = frozenset(sequence.live)
-    memory = Memory(True, sequence.key, sequence.holds, sequence.aptpl, in_step, sequence.entry, memory.told)
-    told = yield from follow(memory, sequence.took_over)
+    entry, told = sequence.entry, memory.told
+    memory = Memory(True, sequence.key, sequence.holds, sequence.aptpl, in_step, registered, entry, told)
+    told = yield from follow(memory, sequence.doubts_multipathd)
     return _done(sequence, memory._replace(told=told), outcome)
 
 

@@ -9,6 +9,7 @@ from ....scsi.parameter_data import Reservation
 from . import commands
 from .answers import CONFLICT, GOOD, is_conflict, is_good
 from .commands import Wanted
+from .sending import NoPathError
 from .sequence import Sequence
 from .steps import Steps
 from .taking_over import live_holder, take_over
@@ -76,12 +77,14 @@ def _preempt_each(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     """Whoever has another key than ours goes. Not GOOD: we were fenced, or never registered, or the unit refused."""
     if not (yield from sequence.probe(sequence.live, wanted.key)):
         return CONFLICT
-    for victim in dict.fromkeys((yield from sequence.all_keys())):
+    if (keys := (yield from sequence.all_keys())) is None:
+        raise NoPathError
+    for victim in dict.fromkeys(keys):
         if victim == wanted.key:
             continue
         command = commands.preempt(wanted.key, victim, wanted.scope_and_type, wanted.action)
         outcome = yield from sequence.ask_one(command)
-        if is_conflict(outcome) and wanted.key in (yield from sequence.keys()):
+        if is_conflict(outcome) and wanted.key in ((yield from sequence.keys()) or ()):
             continue  # it has gone by itself
         if not is_good(outcome):
             return outcome

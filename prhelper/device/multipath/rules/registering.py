@@ -100,7 +100,7 @@ def _old_key(sequence: Sequence, wanted: Wanted) -> Steps[int]:
     """The key that the paths have before, or should have; 0 for none, and where it cannot be told."""
     if not wanted.ignores_key:
         return wanted.key
-    return wanted.new if wanted.new in (yield from sequence.keys()) else 0
+    return wanted.new if wanted.new in ((yield from sequence.keys()) or ()) else 0
 
 
 def _until_good(sequence: Sequence, wanted: Wanted) -> Steps[dict[Path, Outcome]]:
@@ -167,7 +167,7 @@ def _is_one_missing(sequence: Sequence, old: int, new: int, registered: list[Pat
 
     The unit has fewer of the two keys then than there were paths; of a first registration that cannot be told.
     """
-    keys = yield from sequence.keys()
+    keys = (yield from sequence.keys()) or []
     if not sequence.tally.may_have_lost(keys.count(new) - len(registered)):
         return False
     return not old or sum(key in (old, new) for key in keys) < len(sequence.usable)

@@ -6,6 +6,7 @@ away, if the unit has fewer of these keys than paths had them. Then the others a
 that no path of ours has any more, here or away.
 """
 
+from .sending import NoPathError
 from .sequence import Sequence
 from .settling import resolve
 from .steps import Entry, Path, Steps
@@ -17,13 +18,15 @@ def repair(sequence: Sequence, entry: Entry) -> Steps[None]:
     if entry.doubtful is not None:
         yield from resolve(sequence, entry.wanted, entry.doubtful)
         return
-    sequence.took_over = True
+    sequence.doubts_multipathd = True
     candidates = [key for key in (*reversed(entry.passing), entry.wanted) if key]  # in this order they are withdrawn
     having: dict[Path, int] = {}
     for key in candidates:
         rest = [path for path in sequence.live if path not in having]
         having |= dict.fromkeys((yield from sequence.probe(rest, key)), key)
-    present = [key for key in (yield from sequence.keys()) if key in candidates]
+    if (keys := (yield from sequence.keys())) is None:
+        raise NoPathError
+    present = [key for key in keys if key in candidates]
     lost = any(path in sequence.live and path not in having for path in entry.had) or len(present) < len(entry.had)
     wanted = next((key for key in (entry.wanted, entry.new) if key in present), 0)
     if not entry.wanted:

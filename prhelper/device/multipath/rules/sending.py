@@ -100,9 +100,18 @@ class Sending:
         """What the unit says by whichever path; None if it does not know the question. Raises NoPathError."""
         for path in list(self.live):
             outcome = (yield from self.ask({path: reserve_in(action)})).get(path)
-            if outcome is not None:
-                return outcome.data if is_good(outcome) else None
+            if outcome is None:
+                continue
+            if not is_good(outcome):
+                return None
+            if commands.makes_sense(action, outcome.data):
+                return outcome.data
+            self.leave_out(path)
         raise NoPathError
+
+    def leave_out(self, path: Path) -> None:
+        """Send no more by a path, whose answers make no sense, or which cannot be brought in step now."""
+        self.live.remove(path)
 
     def _count(self, command: Command, outcome: Outcome | None) -> None:
         """Keep account of a command that has ended; `outcome` is None if the path did not answer."""

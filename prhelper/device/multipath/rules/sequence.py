@@ -25,7 +25,7 @@ class Sequence(Sending):
     aptpl_before: what `aptpl` was at the last `mark`; what undoes a guest's REGISTER carries that.
     entry: what the journal holds.
     stale: see `Entry`.
-    took_over: whether paths had a temporary key.
+    doubts_multipathd: whether multipathd may take the map for fenced: paths had another key for a moment, or none.
     unsettled: paths that the sequence itself has left out of step.
     """
 
@@ -38,7 +38,7 @@ class Sequence(Sending):
         self.aptpl_before = memory.aptpl
         self.entry = memory.entry
         self.stale = self.entry.stale if self.entry is not None else ()
-        self.took_over = False
+        self.doubts_multipathd = False
         self.unsettled: list[Path] = []
         self.remarks: list[str] = []
 
@@ -55,7 +55,8 @@ class Sequence(Sending):
     def mark(self) -> Steps[None]:
         """Begin to count: read PRGENERATION, the reservation, and the APTPL that is in force. Raises NoPathError."""
         capabilities = yield from self.read(InAction.REPORT_CAPABILITIES)
-        self.aptpl = self.aptpl_before = capabilities is not None and commands.aptpl_in(capabilities)
+        told = False if capabilities is None else commands.aptpl_in(capabilities)
+        self.aptpl = self.aptpl_before = self.aptpl if told is None else told
         yield from self.look()
         self.tally.begin()
 
@@ -86,18 +87,23 @@ class Sequence(Sending):
         yield from self.look()
         return NO_PATH if self.tally.may_be_done else outcome
 
-    def all_keys(self) -> Steps[list[int]]:
-        """Every key that the unit has, one a registration. Raises NoPathError."""
-        return commands.keys_in((yield from self.read(InAction.READ_KEYS)) or b"")
+    def all_keys(self) -> Steps[list[int] | None]:
+        """Every key that the unit has, one a registration; None if it does not tell. Raises NoPathError."""
+        data = yield from self.read(InAction.READ_KEYS)
+        return None if data is None else commands.keys_in(data)
 
-    def keys(self) -> Steps[list[int]]:
-        """The keys of our registrations; where the unit does not tell which are ours, all. Raises NoPathError."""
+    def keys(self) -> Steps[list[int] | None]:
+        """The keys of our registrations; where the unit does not tell which are ours, as `all_keys`.
+
+        Raises NoPathError.
+        """
         ours = yield from self.registrations_of_ours()
         return (yield from self.all_keys()) if ours is None else [each.key for each in ours]
 
     def is_shared(self, key: int) -> Steps[bool]:
         """Whether another host is known to have this key, too. Raises NoPathError."""
-        return (yield from self.all_keys()).count(key) > (yield from self.keys()).count(key)
+        everybody_s, ours = (yield from self.all_keys()), (yield from self.keys())
+        return (everybody_s or []).count(key) > (ours or []).count(key)
 
     def registrations_of_ours(self) -> Steps[list[Registration] | None]:
         """Those of this host's ports, by paths that are away, too; None if that cannot be told. Raises NoPathError."""
@@ -133,7 +139,7 @@ class Sequence(Sending):
         Raises NoPathError.
         """
         having = yield from self.probe(paths, key)
-        number = (yield from self.keys()).count(key)
+        number = ((yield from self.keys()) or []).count(key)
         return number < len(paths) + away or any(path in self.live and path not in having for path in paths)
 
     def withdraw(self, keys: Mapping[Path, int]) -> Steps[None]:

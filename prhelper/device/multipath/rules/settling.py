@@ -19,7 +19,9 @@ def settle(sequence: Sequence, path: Path) -> Steps[None]:
     yield from sequence.mark()
     if key and ((yield from sequence.probe([path], key)) or path not in sequence.live):
         return
-    keys = yield from sequence.keys()
+    if (keys := (yield from sequence.keys())) is None:
+        sequence.leave_out(path)
+        return
     if key not in keys:  # no path of ours has it any more, here or away
         sequence.key, sequence.holds = 0, False
     wanted = sequence.key
@@ -40,7 +42,7 @@ def resolve(sequence: Sequence, key: int, doubtful: Path) -> Steps[None]:
     having = yield from sequence.probe(sequence.live, key)
     if doubtful in sequence.live and doubtful not in having:
         return
-    if all(path == doubtful for path in having) and (yield from sequence.keys()).count(key) < 2:
+    if all(path == doubtful for path in having) and ((yield from sequence.keys()) or []).count(key) < 2:
         sequence.remarks.append(f"{doubtful}: fenced by another host meanwhile, taken back")
         yield from sequence.withdraw({doubtful: key})
         sequence.stale = (*sequence.stale, key)  # should it be away

@@ -101,6 +101,8 @@ class Memory(NamedTuple):
     holds: whether we hold the reservation, as far as we know from our own commands.
     aptpl: the APTPL of the last REGISTER, for multipathd, which registers paths of its own accord.
     settled: the paths that were in step with `key` at the end of the last sequence. All others are settled first.
+    registered: how many paths had `key` then, those that were away among them; where it cannot be told which
+        registrations are ours, how many registrations there were with it at all.
     entry: what the journal holds.
     told: what multipathd has been told.
     """
@@ -110,6 +112,7 @@ class Memory(NamedTuple):
     holds: bool = False
     aptpl: bool = False
     settled: frozenset[Path] = frozenset()
+    registered: int = 0
     entry: Entry | None = None
     told: Told = Told()
 

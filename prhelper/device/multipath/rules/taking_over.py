@@ -70,10 +70,10 @@ def take_over(
     if keeper is None:
         return CONFLICT, None
     others = [path for path in sequence.live if path != keeper]
-    temporary = commands.temporary_key(key, (yield from sequence.all_keys()))
+    temporary = commands.temporary_key(key, (yield from sequence.all_keys()) or ())
     yield from _note(sequence, key, temporary, [keeper, *others], leaving)
 
-    sequence.took_over = True
+    sequence.doubts_multipathd = True
     answers = yield from sequence.register(others, key, temporary)
     moved, outcome = good(answers), refusal(answers)
     while outcome is None:

@@ -13,16 +13,16 @@ _OK = "ok"
 _IS_SET = ("set", "1")  # 0.9.4 says 0 or 1
 
 
-def follow(memory: Memory, took_over: bool) -> Steps[Told]:
+def follow(memory: Memory, in_doubt: bool) -> Steps[Told]:
     """Tell multipathd what has changed since it was told last; what it knows then.
 
-    took_over: whether paths had another key for a moment. A path that came back in that moment has made multipathd
-    believe that the map was fenced, and clear its status: it is set again then.
+    in_doubt: whether it may have cleared its status: it has unregistered a path, or paths had another key for a moment,
+        and one came back in it, so that it takes the map for fenced. The status is set again then.
     """
     told = memory.told
     if not memory.key:
         return (yield from _forget(told))
-    if took_over and told.is_set and (yield Tell("getprstatus")) not in _IS_SET:
+    if in_doubt and told.is_set and (yield Tell("getprstatus")) not in _IS_SET:
         told = Told()
     if not told.is_set or (memory.key, memory.aptpl) != (told.key, told.aptpl):
         key = f"key {memory.key:#x}" + (":aptpl" if memory.aptpl else "")

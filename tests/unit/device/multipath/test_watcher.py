@@ -26,6 +26,9 @@ class Patient:
         self.may_end.set()
         self.heals = True
         self.is_waiting = False
+        self.is_registered = False
+        self.lost = False
+        self.was_asked = threading.Semaphore(0)
         self.looked = threading.Semaphore(0)
 
     def folder(self) -> Path | None:
@@ -36,12 +39,17 @@ class Patient:
         assert folder == FOLDER
         return self.needs
 
+    def is_as_left(self, folder: Path) -> bool:
+        assert folder == FOLDER
+        self.was_asked.release()
+        return not self.lost
+
     def look_after(self, folder: Path) -> Result:
         assert folder == FOLDER
         self.cared_for.release()
         assert self.may_end.wait(10)
         if self.heals:
-            self.needs = False
+            self.needs = self.lost = False
         return Result(Outcome(Status.GOOD), note=Note(self.uuid, "", ("2:0:0:0",)))
 
 
@@ -65,6 +73,7 @@ class Ward:
 def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watcher_module, "PERIOD", 0.001)
     monkeypatch.setattr(watcher_module, "SHORT_PERIOD", 0.001)
+    monkeypatch.setattr(watcher_module, "ASK_PERIOD", 0.001)
 
 
 @pytest.fixture
@@ -139,6 +148,31 @@ def test_map_with_a_path_away_is_looked_at_more_often_than_others(
         assert waiting.looked.acquire(timeout=10)
     assert other.looked.acquire(timeout=10)
     assert not other.looked.acquire(blocking=False)
+
+
+def test_unit_of_a_registered_map_is_asked_and_the_map_looked_after_if_something_is_missing(
+    watching: list[Watcher],
+) -> None:
+    patient, other = Patient("one"), Patient("without a registration")
+    patient.needs = other.needs = False
+    patient.is_registered = True
+    watch(watching, Ward(patient, other))
+    for _ in range(3):
+        assert patient.was_asked.acquire(timeout=10)
+    assert not patient.cared_for.acquire(blocking=False)
+    patient.lost = True
+    assert patient.cared_for.acquire(timeout=10)
+    assert not other.was_asked.acquire(blocking=False)
+
+
+def test_unit_is_asked_now_and_then(watching: list[Watcher], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher_module, "ASK_PERIOD", 3600)
+    patient = Patient("one")
+    patient.needs, patient.is_registered = False, True
+    ward = Ward(patient)
+    watch(watching, ward)
+    asked(ward, 20)
+    assert not patient.was_asked.acquire(blocking=False)
 
 
 def test_trouble_with_multipathd_is_told_at_the_start(

@@ -87,7 +87,10 @@ class Cluster:
         self.ports = frozenset(nexus.transport_id for nexus in self.nexuses.values())
         key = next(iter((keys or {}).values()), 0)
         ours = holder in self.nexuses.values()
-        self.memory = Memory(True, key, ours, settled=frozenset(self.nexuses))
+        counted = (keys or {}).values() if ports_known else registered.values()
+        self.memory = Memory(
+            True, key, ours, settled=frozenset(self.nexuses), registered=[*counted].count(key) if key else 0
+        )
         self.journal: Entry | None = None
         self.interfere: Interference = undisturbed
         self.before: dict[str, Callable[[], object]] = {}

@@ -49,7 +49,7 @@ class Judged(Cluster):
         self.running = True
         self.usable = self.paths().usable
         self.start = self.collapsed()
-        self.was_settled = set(self.usable) <= self.memory.settled and not self.is_pending() and not self.is_dirty()
+        self.was_settled = self.is_in_step() and not self.is_pending() and not self.is_dirty()
         self.registered_before = {path for path in self.usable if path in self.ours()}
         self.events: list[Callable[[State], State]] = []
         self.is_repair = self.journal is not None and self.journal.is_under_way
@@ -100,6 +100,11 @@ class Judged(Cluster):
         self.was_fenced = self.was_fenced or bool(lost)
         if lost and fences:
             self.fenced |= dict.fromkeys(lost, self.tick())
+
+    def is_in_step(self) -> bool:
+        """Whether all paths that are here are known to have the guest's key, and have it."""
+        keys = {self.ours().get(path, 0) for path in self.usable}
+        return set(self.usable) <= self.memory.settled and (keys <= {self.key()} or not self.key())
 
     def is_pending(self) -> bool:
         return self.memory.entry is not None and self.memory.entry.is_under_way

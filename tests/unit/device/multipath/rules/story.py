@@ -44,7 +44,7 @@ class Story(Guest):
     def play(self) -> None:
         """One guest's command, or what the daemon does by itself; perhaps with a crash, and the restart."""
         guest = (self._guest,) * 4
-        self.choose(*guest, self._watch, self._crashed, self._others_turn)
+        self.choose(*guest, self._watch, self._crashed, self._others_turn, self._unregistered_by_multipathd)
         for path in list(self.away):
             if self.number() % 2:
                 self._return(path)
@@ -164,6 +164,17 @@ class Story(Guest):
             action = OutAction.REGISTER_AND_IGNORE_EXISTING_KEY
             self.by(self.nexuses[path], out(action, 0, key, flags=int(self.unit.aptpl)))
             self.log.append(f"  multipathd registers {path}")
+
+    def _unregistered_by_multipathd(self) -> None:
+        """It unregisters a path that was away for so short a time that we have not noticed, if its key was unset."""
+        path = list(self.nexuses)[self.number() % len(self.nexuses)]
+        if (key := self.unit.key_of(self.nexuses[path])) is not None and path not in self.away:
+            unregister = out(OutAction.REGISTER, key, 0, flags=int(self.unit.aptpl))
+            self.happens(
+                f"multipathd unregisters {path}",
+                lambda unit: execute(told_everything(unit, self.nexuses[path]), self.nexuses[path], unregister)[0],
+                fences=False,
+            )
 
     def _others_turn(self) -> None:
         """Another host's command, right or wrong."""

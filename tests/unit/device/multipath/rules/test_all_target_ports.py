@@ -56,7 +56,7 @@ def test_unit_that_misses_all_target_ports_gets_it_and_no_other() -> None:
     cluster.leave("a")
     cluster.look_after()
     cluster.come_back()
-    assert cluster.sent == ["a REGISTER K>K: 05/26/00", "a REGISTER K>K"]
+    assert cluster.sent[-2:] == ["a REGISTER K>K: 05/26/00", "a REGISTER K>K"]
 
 
 def test_path_that_goes_away_as_it_is_asked_again_is_done_without() -> None:

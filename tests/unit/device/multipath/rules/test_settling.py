@@ -19,13 +19,13 @@ def returning(**keys: int) -> Cluster:
 def test_path_that_has_the_key_is_left_as_it_is() -> None:
     cluster = returning(b=K)
     cluster.look_after()
-    assert (cluster.sent, cluster.keys()) == (["b REGISTER K>K"], "a:K b:K")
+    assert (cluster.sent, cluster.keys()) == (["a REGISTER K>K", "b REGISTER K>K"], "a:K b:K")
 
 
 def test_path_without_a_key_is_registered_without_ignoring_one() -> None:
     cluster = returning()
     cluster.look_after()
-    assert cluster.sent == ["b REGISTER K>K: RESERVATION CONFLICT", "b REGISTER 0>K"]
+    assert cluster.sent == ["a REGISTER K>K", "b REGISTER K>K: RESERVATION CONFLICT", "b REGISTER 0>K"]
     assert cluster.keys() == "a:K b:K"
 
 
@@ -34,7 +34,7 @@ def test_path_with_the_key_from_before_a_change_gets_the_new_one() -> None:
     cluster.leave("b")
     assert cluster.guest(out(OutAction.REGISTER, K, K2)) == GOOD
     cluster.come_back()
-    assert cluster.done == ["b REGISTER K>K2"]
+    assert cluster.done == ["a REGISTER K2>K2", "b REGISTER K>K2"]
     assert cluster.keys() == "a:K2 b:K2"
 
 
@@ -113,7 +113,7 @@ def test_key_that_only_another_host_has_says_nothing_of_us() -> None:
 def test_guest_s_command_finds_all_paths_in_step() -> None:
     cluster = returning()
     assert cluster.guest(out(OutAction.REGISTER, K, K2)) == GOOD
-    assert cluster.done == ["b REGISTER 0>K", "a REGISTER K>K2", "b REGISTER K>K2"]
+    assert cluster.done == ["a REGISTER K>K", "b REGISTER 0>K", "a REGISTER K>K2", "b REGISTER K>K2"]
 
 
 def test_other_host_that_registers_meanwhile_does_not_keep_a_path_out() -> None:
