@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := $(wildcard /var/lib/dpkg/status)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-platforms test-unit unit-channel unit-others check coverage mutants bench bench-quick build deb clean system-packages
+.PHONY: help venv demo test test-fast test-platforms test-unit unit-channel unit-others check coverage mutants bench bench-quick build deb rpm clean system-packages
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,9 +42,10 @@ test-fast: venv  ## every test but those in emulated machines
 	$(BIN)/python -m pytest -m 'not kernel'
 
 SUITES := bookworm trixie forky
-test-platforms: venv  ## multipath with kernel, multipathd and Python of Debian 12, 13 and the next: minutes each
+DEPENDING := tests/kernel/guest/multipath tests/kernel/guest/multipath_chain tests/project/test_debian_package.py tests/kernel/guest/package
+test-platforms: venv  ## multipath and the package, with what Debian 12, 13 and the next have: minutes each
 	@failed=; for suite in $(SUITES); do echo "$$suite:"; \
-	   PRHELPER_SUITE=$$suite PRHELPER_THOROUGH=yes $(BIN)/python -m pytest tests/kernel/guest/multipath tests/kernel/guest/multipath_chain || failed="$$failed $$suite"; done; \
+	   PRHELPER_SUITE=$$suite PRHELPER_THOROUGH=yes $(BIN)/python -m pytest $(DEPENDING) || failed="$$failed $$suite"; done; \
 	 [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 test-unit: venv  ## the quick tests of single modules: seconds
@@ -83,6 +84,9 @@ build: venv  ## wheel and source distribution, in dist/
 
 deb: venv  ## the package for this Debian, in dist/; needs debhelper, dh-python
 	@$(BIN)/python -m tools.debian
+
+rpm: venv  ## the package for this Fedora or Enterprise Linux, in dist/; needs rpm-build, python3-devel, systemd-rpm-macros
+	@$(BIN)/python -m tools.rpm
 
 clean:  ## remove everything that was made
 	rm -rf $(VENV) .cache build dist .mypy_cache .pytest_cache .ruff_cache

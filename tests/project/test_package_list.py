@@ -25,11 +25,13 @@ def test_wheel_has_what_the_list_says() -> None:
     assert shared == {str(entry.source): str(entry.target.relative_to("usr")) for entry in entries("wheel")}
 
 
-def test_wheel_has_the_same_commands_as_packages() -> None:
+def test_wheel_has_the_same_commands_as_packages_each_with_a_page() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     executables = [entry for entry in entries("deb") if entry.target.parent == Path("usr/bin")]
     assert project["project"]["scripts"].keys() == {entry.target.name for entry in executables}
+    pages = {entry.target.stem for entry in entries("deb") if entry.target.is_relative_to("usr/share/man")}
     for entry in executables:
+        assert entry.target.name in pages
         first, *lines = (REPOSITORY / entry.source).read_text().splitlines()
         assert first == "#!/usr/bin/python3 -I"
         assert f'sys.path.insert(0, "/{MODULES}")' in lines

@@ -37,7 +37,7 @@ def built(revision: int) -> Path:
     command = ["-m", "tools.debian", "--revision", str(revision), "--directory", folder.name]
     environment = {**os.environ, "TMPDIR": folder.name, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        inside(python(), *command, shared=[Path(folder.name)]),
+        inside(python(), *command, shared=[Path(folder.name)], network=True),
         cwd=REPOSITORY,
         env=environment,
         capture_output=True,
@@ -51,15 +51,12 @@ def built(revision: int) -> Path:
 _FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
 
 
-def inside(*command: str, shared: Sequence[Path]) -> list[str]:
-    """The command that runs this one on a machine of the suite, where these folders are at the same places.
-
-    Without a network, where that is not this machine.
-    """
+def inside(*command: str, shared: Sequence[Path], network: bool = False) -> list[str]:
+    """The command that runs this one on a machine of the suite, where these folders are at the same places."""
     if wanted_suite() == own_suite():
-        return list(command)
+        return list(command) if network else ["unshare", "--map-root-user", "--net", *command]
     root = debian_root.obtain(wanted_suite(), "build")
-    return debian_root.inside(root, *command, shared=shared, network=False)
+    return debian_root.inside(root, *command, shared=shared, network=network)
 
 
 def python() -> str:

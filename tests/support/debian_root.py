@@ -25,7 +25,7 @@ KINDS = {
     "base": BASE,
     "build": (
         *BASE,
-        *("debhelper", "dh-python", "dpkg-dev", "lintian", "python3-hatchling"),
+        *("build-essential", "debhelper", "dh-python", "dpkg-dev", "lintian", "python3-hatchling"),
         *("kmod", "qemu-system-common", "systemd"),
     ),
 }

@@ -20,13 +20,18 @@ CACHE = REPOSITORY / ".cache" / "debian"
 def add(requirements: Path, tree: Path, tarball: Path) -> None:
     """Put the modules into `tree`, their licenses into its debian/copyright, and both into a tarball of their own."""
     folder = tree / "bundled"
+    pack(requirements, folder, tarball)
+    with (tree / "debian/copyright").open("a") as file:
+        file.writelines(stanza(license_file) for license_file in sorted(folder.glob("*.dist-info/licenses/LICENSE")))
+
+
+def pack(requirements: Path, folder: Path, tarball: Path) -> None:
+    """Unpack the modules into a folder, and pack them as the folder bundled/ of a tarball."""
     for wheel in wheels(requirements):
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(folder)
     with tarfile.open(tarball, "w:gz") as component:
         component.add(folder, "bundled")
-    with (tree / "debian/copyright").open("a") as file:
-        file.writelines(stanza(license_file) for license_file in sorted(folder.glob("*.dist-info/licenses/LICENSE")))
 
 
 def wheels(requirements: Path) -> list[Path]:
