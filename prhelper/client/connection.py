@@ -159,10 +159,11 @@ class Connection:
 
 
 async def _may_try_again(attempt: int, deadline: float | None) -> bool:
-    """Wait before the next attempt. False if there is none, or no time for one."""
-    if attempt + 1 == MAX_ATTEMPTS or (deadline is not None and time.monotonic() >= deadline):
+    """Wait before the next attempt. False, at once, if there is none, or no time for one."""
+    past_deadline = deadline is not None and time.monotonic() + RETRY_PAUSE > deadline
+    if attempt + 1 == MAX_ATTEMPTS or past_deadline:
         return False
-    await pause(RETRY_PAUSE if deadline is None else min(RETRY_PAUSE, max(0.0, deadline - time.monotonic())))
+    await pause(RETRY_PAUSE)
     return True
 
 

@@ -61,11 +61,12 @@ def test_a_helper_that_is_away_is_tried_five_times(
     assert pauses == [1.0] * 4
 
 
+@pytest.mark.parametrize("timeout", [None, 30.0])
 def test_a_helper_that_comes_back_between_two_attempts_gets_the_command_once(
-    path: Path, disk: int, runtime: Context, monkeypatch: pytest.MonkeyPatch
+    path: Path, disk: int, runtime: Context, monkeypatch: pytest.MonkeyPatch, timeout: float | None
 ) -> None:
     async def body() -> None:
-        with Client(path) as client:
+        with Client(path, timeout) as client:
             await client.register(disk, param_sark=0xA1)
 
     with contextlib.ExitStack() as stack:
@@ -80,11 +81,11 @@ def test_a_helper_that_comes_back_between_two_attempts_gets_the_command_once(
         assert started[0].requests == [REGISTER]
 
 
-def test_without_time_for_another_attempt_it_is_given_up(
+def test_without_time_for_another_attempt_it_is_given_up_at_once(
     path: Path, disk: int, runtime: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def body() -> None:
-        with Client(path, timeout=0.05) as client, pytest.raises(Unreachable):
+        with Client(path, timeout=30.0) as client, pytest.raises(Unreachable, match="No such file or directory"):
             await client.read_keys(disk)
 
     monkeypatch.setattr(connection, "RETRY_PAUSE", 3600.0)

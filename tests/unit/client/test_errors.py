@@ -25,6 +25,7 @@ WHAT = "PERSISTENT RESERVE OUT RESERVE, EXCLUSIVE ACCESS, LU, key 0xa1, service 
 ANSWERS = [
     (0x18, b"", ReservationConflict, "RESERVATION CONFLICT"),
     (0x08, b"", Busy, "BUSY"),
+    (0x08, fixed_sense(RESERVATIONS_PREEMPTED), Busy, "BUSY, 06/2A/03 unit attention, reservations preempted"),
     (0x28, b"", TaskSetFull, "TASK SET FULL"),
     (0x40, b"", ScsiError, "TASK ABORTED"),
     (0x77, b"", ScsiError, "status 0x77"),

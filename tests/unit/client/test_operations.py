@@ -42,6 +42,8 @@ EXCLUSIVE = ReservationType.EXCLUSIVE_ACCESS
 REGISTRANTS_ONLY = ReservationType.WRITE_EXCLUSIVE_REGISTRANTS_ONLY
 SAS = SasPort(0x5000C5001234ABCD)
 SAS_BYTES = bytes.fromhex("06000000 5000C5001234ABCD 000000000000000000000000")
+ISCSI = IscsiPort("iqn.2026-11.org.example")
+ISCSI_BYTES = bytes.fromhex("05000018") + b"iqn.2026-11.org.example\0"
 
 
 def out(action: Out, parameters: bytes, kind: int = 0) -> Request:
@@ -55,6 +57,10 @@ WRITES: dict[str, tuple[Operation, Request]] = {
             disk, param_rk=1, param_sark=2, param_aptpl=True, param_alltgpt=True, transport_ids=[SAS]
         ),
         out(Out.REGISTER, keys(1, 2, APTPL | ALL_TG_PT | SPEC_I_PT) + transport_ids(SAS_BYTES)),
+    ),
+    "register as many ports as fit": (
+        lambda client, disk: client.register(disk, param_sark=2, transport_ids=[*[SAS] * 339, ISCSI]),
+        out(Out.REGISTER, (keys(0, 2, SPEC_I_PT) + transport_ids(SAS_BYTES * 339 + ISCSI_BYTES)).ljust(8192)),
     ),
     "register and ignore existing key": (
         lambda client, disk: client.register_and_ignore_existing_key(disk, param_sark=0xA1, param_aptpl=True),
@@ -85,9 +91,9 @@ WRITES: dict[str, tuple[Operation, Request]] = {
     ),
     "register and move, to survive": (
         lambda client, disk: client.register_and_move(
-            disk, param_rk=1, param_sark=2, transport_id=SAS, relative_target_port=3, param_aptpl=True
+            disk, param_rk=1, param_sark=2, transport_id=SAS, relative_target_port=0, param_aptpl=True
         ),
-        out(Out.REGISTER_AND_MOVE, move_list(1, 2, SAS_BYTES, 3, MOVE_APTPL)),
+        out(Out.REGISTER_AND_MOVE, move_list(1, 2, SAS_BYTES, 0, MOVE_APTPL)),
     ),
 }
 

@@ -157,6 +157,7 @@ RUBBISH: dict[str, tuple[Parse, bytes]] = {
     "reservation: nothing": (parse_reservation, b""),
     "reservation: of eight bytes": (parse_reservation, with_header(bytes(8))),
     "reservation: cut off": (parse_reservation, with_header(bytes(15), 16)),
+    "reservation: a length of eight": (parse_reservation, with_header(bytes(16), 8)),
     "capabilities: cut off": (parse_capabilities, bytes.fromhex("0008 00 00 0000 00")),
     "capabilities: a length of seven": (parse_capabilities, bytes.fromhex("0007 00 00 0000 0000")),
     "full status: nothing": (parse_full_status, b""),
