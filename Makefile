@@ -64,7 +64,7 @@ check: venv  ## linters, types, spelling, the direction of imports, the manual's
 	$(BIN)/mypy
 	$(BIN)/codespell
 	$(BIN)/lint-imports --no-logo --cache-dir .cache/imports
-	@if command -v mandoc >/dev/null; then mandoc -T lint -W warning man/prhelper.8; \
+	@if command -v mandoc >/dev/null; then mandoc -T lint -W warning man/*.8; \
 	 else echo 'the manual is not checked (needs mandoc)'; fi
 
 coverage: venv  ## how much of the core its unit tests run: at least 95 % of lines and branches

@@ -140,6 +140,8 @@ def test_the_changelog_tells_of_the_version() -> None:
 def test_manual_and_units_are_installed_where_they_are_looked_for(environment: Path) -> None:
     for installed, source in {
         "share/man/man8/prhelper.8": "man/prhelper.8",
+        "share/man/man8/prhelperctl.8": "man/prhelperctl.8",
+        "share/bash-completion/completions/prhelperctl": "packaging/prhelperctl.bash",
         "lib/systemd/system/prhelper.service": "packaging/prhelper.service",
         "lib/systemd/system/prhelper.socket": "packaging/prhelper.socket",
         "lib/systemd/system/prhelper-multipath.service": "packaging/prhelper-multipath.service",

@@ -1,0 +1,7 @@
+"""`python -m prhelper.ctl`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,101 @@
+"""The command line of prhelperctl, and what becomes of errors."""
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+from .. import __version__
+from ..client import DEFAULT_SOCKET
+from . import changing, reading, show, values
+from .control import DEFAULT_CONTROL
+from .exits import Exit, exit_status
+
+_EPILOG = """\
+A disk sees this host as one initiator, the same as its virtual machines. See prhelperctl(8).
+"""
+
+_Subcommands = Callable[..., argparse.ArgumentParser]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(Exit.USAGE, f"{self.prog}: {message}\nTry '{self.prog} --help' for more information.\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out what the command line says. Returns the exit status."""
+    options = build_parser().parse_args(arguments)
+    try:
+        status: int = options.execute(options)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return 128 + 2
+    except BrokenPipeError:  # whoever read it has seen enough
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13
+    except Exception as error:
+        if (known := exit_status(error)) is None:
+            raise
+        print(f"prhelperctl: {error}", file=sys.stderr)
+        return known
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All subcommands with their options."""
+    parser = _Parser(
+        prog="prhelperctl", description="Persistent reservations, and the prhelper of this host.", epilog=_EPILOG
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"prhelperctl {__version__}")
+    subcommands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_show(subcommands.add_parser)
+    _add_operations(subcommands.add_parser)
+    return parser
+
+
+def _add_show(add: _Subcommands) -> None:
+    parser = add("show", help="a disk's reservation and registrations, and whose they are")
+    _finish(parser, show.execute, helper=True, control=True, disk=True)
+
+
+def _add_operations(add: _Subcommands) -> None:
+    for reads in reading.COMMANDS:
+        parser = add(reads.name, aliases=reads.aliases, help=reads.help)
+        _finish(parser, partial(reading.execute, command=reads), helper=True, disk=True)
+    for changes in changing.COMMANDS:
+        parser = add(changes.name, aliases=changes.aliases, help=changes.help)
+        changing.add_parameters(parser, changes)
+        _finish(parser, partial(changing.execute, command=changes), helper=True, control=True, disk=True)
+
+
+def _finish(
+    parser: argparse.ArgumentParser,
+    execute: Callable[[argparse.Namespace], int],
+    helper: bool = False,
+    control: bool = False,
+    disk: bool = False,
+) -> None:
+    """What all have, and what those have that ask the helper, the daemon, or for a disk."""
+    if helper:
+        _add_path(parser, "-k", "--socket", DEFAULT_SOCKET, "the helper's socket")
+        parser.add_argument(
+            "--timeout", type=values.seconds, metavar="SECONDS", help="for a command (default: as long as it takes)"
+        )
+    if control:
+        _add_path(parser, "-c", "--control", DEFAULT_CONTROL, "the daemon's control socket")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    if disk:
+        parser.add_argument("disk", metavar="DISK", help="path of the disk")
+    parser.set_defaults(execute=execute)
+
+
+def _add_path(parser: argparse.ArgumentParser, letter: str, option: str, default: Path, what: str) -> None:
+    parser.add_argument(
+        letter, option, type=Path, metavar="PATH", default=default, help=f"{what} (default '{default}')"
+    )

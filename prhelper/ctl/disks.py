@@ -1,0 +1,107 @@
+"""A disk that was named on the command line, as this host sees it: opened, and what sysfs tells of it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from ..channel import OwnedFd
+from ..device.identity import DeviceId, Target
+from ..device.multipath.paths import uuid_if_there, wwid_of
+from ..device.stack import is_multipath, name_of
+from .exits import Exit, ToolError
+
+_SYS_DEV = Path("/sys/dev")
+_KINDS_OF_NAME = {"naa.": "3", "eui.": "2", "t10.": "1"}
+
+
+class Disk(NamedTuple):
+    """What a path leads to.
+
+    folder: its own in sysfs; None if it has none there.
+    wwid: of the unit, as multipath has it, so that a disk and a map of it are known to be one unit; None if nothing
+        says it.
+    """
+
+    path: str
+    device: DeviceId
+    folder: Path | None
+    wwid: str | None
+
+    @property
+    def number(self) -> str | None:
+        """major:minor; None if it is no device."""
+        return self.device.number if self.device.is_device else None
+
+    @property
+    def name(self) -> str | None:
+        """The kernel's name, or the map's own."""
+        return None if self.folder is None else name_of(self.folder)
+
+    def is_same_unit(self, number: str | None, wwid: str | None) -> bool:
+        """Whether something else that has this number and WWID is the same logical unit."""
+        if self.wwid is not None and wwid is not None:
+            return self.wwid == normal_wwid(wwid)
+        return number is not None and number == self.number
+
+    def as_json(self) -> dict[str, object]:
+        """The type Disk of docs/prhelperctl.md."""
+        return {"path": self.path, "number": self.number, "name": self.name, "wwid": self.wwid}
+
+    def __str__(self) -> str:
+        known = [text for text in (self.number, self.name, self.wwid and f"wwid {self.wwid}") if text]
+        return f"{self.path} ({', '.join(known)})" if known else self.path
+
+
+@contextmanager
+def opened(path: str, to_write: bool) -> Iterator[tuple[int, Disk]]:
+    """A descriptor for a helper, and what it leads to. Raises ToolError."""
+    flags = (os.O_RDWR if to_write else os.O_RDONLY) | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = OwnedFd(os.open(path, flags))
+    except OSError as error:
+        how = "for writing, as a change needs" if to_write else "for reading"
+        raise ToolError(Exit.NO_DISK, f"{path} cannot be opened {how}: {error.strerror}") from error
+    with descriptor:
+        yield descriptor.fileno(), of_descriptor(path, descriptor.fileno())
+
+
+def of_descriptor(path: str, fd: int) -> Disk:
+    """What an open descriptor leads to."""
+    target = Target.of(fd)
+    if target.device is None:
+        raise ToolError(Exit.NO_DISK, f"{path}: {target.error}")
+    return described(path, target.device)
+
+
+def described(path: str, device: DeviceId) -> Disk:
+    """What sysfs tells of a device."""
+    folder = folder_of(device)
+    return Disk(path, device, folder, None if folder is None else wwid_in(folder))
+
+
+def folder_of(device: DeviceId) -> Path | None:
+    """A device's own folder in sysfs."""
+    kind = "block" if device.file_type == 0o060000 else "char"
+    folder = _SYS_DEV / kind / device.number
+    return folder.resolve() if device.is_device and folder.exists() else None
+
+
+def wwid_in(folder: Path) -> str | None:
+    """The WWID of the unit that a device in sysfs leads to by one way only; None if nothing says it."""
+    try:
+        if is_multipath(folder):
+            return wwid_of(uuid_if_there(folder))
+        if slaves := list((folder / "slaves").glob("*")):
+            return wwid_in(slaves[0].resolve()) if len(slaves) == 1 else None
+        whole = folder.parent if (folder / "partition").exists() else folder
+        return normal_wwid((whole / "device/wwid").read_text().strip()) or None
+    except OSError:
+        return None
+
+
+def normal_wwid(text: str) -> str:
+    """multipath's way to write what sysfs calls naa.6001405...: with a digit for the kind of name."""
+    kind = _KINDS_OF_NAME.get(text[:4])
+    return text if kind is None else kind + text[4:]

@@ -1,0 +1,93 @@
+"""The virtual machines that run on this host, as the command lines of their QEMUs have them.
+
+What was plugged in while they ran is not there. A command line is a process's own memory: it may say anything, and
+reading it may take for ever, so that each is read in a thread that may be left behind.
+"""
+
+import contextlib
+import os
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from ..device.identity import DeviceId
+from ..host.cgroups import unit_of_process
+from ..host.machine_name import claimed_name, name_of_unit
+from .disks import Disk, described
+from .qemu import CommandLine, GuestDisk, is_qemu, parse
+
+_PROC = Path("/proc")
+_PATIENCE = 2.0
+"""Seconds for a process's command line."""
+
+_Value = TypeVar("_Value")
+
+
+class Machine(NamedTuple):
+    """A QEMU. name: of its virtual machine, if known."""
+
+    pid: int
+    uid: int
+    name: str | None
+    command_line: CommandLine
+
+    def __str__(self) -> str:
+        return f'machine "{self.name}" (pid {self.pid})' if self.name else f"the machine of pid {self.pid}"
+
+    def disk_of(self, guest_disk: GuestDisk) -> Disk | None:
+        """What a file on its command line is. None if that cannot be seen from here.
+
+        The machine may have a /dev of its own, which only root and its user can look into.
+        """
+        for path in (f"/proc/{self.pid}/root{guest_disk.file}", guest_disk.file):
+            try:
+                status = os.stat(path)  # noqa: PTH116
+            except OSError:
+                continue
+            return described(guest_disk.file, DeviceId(stat.S_IFMT(status.st_mode), status.st_rdev))
+        return None
+
+    def uses(self, disk: Disk) -> list[GuestDisk]:
+        """Its disks that are this unit."""
+        return [each for each in self.command_line.disks if is_on(disk, self.disk_of(each))]
+
+
+def is_on(disk: Disk, other: Disk | None) -> bool:
+    """Whether two devices are one unit."""
+    return other is not None and other.device.is_device and disk.is_same_unit(other.number, other.wwid)
+
+
+def machines() -> list[Machine]:
+    """All of them, by PID."""
+    pids = sorted(int(each.name) for each in _PROC.iterdir() if each.name.isdecimal())
+    return [found for pid in pids if (found := machine_of(pid)) is not None]
+
+
+def machine_of(pid: int) -> Machine | None:
+    """The machine of a process; None if it is no QEMU, or there is none."""
+    content = patiently(lambda: (_PROC / str(pid) / "cmdline").read_bytes())
+    arguments = (content or b"").decode(errors="surrogateescape").split("\0")[:-1]
+    if not is_qemu(arguments):
+        return None
+    try:
+        uid = (_PROC / str(pid)).stat().st_uid
+    except OSError:
+        return None
+    name = name_of_unit(unit_of_process(pid) or "") or claimed_name(content or b"")
+    return Machine(pid, uid, None if name is None else name.text, parse(arguments))
+
+
+def patiently(function: Callable[[], _Value], seconds: float = _PATIENCE) -> _Value | None:
+    """The result of a call; None if it takes too long, and is left behind, or raises OSError."""
+    results: list[_Value] = []
+
+    def call() -> None:
+        with contextlib.suppress(OSError):
+            results.append(function())
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return results[0] if results else None

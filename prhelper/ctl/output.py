@@ -1,0 +1,61 @@
+"""What is printed: tables of at most 80 columns for people, JSON for programs."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+from ..client import ReservationType
+
+WIDTH = 80
+_ELLIPSIS = "..."
+
+BOLD, RED, YELLOW = "1", "31", "33"
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON, at once: a stream has one for each event."""
+    print(json.dumps(value), flush=True)
+
+
+def coloured(text: str, code: str, stream: TextIO | None = None) -> str:
+    """The same in a colour, on a terminal; as it is elsewhere, and where NO_COLOR is set."""
+    stream = stream or sys.stdout
+    wanted = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return f"\033[{code}m{text}\033[0m" if wanted else text
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Columns as wide as what is in them. The last one is cut off where there is no room for it.
+
+    All columns but the last keep their whole text: keys, numbers and names are of no use in halves.
+    """
+    lines = [[harmless_line(str(cell)) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
+    room = max(WIDTH - sum(widths[:-1]) - 2 * (len(widths) - 1), len(_ELLIPSIS))
+    head, *body = (_line(cells, widths, room) for cells in [list(heads), *lines])
+    return "\n".join([coloured(head, BOLD), *body])
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], room: int) -> str:
+    *first, last = cells
+    if len(last) > room:
+        last = last[: room - len(_ELLIPSIS)] + _ELLIPSIS
+    columns = [cell.ljust(width) for cell, width in zip(first, widths, strict=False)]
+    return "  ".join([*columns, last]).rstrip()
+
+
+def harmless_line(text: str) -> str:
+    """The same, with nothing that could move the cursor of a terminal: names are chosen by those who are shown."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def key_text(key: int) -> str:
+    """A key as everywhere: JSON's numbers hold no 64 bits everywhere."""
+    return f"{key:#x}"
+
+
+def type_text(kind: ReservationType | int) -> str:
+    """A reservation type by name, or its number if SPC-4 has none for it."""
+    return kind.name.replace("_", " ") if isinstance(kind, ReservationType) else f"type {kind:#x}"

@@ -1,0 +1,62 @@
+"""Calls to the control socket: answers, errors of the daemon, and daemons that are none."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prhelper.ctl.control import Control, ControlError, devices_seen
+from prhelper.ctl.exits import Exit, ToolError
+
+from .daemon import Daemon
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "control"
+
+
+def test_answer_is_the_parameters_and_a_connection_serves_many_calls(path: Path) -> None:
+    answers: dict[str, list[Any]] = {"GetStatus": [{"parameters": {"pid": 1}}], "GetClients": [{}]}
+    with Daemon(path, answers) as daemon, Control(path) as control:
+        assert control.call("GetStatus") == {"pid": 1}
+        assert control.call("GetClients", some="thing") == {}
+        assert daemon.calls[1] == {"method": "io.prhelper.Control.GetClients", "parameters": {"some": "thing"}}
+
+
+def test_answers_that_arrive_together_or_in_pieces_are_told_apart(path: Path) -> None:
+    stream = [b'{"continues": true, "para', b'meters": {"n": 1}}\0{"continues": true}\0{"parameters": {"n": 3}}\0']
+    with Daemon(path, {"Watch": stream}) as daemon, Control(path) as control:
+        assert list(control.stream("Watch")) == [{"n": 1}, {}, {"n": 3}]
+        assert daemon.calls[0]["more"] is True
+
+
+def test_error_of_the_daemon_has_its_name_and_what_it_says(path: Path) -> None:
+    error = {"error": "io.prhelper.Control.NoSuchTraceEvent", "parameters": {"pattern": "x*"}}
+    with Daemon(path, {"Set": [error]}), Control(path) as control:
+        with pytest.raises(ControlError, match=r"NoSuchTraceEvent \(pattern x\*\)") as raised:
+            control.call("Set")
+        assert (raised.value.name, raised.value.parameters) == ("NoSuchTraceEvent", {"pattern": "x*"})
+
+
+@pytest.mark.parametrize("answer", [b"rubbish\0", b"[1]\0", b"\xff\0", None, b"half"])
+def test_rubbish_and_a_daemon_that_hangs_up_are_one_kind_of_trouble(path: Path, answer: bytes | None) -> None:
+    with Daemon(path, {"Get": [answer, None]}), Control(path) as control:
+        with pytest.raises(ToolError, match="the daemon at") as raised:
+            control.call("Get")
+        assert raised.value.status == Exit.UNREACHABLE
+
+
+def test_daemon_that_does_not_answer_is_not_waited_for_for_ever(path: Path) -> None:
+    with (
+        Daemon(path, {"Get": []}),
+        Control(path, patience=0.05) as control,
+        pytest.raises(ToolError, match="not answer"),
+    ):
+        control.call("Get")
+
+
+def test_without_a_daemon_there_are_no_devices(path: Path) -> None:
+    assert devices_seen(path) is None
+    with pytest.raises(ToolError, match=r"no control socket at .*: No such file"):
+        Control(path)

@@ -1,0 +1,103 @@
+"""QEMU's command line, in the ways that people and libvirt write it."""
+
+import pytest
+
+from prhelper.ctl.qemu import CommandLine, GuestDisk, is_qemu, parse
+
+OBJECT = ("-object", "pr-manager-helper,id=pr0,path=/run/pr.sock")
+
+WRITTEN = {
+    "a blockdev with all in one": (
+        "-blockdev",
+        "node-name=hd,driver=raw,file.driver=host_device,file.filename=/dev/sdx,file.pr-manager=pr0",
+        "-device",
+        "scsi-block,drive=hd",
+    ),
+    "two blockdevs, which name each other": (
+        "-blockdev",
+        "driver=host_device,filename=/dev/sdx,node-name=prot,pr-manager=pr0",
+        "-blockdev",
+        "driver=raw,file=prot,node-name=hd",
+        "-device",
+        "scsi-block,drive=hd",
+    ),
+    "JSON, as libvirt writes it": (
+        "-blockdev",
+        '{"driver":"host_device","filename":"/dev/sdx","node-name":"prot","pr-manager":"pr0","cache":{"direct":true}}',
+        "-blockdev",
+        '{"node-name":"hd","driver":"raw","file":"prot"}',
+        "-device",
+        '{"driver":"scsi-block","bus":"scsi0.0","drive":"hd"}',
+    ),
+    "a drive": (
+        "-drive",
+        "file=/dev/sdx,if=none,id=hd,format=raw,file.pr-manager=pr0",
+        "-device",
+        "scsi-block,drive=hd",
+    ),
+    "a drive with its options apart": (
+        "-drive",
+        "file.driver=host_device,file.filename=/dev/sdx,file.pr-manager=pr0,if=none,id=hd,format=raw",
+        "-device",
+        "scsi-block,drive=hd",
+    ),
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN.values(), ids=list(WRITTEN))
+def test_disk_is_found_however_it_is_written(written: tuple[str, ...]) -> None:
+    expected = CommandLine({"pr0": "/run/pr.sock"}, (GuestDisk("scsi-block", "hd", "/dev/sdx", "pr0"),), ())
+    assert parse(["qemu-system-x86_64", *OBJECT, *written]) == expected
+
+
+def test_drive_with_an_interface_is_a_device_itself() -> None:
+    (disk,) = parse(["qemu-kvm", "-drive", "file=/dev/sdx,if=virtio,rerror=stop,format=raw"]).disks
+    assert disk == GuestDisk("virtio-blk", "", "/dev/sdx", None, "stop", "")
+
+
+def test_what_is_done_about_errors_is_told_by_device_or_drive() -> None:
+    line = [
+        *("-drive", "file=/a,if=none,id=a,werror=stop", "-device", "scsi-hd,drive=a"),
+        *("-blockdev", "driver=file,filename=/b,node-name=b"),
+        *("-device", "scsi-hd,drive=b,rerror=report,werror=report,id=disk-b"),
+    ]
+    assert parse(line).disks == (
+        GuestDisk("scsi-hd", "a", "/a", None, "", "stop"),
+        GuestDisk("scsi-hd", "disk-b", "/b", None, "report", "report"),
+    )
+
+
+def test_comma_in_a_name_is_doubled() -> None:
+    (disk,) = parse(["-drive", "file=/a,,b,if=none,id=a", "-device", "scsi-hd,drive=a"]).disks
+    assert disk.file == "/a,b"
+
+
+def test_monitors_are_those_that_listen_at_a_path_and_speak_qmp() -> None:
+    line = [
+        *("-qmp", "unix:/run/q,server=on,wait=off"),
+        *("-chardev", "socket,id=m,path=/run/m,server=on", "-mon", "chardev=m,mode=control"),
+        *("-chardev", "socket,id=h,path=/run/h,server=on", "-mon", "chardev=h,mode=readline"),
+        *("-chardev", "socket,id=f,fd=5", "-mon", "chardev=f,mode=control"),
+        *("-qmp", "tcp:localhost:4444"),
+    ]
+    assert parse(line).monitors == ("/run/q", "/run/m")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("-device", "scsi-block,drive=none"),
+        ("-blockdev", "{broken", "-device", "scsi-block,drive=a"),
+        ("-blockdev", "[]"),
+        ("-blockdev", "driver=raw,file=a,node-name=a", "-device", "scsi-hd,drive=a"),
+        ("-drive",),
+    ],
+)
+def test_what_cannot_be_made_out_is_left_out(line: tuple[str, ...]) -> None:
+    assert parse(["qemu-system-x86_64", *line]).disks == ()
+
+
+def test_programs_that_run_machines_are_told_from_others() -> None:
+    assert is_qemu(["/usr/bin/qemu-system-x86_64", "-S"])
+    assert is_qemu(["/usr/libexec/qemu-kvm"])
+    assert not any(map(is_qemu, ([], ["qemu-img", "info"], ["/usr/bin/qemu-pr-helper"])))
