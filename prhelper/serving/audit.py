@@ -133,7 +133,7 @@ class CommandLine(_Line, LazyMessage):
     def words(self) -> tuple[str, dict[str, str]]:
         """Who asked, which device, what, and how it ended."""
         outcome = self.result.outcome
-        status, sense = status_name(outcome.status), _sense(outcome.sense)
+        status, sense = status_name(outcome.status), sense_in_words(outcome.sense)
         fields = {
             "client_pid": str(self.peer.pid),
             "client_uid": str(self.peer.uid),
@@ -205,7 +205,8 @@ def _names(device: DeviceId, second: int) -> tuple[str, str]:  # noqa: ARG001
     return device.in_words(), device.name() or ""
 
 
-def _sense(data: bytes) -> str:
+def sense_in_words(data: bytes) -> str:
+    """Sense data for people; empty if there is none."""
     if data == NO_SENSE:
         return ""
     sense = Sense.parse(data)

@@ -4,13 +4,17 @@ import collections
 import threading
 import time
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ..channel import SocketChannel
+from ..device.execution import Result
 from ..device.identity import DeviceId
 from ..host.machine_name import MachineName
 from ..host.peer import Peer
 from ..scsi.reservation import Command
+from .registrations import Registration, is_same_machine
+from .seen import Seen
+from .take_over import TakeOver
 
 T = TypeVar("T")
 
@@ -35,6 +39,17 @@ class InFlight:
         return f"{device}: {self.command}, for {time.monotonic() - self.since:.0f} s"
 
 
+class News(NamedTuple):
+    """What a command has shown that is worth to be told at once.
+
+    shares_with: the other machines of this host that are registered on the device, where the client is one more.
+    took_over: the key of its machine, if it has completed a migration of its reservation to this host.
+    """
+
+    shares_with: list[Registration]
+    took_over: int | None
+
+
 class Client:
     """One connection: who it is, what it has in flight, what it has done.
 
@@ -44,11 +59,26 @@ class Client:
     asker: who asks: the process that connected or, in the multipath worker, the client of the daemon that did.
     commands: how many were answered, those refused among them.
     machine_name: of its virtual machine; None until it is known (`machine_names`), or for ever.
+    connected_at: when (`time.time`).
     """
 
-    __slots__ = ("asker", "channel", "commands", "in_flight", "machine_name", "number", "peer")
+    __slots__ = (
+        "_seen",
+        "_take_over",
+        "asker",
+        "channel",
+        "commands",
+        "connected_at",
+        "in_flight",
+        "machine_name",
+        "number",
+        "peer",
+    )
 
-    def __init__(self, number: int, peer: Peer, channel: SocketChannel) -> None:
+    def __init__(self, number: int, peer: Peer, channel: SocketChannel, seen: Seen) -> None:
+        self._seen = seen
+        self._take_over = TakeOver()
+        self.connected_at = time.time()
         self.number = number
         self.peer = self.asker = peer
         self.channel = channel
@@ -65,6 +95,16 @@ class Client:
         """Record that the command has ended."""
         self.in_flight = None
         self.commands += 1
+
+    def remember(self, command: Command, device: DeviceId | None, result: Result) -> News | None:
+        """Remember how a command ended, for those who ask. Returns what is worth to be told at once."""
+        self._seen.add(self, command, device, result)
+        if not command.is_out:
+            self._take_over.is_preceded_by(command, device, result)
+            return None
+        took_over = self._take_over.key_if_completed_by(command, device, result)
+        shares_with = self._seen.add_out(self, command, device, result)
+        return News(shares_with, took_over) if took_over is not None or shares_with else None
 
     def unfinished(self) -> str:
         """For people: what keeps its session from ending."""
@@ -85,6 +125,7 @@ class Clients:
 
     total: connections in all. One account (`Peer.account`) may have half of them, so that no virtual machine and no
         user can use them up.
+    seen: what their commands have shown of the devices.
     per_process: connections of one process. Not enforced for peers in another PID namespace (reported as PID 0), since
         they may be different virtual machines. None: one process, and one account, may have all of them; it is a
         daemon, which has limits itself.
@@ -101,6 +142,7 @@ class Clients:
         self._by_process: collections.Counter[int] = collections.Counter()
         self._accepted = 0
         self._commands_of_former = 0
+        self.seen = Seen(self._serves)
 
     def enter(self, peer: Peer, channel: SocketChannel) -> Client:
         """Give a place to a new connection. Raises Full, and changes nothing, at a limit."""
@@ -110,7 +152,7 @@ class Clients:
             self._by_account[peer.account] += 1
             self._by_process[peer.pid] += 1
             self._accepted += 1
-            client = self._clients[self._accepted] = Client(self._accepted, peer, channel)
+            client = self._clients[self._accepted] = Client(self._accepted, peer, channel, self.seen)
         return client
 
     def give_up_place(self, client: Client) -> None:
@@ -137,6 +179,9 @@ class Clients:
     def __iter__(self) -> Iterator[Client]:
         with self._lock:
             return iter(list(self._clients.values()))
+
+    def _serves(self, peer: Peer, machine_name: MachineName | None) -> bool:
+        return any(is_same_machine(peer, machine_name, one.asker, one.machine_name) for one in self)
 
     def _require_room(self, peer: Peer) -> None:
         if self._places >= self.total:

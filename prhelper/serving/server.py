@@ -93,13 +93,17 @@ class Server:
 
         No client is accepted any more; those in the backlog are turned away.
         """
-        self._hang_up(listener)
+        self.hang_up(listener)
         for client in self._clients:
             client.channel.quiesce()
         with anyio.move_on_after(timeout):
             while self._clients:
                 await self._left_once()
         return self.unfinished()
+
+    def hang_up_on(self, channel: SocketChannel) -> None:
+        """Close a connection that is no client's, now or later, without blocking."""
+        self._closing.close(channel, "", _do_nothing)
 
     def is_closing(self) -> bool:
         """Whether connections are still open that have ended: closing them can block, even when the process ends."""
@@ -114,7 +118,7 @@ class Server:
             peer = _peer_of(channel)
             client = self._clients.enter(peer, channel)
         except OSError as error:  # it has gone already
-            self._closing.close(channel, "", _do_nothing)
+            self.hang_up_on(channel)
             audit.gone(error)
             return
         except Full as full:
@@ -129,7 +133,7 @@ class Server:
         session = serve(channel, devices, client, self._request_timeout, self._features)
         self._threads.spawn(session, lambda end: self._goodbye(client, end))
 
-    def _hang_up(self, channel: Channel) -> None:
+    def hang_up(self, channel: Channel) -> None:
         """Close in a thread of its own: descriptors that wait in the socket are closed too, and that can block."""
 
         async def close() -> None:

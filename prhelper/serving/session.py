@@ -12,7 +12,7 @@ from ..scheduler.thread_pool import NoThreadError
 from ..scsi.outcome import Outcome
 from ..scsi.reservation import Command
 from ..scsi.status import Status, status_name
-from . import audit
+from . import audit, unasked
 from .clients import Client
 from .end import AnswerLostError, End
 
@@ -39,6 +39,8 @@ async def serve(channel: Channel, devices: Executor, client: Client, request_tim
                 await answer(channel, request, result, _in(request_timeout))
             finally:  # after the answer, so that the guest does not wait for what the log takes
                 audit.done(client, request.command, device, result)
+                if (news := client.remember(request.command, device, result)) is not None:
+                    unasked.tell(client, device, news)
         return request
     finally:
         if decoder.holds_descriptors:

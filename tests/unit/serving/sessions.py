@@ -17,6 +17,7 @@ from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 from prhelper.serving.clients import Client
 from prhelper.serving.end import End
+from prhelper.serving.seen import Seen
 from prhelper.serving.session import serve
 
 HELLO = bytes(4)
@@ -69,7 +70,7 @@ class Session:
         self.client, ours = socket.socketpair()
         self.client.settimeout(10)
         self.channel = SocketChannel(ours)
-        self.record = Client(1, Peer(4711, 107, "qemu"), self.channel)
+        self.record = Client(1, Peer(4711, 107, "qemu"), self.channel, Seen(lambda *_: True))
         self._ended: End | BaseException | None = None
         self.thread = threading.Thread(target=self._serve, args=(runner,))
         self.thread.start()

@@ -24,6 +24,7 @@ from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
 from prhelper.serving import audit
 from prhelper.serving.clients import Client
+from prhelper.serving.seen import Seen
 
 from ...support.spc import keys, reserve_in, reserve_out
 
@@ -75,7 +76,7 @@ def client() -> Client:
     ours, theirs = socket.socketpair()
     theirs.close()
     with SocketChannel(ours) as channel:
-        return Client(1, Peer(4711, 107, "qemu", "machine.scope"), channel)
+        return Client(1, Peer(4711, 107, "qemu", "machine.scope"), channel, Seen(lambda *_: True))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_lines_are_counted_by_account_and_in_kinds_that_no_client_makes(
 
 
 def test_200_reservations_a_minute_are_written_for_each_account(client: Client, lines: Lines) -> None:
-    other = Client(2, replace(client.peer, account="other.scope"), client.channel)
+    other = Client(2, replace(client.peer, account="other.scope"), client.channel, Seen(lambda *_: True))
     audit._log.setLevel(logging.INFO)
     for _ in range(201):
         audit.done(client, RESERVE, FILE, CONFLICT)

@@ -22,6 +22,7 @@ from prhelper.scsi.reservation import Command
 from prhelper.serving import audit
 from prhelper.serving.clients import Client
 from prhelper.serving.end import End
+from prhelper.serving.seen import Seen
 from prhelper.serving.session import serve
 
 from ...support.spc import keys, reserve_in, reserve_out
@@ -53,7 +54,7 @@ class Daemon:
         self.socket.settimeout(10)
         self._channel = SocketChannel(ours)
         self.maps = Maps()
-        self.client = self.maps.client = Client(1, DAEMON, self._channel)
+        self.client = self.maps.client = Client(1, DAEMON, self._channel, Seen(lambda *_: True))
         self._end: End | None = None
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()

@@ -1,0 +1,90 @@
+"""Which machines of this host are registered on a device, as far as their commands went through here.
+
+To a disk, all machines of a host are one initiator (one I_T nexus). So two of them cannot fence each other there, and
+one's registration is the other's.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..host.machine_name import MachineName
+from ..host.peer import Peer
+from ..scsi.reservation import OutAction
+from .ended import Ended
+
+MAX = 64
+"""Machines remembered for one device; the oldest is forgotten first."""
+
+_REGISTERING = (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
+_PREEMPTING = (OutAction.PREEMPT, OutAction.PREEMPT_AND_ABORT)
+
+CHANGING = frozenset(map(int, (*_REGISTERING, OutAction.CLEAR, *_PREEMPTING)))
+"""The service actions that change who is registered."""
+
+
+class Registration(NamedTuple):
+    """One machine's. at: when (`time.time`). client: the number of the connection."""
+
+    at: float
+    client: int
+    peer: Peer
+    machine_name: MachineName | None
+    key: int
+
+    def is_of(self, peer: Peer, machine_name: MachineName | None) -> bool:
+        """Whether a process is this machine, or is the same machine started anew."""
+        return is_same_machine(self.peer, self.machine_name, peer, machine_name)
+
+
+def is_same_machine(peer: Peer, name: MachineName | None, other: Peer, other_name: MachineName | None) -> bool:
+    """Whether two processes run one machine, as far as can be told: they are one, or have one name."""
+    if name is not None and other_name is not None:
+        return name.text == other_name.text
+    return (peer.pid, peer.started, peer.account) == (other.pid, other.started, other.account)
+
+
+class Registrations:
+    """Those on one device. Not for several threads at once."""
+
+    __slots__ = ("_all", "warned")
+
+    def __init__(self) -> None:
+        self._all: list[Registration] = []
+        self.warned = False
+        """Whether it has been said that several are registered; false again once none is."""
+
+    def __iter__(self) -> Iterator[Registration]:
+        return iter(self._all)
+
+    def copy(self) -> "Registrations":
+        """The same, as they are now."""
+        copy = Registrations()
+        copy._all = self._all
+        return copy
+
+    def change(self, ended: Ended) -> list[Registration]:
+        """Follow an OUT command, one of CHANGING, that ended well.
+
+        Returns the others that are registered, if it registered a machine.
+        """
+        command = ended.command
+        if (keys := command.keys) is None:
+            return []
+        _, service_action_key = keys
+        action = command.service_action
+        mine = [one for one in self._all if one.is_of(ended.peer, ended.machine_name)]
+        others = [one for one in self._all if one not in mine]
+        if action in _REGISTERING:
+            self._all = others
+            if service_action_key:
+                new = Registration(time.time(), ended.client, ended.peer, ended.machine_name, service_action_key)
+                self._all = [*others[-(MAX - 1) :], new]
+                return others
+        elif action == OutAction.CLEAR:
+            self._all = []
+        elif action in _PREEMPTING:
+            self._all = mine + [one for one in others if one.key != service_action_key]
+        if not self._all:
+            self.warned = False
+        return []

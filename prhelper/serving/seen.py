@@ -1,0 +1,169 @@
+"""What the commands of all clients have shown of each device, for those who ask.
+
+Written after each answer, by the thread that sent it. Nothing here makes a system call, but to wake who watches.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from ..device.execution import Result
+from ..device.identity import DeviceId
+from ..host.machine_name import MachineName
+from ..host.peer import Peer
+from ..scsi.reservation import Command
+from ..scsi.status import Status
+from .ended import Asking, Ended
+from .registrations import CHANGING, Registration, Registrations
+from .watching import Watchers
+
+MAX_ANSWERED = 4096
+"""Devices remembered that have answered a command: more than a host has disks."""
+
+MAX_REFUSED = 256
+"""Devices remembered that never saw one. A client can make them, so the oldest is forgotten first."""
+
+NOT_SENT = -1
+"""In place of a status: the device never saw the command."""
+
+_GOOD = int(Status.GOOD)  # a plain integer: an enumeration takes its time
+
+Serves = Callable[[Peer, MachineName | None], bool]
+"""Whether a machine is connected now."""
+
+
+class SeenDevice:
+    """One device. first_at, last_at: `time.time`. outcomes: how many commands ended with which status, or NOT_SENT.
+
+    last: the last OUT command that ended well. map_name, wwid: of the multipath map, once a command has gone there.
+    """
+
+    __slots__ = (
+        "first_at",
+        "last",
+        "last_at",
+        "map_name",
+        "outcomes",
+        "registrations",
+        "slowest",
+        "slowest_seconds",
+        "wwid",
+    )
+
+    def __init__(self, at: float) -> None:
+        self.first_at = self.last_at = at
+        self.outcomes: dict[int, int] = {}
+        self.slowest: Ended | None = None
+        self.slowest_seconds = -1.0
+        self.last: Ended | None = None
+        self.map_name: str | None = None
+        self.wwid: str | None = None
+        self.registrations = Registrations()
+
+    def slower(self, ended: Ended) -> None:
+        """Remember the slowest command so far."""
+        self.slowest = ended
+        self.slowest_seconds = ended.result.seconds
+
+    def copy(self) -> "SeenDevice":
+        """The same, as it is now."""
+        copy = SeenDevice(self.first_at)
+        for name in self.__slots__:
+            setattr(copy, name, getattr(self, name))
+        copy.outcomes = dict(self.outcomes)
+        copy.registrations = self.registrations.copy()
+        return copy
+
+
+class Seen:
+    """All devices. Any thread may call.
+
+    serves: see `Serves`. watchers: who is told of each OUT command.
+    omitted: how many commands were for devices that there was no room for.
+    """
+
+    def __init__(self, serves: Serves) -> None:
+        self._serves = serves
+        self._lock = threading.Lock()
+        self._answered: dict[DeviceId, SeenDevice] = {}
+        self._refused: dict[DeviceId, SeenDevice] = {}
+        self.watchers = Watchers()
+        self.omitted = 0
+
+    def add(self, client: Asking, command: Command, device: DeviceId | None, result: Result) -> None:
+        """Remember a command that has ended. Each command passes here: what is rare is elsewhere."""
+        outcome, seconds, trouble, _, _, note = result
+        seen = self._answered.get(device)  # type: ignore[arg-type]  # None is there not
+        if seen is None or trouble is not None or note is not None:
+            self._add_slowly(client, command, device, result)
+            return
+        status = outcome.status
+        with self._lock:
+            seen.last_at = time.time()
+            seen.outcomes[status] = seen.outcomes.get(status, 0) + 1
+            if seconds > seen.slowest_seconds:
+                seen.slower(Ended.now(client, command, device, result))
+
+    def add_out(self, client: Asking, command: Command, device: DeviceId | None, result: Result) -> list[Registration]:
+        """Remember what a PERSISTENT RESERVE OUT has changed, and tell who watches; `add` comes before.
+
+        Returns the other machines on this device, if the command registered one more than the first. They are told
+        once, until no machine is registered any more.
+        """
+        ended = Ended(time.time(), client.number, client.asker, client.machine_name, device, command, result)
+        if self.watchers.all:
+            self.watchers.put(ended)
+        seen = self._answered.get(device) if device is not None else None
+        if seen is None or result.trouble is not None or result.outcome.status != _GOOD:
+            return []
+        with self._lock:
+            seen.last = ended
+            others = seen.registrations.change(ended) if command.service_action in CHANGING else None
+        return self._to_warn_of(seen, others) if others and not result.emulated else []
+
+    def all(self) -> list[tuple[DeviceId, SeenDevice]]:
+        """Every device, as it is now."""
+        with self._lock:
+            everything = {**self._refused, **self._answered}
+            return [(device, seen.copy()) for device, seen in everything.items()]
+
+    def __len__(self) -> int:
+        return len(self._answered) + len(self._refused)
+
+    def _add_slowly(self, client: Asking, command: Command, device: DeviceId | None, result: Result) -> None:
+        if device is None or not device.is_device:
+            return
+        status = result.outcome.status if result.trouble is None else NOT_SENT
+        with self._lock:
+            seen = self._answered.get(device) or self._make(device, status)
+            if seen is None:
+                self.omitted += 1
+                return
+            seen.last_at = time.time()
+            seen.outcomes[status] = seen.outcomes.get(status, 0) + 1
+            if result.seconds > seen.slowest_seconds:
+                seen.slower(Ended.now(client, command, device, result))
+            if result.note is not None:
+                seen.map_name, seen.wwid = result.note.map_name, result.note.wwid
+
+    def _make(self, device: DeviceId, status: int) -> SeenDevice | None:
+        if status == NOT_SENT:
+            if (seen := self._refused.get(device)) is None:
+                if len(self._refused) >= MAX_REFUSED:
+                    del self._refused[next(iter(self._refused))]
+                seen = self._refused[device] = SeenDevice(time.time())
+            return seen
+        if len(self._answered) >= MAX_ANSWERED:
+            return None
+        seen = self._refused.pop(device) if device in self._refused else SeenDevice(time.time())
+        self._answered[device] = seen
+        return seen
+
+    def _to_warn_of(self, seen: SeenDevice, others: list[Registration]) -> list[Registration]:
+        """Those that are connected, unless they were returned before. Slow, and rare: it looks at each client."""
+        connected = [one for one in others if self._serves(one.peer, one.machine_name)]
+        with self._lock:
+            if not connected or seen.registrations.warned:
+                return []
+            seen.registrations.warned = True
+        return connected
