@@ -15,6 +15,9 @@ _EPILOG = """\
 Each virtual machine's QEMU connects with -object pr-manager-helper,path=SOCKET. See prhelper(8).
 """
 
+_CAPABILITIES_OPTION = "--print-capabilities"
+_FEATURES = ("control", "emulate", "multipath", "multipath-worker")
+
 
 class _Parser(argparse.ArgumentParser):
     """Refuses bad options with exit status 1, as qemu-pr-helper does."""
@@ -38,7 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the helper until it is told to stop. Returns the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own handler would end an early start with a traceback
     parser = _build_parser()
-    options = _parse(parser, sys.argv[1:] if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if _CAPABILITIES_OPTION in given:  # at once: who asks need not know which options there are
+        print(_capabilities())
+        parser.exit()
+    options = _parse(parser, given)
     if "help" in options.trace:
         from .logs import trace  # late: a start needs it only for traces
 
@@ -54,6 +61,12 @@ def main(arguments: list[str] | None = None) -> int:
     except StartError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
+
+
+def _capabilities() -> str:
+    """In the form of swtpm(8), which libvirt knows: one JSON object, on one line."""
+    features = ", ".join(f'"{name}"' for name in _FEATURES)
+    return f'{{"type": "prhelper", "version": "{__version__}", "features": [{features}]}}'
 
 
 def _parse(parser: argparse.ArgumentParser, arguments: list[str]) -> Options:
@@ -140,10 +153,22 @@ def _build_parser() -> _Parser:
         help="permissions of the socket, in octal (default 0600)",
     )
     add(
+        "--control",
+        metavar="PATH",
+        type=option_values.socket_path,
+        help="answer questions about this prhelper on PATH (default: $RUNTIME_DIRECTORY/control, in a service)",
+    )
+    add(
         "--log",
         choices=("auto", "stderr", "journal", "syslog"),
         default=defaults.log,
         help="where to log to (default %(default)s: the journal for a service or with -d, else stderr)",
+    )
+    add(
+        _CAPABILITIES_OPTION,
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="print what this program can do, as JSON, and exit",
     )
     _add_multipath(parser.add_argument_group("multipath maps"), defaults)
     _add_emulation(parser.add_argument_group("emulated reservations, which fence no data"), defaults)

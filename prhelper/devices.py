@@ -28,10 +28,12 @@ class Made(NamedTuple):
     """What carries out commands.
 
     for_client: makes the devices as one client meets them.
+    multipath: who acts on maps: None for this process, the socket of a worker, or in words why nobody does.
     start: starts the threads of its own; raises RuntimeError if it cannot.
     """
 
     for_client: DevicesFor
+    multipath: Path | str | None
     start: Callable[[], None]
 
 
@@ -41,13 +43,13 @@ def make(options: Options, made: contextlib.ExitStack) -> Made:
     for_client = _make_devices(options, multipath, made)
     if isinstance(multipath, str):
         _tell_of_maps(f"cannot be reserved: {multipath}")
-        return Made(for_client, _start_nothing)
+        return Made(for_client, multipath, _start_nothing)
     if isinstance(multipath, Path):
         _tell_of_maps(f"are reserved on all their paths, by the worker on {multipath}")
-        return Made(for_client, _start_nothing)
+        return Made(for_client, multipath, _start_nothing)
     _tell_of_maps("are reserved on all their paths")
     made.callback(multipath.stop)
-    return Made(for_client, multipath.start)
+    return Made(for_client, None, multipath.start)
 
 
 def _tell_of_maps(what: str) -> None:

@@ -6,6 +6,7 @@ It is an ordinary anyio program. It never touches a device, so no device can blo
 import logging
 import signal
 import threading
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -16,6 +17,9 @@ from .host.systemd import manager_is_there, notify, notify_until_taken, watchdog
 from .logs.record import at_most
 from .scheduler.iothread import IOThreads
 from .serving.server import Server, wait_for
+
+if TYPE_CHECKING:
+    from .control.server import ControlServer
 
 _log = logging.getLogger(__name__)
 
@@ -39,10 +43,12 @@ async def run(
     stop_timeout: float,
     background: Background | None,
     ready: threading.Event,
+    control: "ControlServer | None" = None,
 ) -> list[str]:
     """Serve until SIGTERM, SIGINT or SIGHUP, then let commands in flight finish. Returns those that did not, in words.
 
     ready: set once clients are served.
+    control: answers until all else is done.
     Those signals must be blocked on entry, and are blocked again on return: a second one changes nothing.
     """
     with anyio.open_signal_receiver(*STOP_SIGNALS) as signals:
@@ -50,6 +56,8 @@ async def run(
         async with anyio.create_task_group() as helpers:
             helpers.start_soon(_ping_watchdog, threads)
             helpers.start_soon(_report_status, server)
+            if control is not None:
+                helpers.start_soon(control.serve)
             async with anyio.create_task_group() as serving:
                 serving.start_soon(server.accept_clients, listener)
                 _tell_ready(listener, background)

@@ -27,6 +27,7 @@ class Options(NamedTuple):
     max_clients: int = 2048
     max_clients_per_process: int = 512
     socket_mode: int = 0o600
+    control: Path | None = None
     log: str = "auto"
     multipath: str = "auto"
     multipath_in_turn: bool = False

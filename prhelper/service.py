@@ -52,7 +52,7 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
         made.callback(pidfile.remove)
 
     # Nothing below needs more than one privilege.
-    _import_the_rest(options)
+    _import_the_rest(options, started)
     drop_privileges(started.asked.identity or Identity(None, None))
     warn_about_what_is_missing(options, started.open_files, traces.unknown)
     made_devices = devices.make(options, made)
@@ -63,20 +63,32 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
     clients = Clients(options.max_clients, None if options.multipath_worker else options.max_clients_per_process)
     features = ON_BEHALF if options.multipath_worker else 0
     server = Server(threads, made_devices.for_client, clients, options.request_timeout, features)
+    control = None
+    if started.control is not None:
+        from . import explaining
+
+        facts = explaining.facts(options, started, made_devices.multipath)
+        control = explaining.make(started.control, facts, server, clients, threads, logs[0])
     _start_threads(logs, threads, server, made_devices.start)
 
     # Serve until a stop signal.
-    stuck = anyio.run(main_loop.run, listener, server, threads, options.stop_timeout, started.background, ready)
+    stuck = anyio.run(
+        main_loop.run, listener, server, threads, options.stop_timeout, started.background, ready, control
+    )
 
     # Finally, remove everything we made.
     for one in stuck:
         _log.error("abandoned, still in flight after --stop-timeout: %s", one)
+    if control is not None:
+        server.hang_up(control.listener)
     ended = threads.stop(_LAST_WAIT)
     made.close()
     if stuck or not ended or server.is_closing() or any(log.stuck for log in logs):
         # A thread is stuck in the kernel, where nothing can end it: exit without it.
         os._exit(0)
     server.close()
+    if control is not None:
+        control.close()
     return 0
 
 
@@ -94,12 +106,14 @@ def _open_logs(options: Options, trace_output: int | None) -> list[LogHandler]:
     return [log] if traces is None else [log, traces]
 
 
-def _import_the_rest(options: Options) -> None:
+def _import_the_rest(options: Options, started: Started) -> None:
     """Import everything that would be imported later: without privileges Python's files may be unreadable."""
     anyio.run(anyio.sleep, 0)  # imports the event loop
     importlib.import_module("traceback")
     if options.multipath != "off" and os.geteuid() == 0:
         importlib.import_module("prhelper.device.multipath.executor")
+    if started.control is not None:
+        importlib.import_module("prhelper.explaining")
     if options.emulate is not None:
         importlib.import_module("prhelper.device.emulated.devices")
         importlib.import_module("prhelper.device.emulated.storage")

@@ -6,8 +6,10 @@ an option needs it; tests/daemon/faults/start/test_imports.py has the list.
 
 import contextlib
 import importlib.util
+import os
 import signal
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .channel.socket_file import SocketFile, listen_at
@@ -39,11 +41,13 @@ class Started(NamedTuple):
     """What the second half goes on with.
 
     listening: the socket with its file; or the bare socket that systemd passed. Owned by the second half.
+    control: the control socket, if there is to be one; owned by the second half, too.
     background: how to tell the parent that waits; None in the foreground.
     open_files: how many may be open.
     """
 
     listening: SocketFile | socket.socket
+    control: SocketFile | None
     asked: Asked
     background: Background | None
     open_files: int
@@ -64,10 +68,12 @@ def start(options: Options, made: contextlib.ExitStack) -> Started:
     listening = _listen(options)
     if isinstance(listening, SocketFile):
         made.callback(_remove, listening)
+    if (control := _listen_for_control(options, asked)) is not None:
+        made.callback(_remove, control)
 
     # Next, the background; the parent waits until we are ready or dead.
     background = go_into_background() if options.daemon else None
-    return Started(listening, asked, background, open_files)
+    return Started(listening, control, asked, background, open_files)
 
 
 def _ask(options: Options) -> Asked:
@@ -107,6 +113,24 @@ def _listen(options: Options) -> SocketFile | socket.socket:
         return listen_at(path, options.socket_mode, backlog=options.max_clients)
     except OSError as error:
         raise StartError(f"--socket {path}: {with_remedy(error)}") from error
+
+
+def _listen_for_control(options: Options, asked: Asked) -> SocketFile | None:
+    """Listen on the control socket; only root, and the user that this process will be, may connect."""
+    directory = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    path = options.control or (Path(directory, "control") if directory else None)
+    if path is None:
+        return None
+    file = None
+    try:
+        file = listen_at(path)
+        if asked.identity is not None and asked.identity.uid is not None:
+            os.chown(path, asked.identity.uid, -1)
+    except OSError as error:
+        if file is not None:
+            _remove(file)
+        raise StartError(f"--control {path}: {with_remedy(error)}") from error
+    return file
 
 
 def _remove(file: SocketFile) -> None:

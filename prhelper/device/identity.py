@@ -16,6 +16,9 @@ _PROC_DEVICES = Path("/proc/devices")
 _LOOP_MAJOR = 7
 _SCSI_DISK_MAJORS = frozenset({8, *range(65, 72), *range(128, 136)})
 
+_WWID_PREFIXES = {"naa.": "3", "eui.": "2"}
+"""Of the kernel's identifiers, and what multipath and udev write instead."""
+
 _KINDS = {
     stat.S_IFBLK: "block",
     stat.S_IFCHR: "char",
@@ -47,6 +50,11 @@ class DeviceId(NamedTuple):
         return self.file_type == stat.S_IFBLK and os.major(self.rdev) == _LOOP_MAJOR
 
     @property
+    def kind(self) -> str:
+        """ "block", "char", or what it is instead of a device."""
+        return _KINDS.get(self.file_type, "file of unknown type")
+
+    @property
     def number(self) -> str:
         """major:minor in decimal, as sysfs has it."""
         return f"{os.major(self.rdev)}:{os.minor(self.rdev)}"
@@ -54,7 +62,7 @@ class DeviceId(NamedTuple):
     def __str__(self) -> str:
         """Type and number: what can be said without asking the kernel again."""
         if not self.is_device:
-            return f"no device but a {_KINDS.get(self.file_type, 'file of unknown type')}"
+            return f"no device but a {self.kind}"
         return f"device {self.number}"
 
     def in_words(self) -> str:
@@ -69,6 +77,16 @@ class DeviceId(NamedTuple):
         """The device's name in sysfs, or the map's own name; None where sysfs does not show it."""
         sysfs = self._sysfs()
         return stack.name_of(sysfs.resolve()) if sysfs.exists() else None
+
+    def wwid(self) -> str | None:
+        """The identifier of the SCSI unit, as multipath writes it; None where sysfs has none. Reads sysfs."""
+        folder = self._sysfs().resolve()
+        for place in (folder / "device/wwid", folder.parent / "device/wwid"):  # of a disk, of a partition
+            with contextlib.suppress(OSError):
+                text = place.read_text(errors="replace").strip()
+                prefix = _WWID_PREFIXES.get(text[:4])
+                return f"{prefix}{text[4:]}" if prefix else text
+        return None
 
     def whole(self) -> str | None:
         """The disk or map that this is only a part of: its reservations are of the whole. None if there is none."""

@@ -7,7 +7,7 @@ variable beside them holds the PID of the process that is meant.
 import os
 
 _MEANT_BY = {
-    "SYSTEMD_EXEC_PID": ("NOTIFY_SOCKET", "WATCHDOG_USEC", "STATE_DIRECTORY"),
+    "SYSTEMD_EXEC_PID": ("NOTIFY_SOCKET", "WATCHDOG_USEC", "RUNTIME_DIRECTORY", "STATE_DIRECTORY"),
     "WATCHDOG_PID": ("WATCHDOG_USEC",),
     "LISTEN_PID": ("LISTEN_FDS", "LISTEN_FDNAMES"),
 }

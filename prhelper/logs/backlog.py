@@ -100,6 +100,16 @@ class Backlog:
         """Whether no record is waiting."""
         return not self._records
 
+    @property
+    def waiting(self) -> int:
+        """How many records are waiting."""
+        return len(self._records)
+
+    @property
+    def lost(self) -> int:
+        """How many were lost since `take_lost`."""
+        return self._lost
+
     def lose(self, count: int) -> None:
         """Count records as lost that were lost elsewhere."""
         with self._changed:

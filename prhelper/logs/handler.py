@@ -21,7 +21,13 @@ from .sinks import FileSink, Sink, choose, fallback, is_gone
 BYTES = 5
 """The level of -vv, below DEBUG: the bytes on the wire."""
 
-_LEVELS = {-1: logging.ERROR, 0: logging.INFO, 1: logging.DEBUG, 2: BYTES}
+LEVELS = {"error": logging.ERROR, "info": logging.INFO, "debug": logging.DEBUG, "bytes": BYTES}
+"""By name, from few lines to many."""
+
+_LEVELS = dict(enumerate(LEVELS.values(), start=-1))
+"""By the number of -v less that of -q."""
+
+_ROOT = "prhelper"
 
 _formatter = logging.Formatter()
 
@@ -69,6 +75,16 @@ class LogHandler(logging.Handler):
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout)
+
+    @property
+    def waiting(self) -> int:
+        """How many lines are not written yet."""
+        return self._backlog.waiting
+
+    @property
+    def lost(self) -> int:
+        """How many lines were lost since that was last written."""
+        return self._backlog.lost
 
     @property
     def stuck(self) -> bool:
@@ -144,7 +160,18 @@ def set_up(name: str, in_background: bool, verbosity: int) -> LogHandler:
     # No sink shows these, and asking takes longer than a fast device does, or makes an object for each bare thread.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     level = _LEVELS[max(-1, min(verbosity, 2))]
-    return _attach("prhelper", level, LogHandler(choose(name, in_background), name == "auto", rate_limit.lines))
+    return _attach(_ROOT, level, LogHandler(choose(name, in_background), name == "auto", rate_limit.lines))
+
+
+def level() -> str:
+    """The name of the level of the log, one of LEVELS."""
+    now = logging.getLogger(_ROOT).level
+    return next((name for name, number in LEVELS.items() if number <= now), "bytes")
+
+
+def set_level(name: str) -> None:
+    """Change the level of the log to one of LEVELS."""
+    logging.getLogger(_ROOT).setLevel(LEVELS[name])
 
 
 def set_up_traces(fd: int | None) -> LogHandler | None:

@@ -8,7 +8,7 @@ instead of the log.
 import fnmatch
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,6 +85,16 @@ def enable(options: Iterable[str]) -> Enabled:
     return Enabled(output, unknown)
 
 
+def turn(patterns: Sequence[str]) -> str | None:
+    """Turn events on, or off after a "-". Returns a pattern that fits none, and then has changed nothing."""
+    for pattern in patterns:
+        if not _matching(pattern):
+            return pattern
+    for pattern in patterns:
+        _turn(pattern)
+    return None
+
+
 def _open(path: str) -> int:
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -103,8 +113,11 @@ def _patterns(path: str) -> Iterator[str]:
 
 
 def _turn(pattern: str) -> bool:
-    name = pattern.removeprefix("-")
-    matching = [event for event in EVENTS if fnmatch.fnmatchcase(event.name, name)]
+    matching = _matching(pattern)
     for event in matching:
         event.enabled = not pattern.startswith("-")
-    return bool(matching) or name in ("", "*")
+    return bool(matching) or pattern.removeprefix("-") in ("", "*")
+
+
+def _matching(pattern: str) -> list[Event]:
+    return [event for event in EVENTS if fnmatch.fnmatchcase(event.name, pattern.removeprefix("-"))]

@@ -28,7 +28,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ..channel import BareCoroutine, Call, SkippableWaiter, Waiter, stepping
 from ..host.signals import every_signal_blocked
@@ -48,6 +48,21 @@ _RETRY_PAUSE = 0.1
 T = TypeVar("T")
 
 
+class State(NamedTuple):
+    """The threads at one moment.
+
+    threads: all but the guard; idle: those without work; has_reserve: whether a stuck leader can be replaced at once.
+    guard_turns: how often the guard has looked. leaders_replaced: how many it found stuck.
+    """
+
+    threads: int
+    idle: int
+    has_reserve: bool
+    guard_is_alive: bool
+    guard_turns: int
+    leaders_replaced: int
+
+
 class IOThreads:
     """Runs sessions. `start` before `spawn`; everything else may come from any thread."""
 
@@ -59,6 +74,7 @@ class IOThreads:
         self._shared_cpu = SharedCpu()
         self._term = Term()
         self._stopped = False
+        self._replaced = 0
         self._beats = 0
         self._beats_seen = (0, 0)
         self._guard = StallGuard(lambda: self._term, self._depose)
@@ -91,6 +107,10 @@ class IOThreads:
         """Run a session. `done` is called with what it returned or raised, in its last thread; it must not raise."""
         self._make_ready(Strand(coroutine, done))
 
+    def state(self) -> State:
+        """What there is now, for people. Waits for no lock."""
+        return State(*self._pool.counts(), self._guard_thread.is_alive(), self._guard.turns, self._replaced)
+
     def heartbeat(self) -> bool:
         """Whether leader and guard have responded since the last heartbeat. Asks both to respond before the next."""
         now = self._beats, self._guard.turns
@@ -119,6 +139,7 @@ class IOThreads:
             self._speeds.stalled(stalled.calling)
         try:
             self._appoint()
+            self._replaced += 1  # by the guard alone
         except NoThreadError as error:  # the guard tries again, but not at once
             _log.error("%s; commands may wait for one another", error, extra=at_most(1, "threads"))
             time.sleep(_RETRY_PAUSE)

@@ -51,6 +51,10 @@ class ThreadPool:
         """Whether `run_from_reserve` cannot fail."""
         return self._reserve is not None
 
+    def counts(self) -> tuple[int, int, bool]:
+        """How many threads there are, how many without work, and whether one more of these is in reserve."""
+        return self._threads, len(self._idle), self.has_reserve
+
     def fill_reserve(self) -> None:
         """Put a thread in reserve soon. Raises NoThreadError if none can be started."""
         self.run(_do_nothing)  # a thread without work becomes the reserve

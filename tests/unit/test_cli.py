@@ -1,12 +1,13 @@
 """The command line: what is understood, and how it is refused."""
 
+import json
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from prhelper import cli
+from prhelper import __version__, cli
 from prhelper.cli import _build_parser, _parse, main
 from prhelper.device.emulated.initiators import RULES
 from prhelper.device.execution import Result
@@ -56,6 +57,7 @@ UNDERSTOOD = {
         ["--timeout=5", "--request-timeout=2.5", "--stop-timeout=1", "--max-clients=3", "--socket-mode=660"],
         {"timeout": 5.0, "request_timeout": 2.5, "stop_timeout": 1.0, "max_clients": 3, "socket_mode": 0o660},
     ),
+    "a control socket": (["--control=/run/vm/control"], {"control": Path("/run/vm/control")}),
     "a daemon with a multipath worker": (["--multipath-socket=/w"], {"multipath_socket": Path("/w")}),
     "the multipath worker": (
         ["--multipath-worker", "-k", "/w"],
@@ -80,6 +82,7 @@ REFUSED = {
     "mode that is none": (["--socket-mode", "rw"], "'rw' is not an octal mode"),
     "unknown kind of emulation": (["--emulate=some"], "invalid choice: 'some'"),
     "unknown rule": (["--emulate-nexus=pid"], "invalid choice: 'pid'"),
+    "relative control socket": (["--control", "control"], "socket path must be absolute"),
     "relative socket of the worker": (["--multipath-socket", "w.sock"], "socket path must be absolute"),
     "worker as another user": (["--multipath-worker", "-u", "nobody"], "cannot be used with --user"),
     "worker of another group": (["--multipath-worker", "-g", "kvm"], "cannot be used with --group"),
@@ -143,6 +146,20 @@ def test_trace_help_lists_every_event(capsys: pytest.CaptureFixture[str]) -> Non
         main(["-T", "help"])
     assert exit_.value.code == 0
     assert capsys.readouterr().out.split() == [event.name for event in trace.EVENTS]
+
+
+@pytest.mark.parametrize("others", [[], ["--bogus", "-k", "relative"], ["--version"]])
+def test_capabilities_are_printed_whatever_else_is_asked_for(
+    others: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([*others, "--print-capabilities", *others])
+    assert exit_.value.code == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "type": "prhelper",
+        "version": __version__,
+        "features": ["control", "emulate", "multipath", "multipath-worker"],
+    }
 
 
 MAN_PAGE = (Path(cli.__file__).parents[1] / "man/prhelper.8").read_text()

@@ -212,3 +212,25 @@ def test_connecting_waits_for_room_in_the_backlog(tmp_path: Path, context: Conte
             waits.next()
             server.accept()[0].close()
             connecting.result().close()
+
+
+def test_a_look_at_what_has_arrived_takes_nothing_and_finds_descriptors(wire: Wire) -> None:
+    channel, far = wire
+    assert channel.peek(10) is None
+    far.send(b"ab")
+    assert (channel.peek(10), channel.peek(1)) == ((2, False), (1, False))
+    socket.send_fds(far, [b"c"], [far.fileno()])
+    far.send(b"d")
+    assert channel.peek(10) == (3, True)
+    assert channel.read_now(10) == b"abc"
+    assert channel.read_now(10) == b"d"
+    far.close()
+    assert channel.peek(10) == (0, False)
+
+
+def test_a_look_at_a_broken_connection_raises(wire: Wire) -> None:
+    channel, far = wire
+    channel.writev([b"unread"])
+    far.close()
+    with pytest.raises(BrokenResourceError):
+        channel.peek(1)

@@ -1,31 +1,17 @@
 """The interface's description, as another implementation of Varlink reads it."""
 
-from pathlib import Path
 from typing import Any
 
-import pytest
+from prhelper.control.methods import CONTROL, Methods
+from prhelper.control.server import WATCH
 
-from ...support.programs import require_module
-
-DESCRIPTION = Path(__file__).parents[3] / "prhelper/control/io.prhelper.Control.varlink"
-
-
-@pytest.fixture(name="interface")
-def _interface() -> Any:
-    require_module("varlink", "pip install varlink")
-    import varlink
-
-    return varlink.Interface(DESCRIPTION.read_text())
+from .running import Controlled
 
 
-def test_the_description_is_read_by_another_implementation(interface: Any) -> None:
-    assert interface.name == DESCRIPTION.stem
-    methods = {name for name in interface.members if name.startswith(("Get", "Set", "Watch"))}
-    assert methods == {
-        "GetClients",
-        "GetDevices",
-        "GetStatus",
-        "SetLogLevel",
-        "SetTraceEvents",
-        "WatchReservations",
-    }
+def test_the_methods_described_are_those_that_there_are(interface: Any, controlled: Controlled) -> None:
+    from varlink import scanner
+
+    assert interface.name == CONTROL
+    described = {f"{CONTROL}.{name}" for name, one in interface.members.items() if isinstance(one, scanner._Method)}
+    methods: Methods = controlled.control._methods
+    assert described == {name for name in methods._methods if name.startswith(CONTROL)} | {WATCH}

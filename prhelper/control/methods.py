@@ -1,0 +1,164 @@
+"""The methods of the interfaces, but for the one that goes on: what each answers.
+
+Nothing here blocks: it reads what others have written into memory, and never asks the kernel about what a client has
+passed. The answer is of one moment, but its parts need not be of the same.
+"""
+
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..logs import handler, trace
+from ..scheduler.iothread import IOThreads
+from ..serving.clients import Clients
+from .facts import Facts
+from .messages import Call, CallError
+from .names import DeviceNames
+from .wording import Json, client, seen_device, usec
+
+SERVICE = "org.varlink.service"
+CONTROL = "io.prhelper.Control"
+
+_DESCRIPTIONS = {name: (Path(__file__).parent / f"{name}.varlink").read_text() for name in (SERVICE, CONTROL)}
+# Read when this is imported: later, without privileges, the files may be unreadable.
+
+
+class _Method(NamedTuple):
+    """parameters: their names, and their types in JSON."""
+
+    answer: Callable[..., Awaitable[Json]]
+    parameters: Mapping[str, type] = {}
+
+
+class Methods:
+    """What each answers. For the main thread."""
+
+    def __init__(
+        self, facts: Facts, clients: Clients, threads: IOThreads, log: handler.LogHandler, names: DeviceNames
+    ) -> None:
+        self._facts = facts
+        self._clients = clients
+        self._threads = threads
+        self._log = log
+        self._names = names
+        self._methods = {
+            f"{SERVICE}.GetInfo": _Method(self._info),
+            f"{SERVICE}.GetInterfaceDescription": _Method(self._description, {"interface": str}),
+            f"{CONTROL}.GetStatus": _Method(self._status),
+            f"{CONTROL}.GetClients": _Method(self._all_clients),
+            f"{CONTROL}.GetDevices": _Method(self._devices),
+            f"{CONTROL}.SetLogLevel": _Method(self._set_log_level, {"level": str}),
+            f"{CONTROL}.SetTraceEvents": _Method(self._set_trace_events, {"patterns": list}),
+        }
+
+    async def answer(self, call: Call) -> Json:
+        """The parameters of the reply. Raises CallError."""
+        if (method := self._methods.get(call.method)) is None:
+            interface = call.method.rpartition(".")[0]
+            if interface not in _DESCRIPTIONS:
+                raise CallError(f"{SERVICE}.InterfaceNotFound", interface=interface)
+            raise CallError(f"{SERVICE}.MethodNotFound", method=call.method)
+        check_parameters(call, method.parameters)
+        return await method.answer(**call.parameters)
+
+    async def _info(self) -> Json:
+        return {
+            "vendor": "prhelper",
+            "product": "prhelper",
+            "version": self._facts.version,
+            "url": "man:prhelper(8)",
+            "interfaces": list(_DESCRIPTIONS),
+        }
+
+    async def _description(self, interface: str) -> Json:
+        if interface not in _DESCRIPTIONS:
+            raise CallError(f"{SERVICE}.InterfaceNotFound", interface=interface)
+        return {"description": _DESCRIPTIONS[interface]}
+
+    async def _status(self) -> Json:
+        facts = self._facts
+        now = time.monotonic()
+        since = [in_flight.since for one in self._clients if (in_flight := one.in_flight) is not None]
+        return {
+            "version": facts.version,
+            "role": facts.role,
+            "pid": os.getpid(),
+            "uid": os.geteuid(),
+            "started_at": usec(facts.started_at),
+            "uptime_usec": usec(max(0.0, time.time() - facts.started_at)),
+            "socket": facts.socket,
+            "sends_commands": facts.sends_commands,
+            "clients": len(self._clients),
+            "in_flight": len(since),
+            "longest_in_flight_usec": usec(now - min(since)) if since else None,
+            "commands": self._clients.commands(),
+            "devices": len(self._clients.seen),
+            "emulate": facts.emulate,
+            "limits": self._limits(),
+            "multipath": facts.multipath._asdict(),
+            **self._threads_and_guard(),
+            "log": {"level": handler.level(), "waiting": self._log.waiting, "lost": self._log.lost},
+        }
+
+    def _limits(self) -> Json:
+        facts, clients = self._facts, self._clients
+        return {
+            "clients": clients.total,
+            "clients_per_unit": clients.per_account,
+            "clients_per_process": clients.per_process,
+            "open_files": facts.open_files,
+            "command_timeout_usec": usec(facts.command_timeout),
+            "request_timeout_usec": usec(facts.request_timeout),
+            "stop_timeout_usec": usec(facts.stop_timeout),
+        }
+
+    def _threads_and_guard(self) -> Json:
+        state = self._threads.state()
+        return {
+            "threads": {"running": state.threads, "idle": state.idle, "reserve": state.has_reserve},
+            "guard": {
+                "alive": state.guard_is_alive,
+                "turns": state.guard_turns,
+                "leaders_replaced": state.leaders_replaced,
+            },
+        }
+
+    async def _all_clients(self) -> Json:
+        clients = list(self._clients)
+        await self._names.look_up(in_flight.device for one in clients if (in_flight := one.in_flight) is not None)
+        return {"clients": [client(one, self._names) for one in clients]}
+
+    async def _devices(self) -> Json:
+        seen = self._clients.seen
+        devices = seen.all()
+        await self._names.look_up(device for device, _ in devices)
+        connected = {one.asker for one in self._clients}
+        return {
+            "devices": [seen_device(device, what, self._names, connected) for device, what in devices],
+            "omitted": seen.omitted,
+        }
+
+    async def _set_log_level(self, level: str) -> Json:
+        if level not in handler.LEVELS:
+            raise CallError(f"{SERVICE}.InvalidParameter", parameter="level")
+        before = handler.level()
+        handler.set_level(level)
+        return {"before": before}
+
+    async def _set_trace_events(self, patterns: list[Any]) -> Json:
+        if not all(isinstance(pattern, str) for pattern in patterns):
+            raise CallError(f"{SERVICE}.InvalidParameter", parameter="patterns")
+        if (unknown := trace.turn(patterns)) is not None:
+            raise CallError(f"{CONTROL}.NoSuchTraceEvent", pattern=unknown)
+        return {"events": [{"name": event.name, "enabled": event.enabled} for event in trace.EVENTS]}
+
+
+def check_parameters(call: Call, expected: Mapping[str, type]) -> None:
+    """Raises CallError if a parameter is missing, unknown, or of the wrong type, or if a flag is not understood."""
+    if call.upgrade:
+        raise CallError(f"{SERVICE}.InvalidParameter", parameter="upgrade")
+    for name in (*expected, *call.parameters):
+        if name not in expected or not isinstance(call.parameters.get(name), expected[name]):
+            raise CallError(f"{SERVICE}.InvalidParameter", parameter=name)

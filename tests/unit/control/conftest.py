@@ -1,0 +1,34 @@
+"""What the tests of the control socket share: one that runs in the test's process."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from ...support.programs import require_module
+from ...support.varlink import CONTROL
+from .running import Controlled
+
+DESCRIPTIONS = Path(__file__).parents[3] / "prhelper/control"
+
+
+@pytest.fixture
+def controlled(tmp_path: Path) -> Iterator[Controlled]:
+    """A server with its control socket. Nothing may be left of it."""
+    with start_blocking_portal() as portal:
+        controlled = Controlled(tmp_path, portal)
+        try:
+            yield controlled
+        finally:
+            controlled.close()
+
+
+@pytest.fixture
+def interface() -> Any:
+    """The description, as another implementation reads it."""
+    require_module("varlink", "pip install varlink")
+    import varlink
+
+    return varlink.Interface((DESCRIPTIONS / f"{CONTROL}.varlink").read_text())

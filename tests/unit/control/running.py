@@ -1,0 +1,50 @@
+"""A server with a control socket, in the test's process."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from pathlib import Path
+
+from anyio.from_thread import BlockingPortal
+
+from prhelper.channel.socket_file import listen_at
+from prhelper.control.facts import Facts, Multipath
+from prhelper.explaining import make
+from prhelper.logs.handler import LogHandler
+from prhelper.logs.sinks import FileSink
+
+from ...support.varlink import Varlink
+from ..serving.running import Running
+
+FACTS = Facts("1.2.3", "helper", 1000.0, "/run/x.sock", True, None, 99, 60.0, 10.0, 30.0, Multipath("auto", "here"))
+
+
+class Controlled:
+    """Everything that the daemon has, but for the process. running: the clients' side, with its device."""
+
+    def __init__(self, directory: Path, portal: BlockingPortal) -> None:
+        self.path = directory / "control"
+        self.running = Running(directory / "socket", portal)
+        self.log = LogHandler(FileSink(2), own_choice=False)
+        running = self.running
+        self.clients = running.server._clients
+        self.control = make(listen_at(self.path), FACTS, running.server, self.clients, running.threads, self.log)
+        running.server.start()
+        running.accept()
+        self._serving: Future[None] = portal.start_task_soon(self.control.serve)
+
+    def connect(self) -> Varlink:
+        return Varlink(self.path)
+
+    def close(self) -> None:
+        """Stop all of it, and check that nothing is left."""
+        running = self.running
+        running.device.let_go.set()
+        self._serving.cancel()
+        assert running.drain(10) == []
+        running.server.hang_up(self.control.listener)
+        assert running.threads.stop(10)
+        running.server.close()
+        running.listener.close()
+        self.control.close()
+        assert self.clients.seen.watchers.all == ()
