@@ -24,7 +24,8 @@ SINCE = {
 OURS = """
 prhelper prhelper.channel prhelper.channel.socket_file prhelper.cli prhelper.daemon prhelper.host
 prhelper.host.activation prhelper.host.background prhelper.host.cgroups prhelper.host.environment prhelper.host.errors
-prhelper.host.file_lock prhelper.host.limits prhelper.host.signals prhelper.options prhelper.start
+prhelper.host.file_lock prhelper.host.limits prhelper.host.signals prhelper.option_values prhelper.options
+prhelper.start
 """
 
 TELL_AT_FIRST = """\
