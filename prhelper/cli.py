@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from . import __version__, option_values
 from .host.errors import StartError
-from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, DEFAULT_STATE_DIRECTORY, Options
+from .options import DEFAULT_PIDFILE, DEFAULT_SOCKET, DEFAULT_STATE_DIRECTORY, WORKER_STATE_DIRECTORY, Options
 
 _EPILOG = """\
 Each virtual machine's QEMU connects with -object pr-manager-helper,path=SOCKET. See prhelper(8).
@@ -230,7 +230,7 @@ def _add_emulation(group: argparse._ArgumentGroup, defaults: Options) -> None:
         metavar="PATH",
         type=option_values.absolute,
         help="keep emulated reservations, and what is under way on multipath maps, in PATH "
-        f"(default $STATE_DIRECTORY, else '{DEFAULT_STATE_DIRECTORY}')",
+        f"(default $STATE_DIRECTORY, else '{DEFAULT_STATE_DIRECTORY}' and '{WORKER_STATE_DIRECTORY}')",
     )
 
 

@@ -14,7 +14,7 @@ from .device.scsi_device import ScsiDevice
 from .device.stack import multipath_maps, name_of
 from .host.errors import StartError
 from .host.peer import Peer
-from .options import DEFAULT_STATE_DIRECTORY, Options
+from .options import DEFAULT_STATE_DIRECTORY, WORKER_STATE_DIRECTORY, Options
 from .preconditions import may_send_commands, why_no_multipath, why_no_worker
 from .serving.server import DevicesFor
 
@@ -71,7 +71,7 @@ def _make_devices(options: Options, multipath: "Multipath | Path | str", made: c
     from .device.emulated.units import Units
 
     try:
-        storage = Storage(_state_directory(options))
+        storage = Storage(_state_directory(options, DEFAULT_STATE_DIRECTORY))
         made.callback(storage.unlock)  # a stuck thread must not keep the next start from it
         units = Units(storage)
     except StorageError as error:
@@ -113,7 +113,9 @@ def _try_to_make_multipath(options: Options) -> "Multipath":
     from .device.multipath.sending import send_at_once, send_in_turn
 
     try:
-        journal = Journal(_state_directory(options) / "multipath")
+        # The worker's by default, whatever this process is: all on a host that act on maps take turns by it. And
+        # /var/lib/prhelper may belong to another user, that of the daemon's unit.
+        journal = Journal(_state_directory(options, WORKER_STATE_DIRECTORY) / "multipath")
         if options.multipath == "on":
             journal.make()
     except JournalError as error:
@@ -122,9 +124,9 @@ def _try_to_make_multipath(options: Options) -> "Multipath":
     return Multipath(Means(journal, Multipathd(), send_all, options.timeout))
 
 
-def _state_directory(options: Options) -> Path:
+def _state_directory(options: Options, default: Path) -> Path:
     from_systemd = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    return options.state_directory or (Path(from_systemd) if from_systemd else DEFAULT_STATE_DIRECTORY)
+    return options.state_directory or (Path(from_systemd) if from_systemd else default)
 
 
 def _start_nothing() -> None:

@@ -9,6 +9,7 @@ DEFAULT_MULTIPATH_SOCKET = Path("/run/prhelper-multipath.sock")
 DEFAULT_PIDFILE = Path("/run/qemu-pr-helper.pid")
 WORKER_PIDFILE = Path("/run/prhelper-multipath.pid")
 DEFAULT_STATE_DIRECTORY = Path("/var/lib/prhelper")
+WORKER_STATE_DIRECTORY = Path("/var/lib/prhelper-multipath")
 
 
 class Options(NamedTuple):

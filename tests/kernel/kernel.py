@@ -92,7 +92,8 @@ class Kernel:
 
     def preparation(self) -> list[str]:
         """Lines of shell to run in the guest before anything else."""
-        return ["rm -rf /var/lib/prhelper"]  # what a prhelper of the host keeps there is none of the guest's business
+        # What a prhelper of the host keeps there is none of the guest's business.
+        return ["rm -rf /var/lib/prhelper /var/lib/prhelper-multipath"]
 
     def compile(self) -> None:
         """Compile for the guest's interpreter: in the guest that takes long."""

@@ -106,14 +106,18 @@ class Journal:
     """The journal of all maps, in `directory`, which the first turn creates if it is missing. Thread-safe.
 
     A process has one, by whose turns it is told from others. Raises JournalError if the directory is there and cannot
-    be used.
+    be used, or those above it cannot be entered.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._token = secrets.token_hex().encode()
         self._on_disk: set[str] = set()  # maps whose directories are
-        if exists(directory):
+        try:
+            is_there = exists(directory)
+        except OSError as error:
+            raise _journal_error(directory, error) from error
+        if is_there:
             self._check()
 
     def make(self) -> None:
@@ -139,9 +143,9 @@ class Journal:
 
     def maps(self) -> list[str]:
         """The uuids of the maps that have an entry. Raises JournalError."""
-        if not exists(self._directory):
-            return []
         try:
+            if not exists(self._directory):
+                return []
             names = sorted(each.name for each in self._directory.iterdir() if exists(each / ENTRY))
         except OSError as error:
             raise _journal_error(self._directory, error) from error

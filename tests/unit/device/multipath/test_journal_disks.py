@@ -173,6 +173,20 @@ def test_directory_on_a_read_only_file_system_is_refused(directory: Path, monkey
         Journal(directory)
 
 
+def test_directory_below_one_that_may_not_be_entered_is_refused(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    journal = Journal(directory)
+    monkeypatch.setattr(Path, "lstat", refuse)
+    with pytest.raises(JournalError, match=f"^{directory}: Permission denied; it must be a directory"):
+        Journal(directory)
+    with pytest.raises(JournalError, match=f"^{directory}: Permission denied; it must be a directory"):
+        journal.maps()
+
+
 def test_directory_that_cannot_be_made_is_refused(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
