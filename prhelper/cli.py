@@ -59,7 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return run(options)
     except StartError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # the reader may be gone; then it is in the log
+            print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from types import TracebackType
 
 import anyio
 
@@ -44,9 +45,11 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
     """
     listener = _listener(started)
     traces = started.asked.traces or Enabled(None, [])
-    logs = _open_logs(options, traces.output)
+    logs = _open_logs(options, started.managed, traces.output)
     for log in logs:
         made.callback(log.stop)  # writes what was logged so far, even if no thread was started
+    if started.managed:
+        made.push(_log_why_it_ended)
     if options.daemon or options.pidfile is not None:
         pidfile = Pidfile(options.pidfile or (WORKER_PIDFILE if options.multipath_worker else DEFAULT_PIDFILE))
         made.callback(pidfile.remove)
@@ -97,9 +100,17 @@ def _listener(started: Started) -> SocketListener:
     return UnixListener(listening) if isinstance(listening, SocketFile) else SocketListener(listening)
 
 
-def _open_logs(options: Options, trace_output: int | None) -> list[LogHandler]:
+def _log_why_it_ended(
+    _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+) -> None:
+    """Log what ends this process: what is written to standard error by now, libvirt may not read any more."""
+    if isinstance(error, Exception):
+        _log.critical("ended: %s", error, exc_info=None if isinstance(error, StartError) else error)
+
+
+def _open_logs(options: Options, managed: bool, trace_output: int | None) -> list[LogHandler]:
     try:
-        log = set_up(options.log, options.daemon, options.verbosity)
+        log = set_up(options.log, options.daemon, options.verbosity, unread=managed)
     except OSError as error:
         raise StartError(f"--log={options.log}: {error.strerror}") from error
     traces = set_up_traces(trace_output)

@@ -44,6 +44,8 @@ class Started(NamedTuple):
     control: the control socket, if there is to be one; owned by the second half, too.
     background: how to tell the parent that waits; None in the foreground.
     open_files: how many may be open.
+    managed: whether libvirt, or something like it, started this process: it reads standard error no longer than until
+        the socket is there, and closes it then, whatever is in the pipe.
     """
 
     listening: SocketFile | socket.socket
@@ -51,13 +53,14 @@ class Started(NamedTuple):
     asked: Asked
     background: Background | None
     open_files: int
+    managed: bool
 
 
 def start(options: Options, made: contextlib.ExitStack) -> Started:
     """Listen, and go into the background; `made` is told what to undo. Raises StartError and OSError."""
     # First, everything that can be wrong with the options, while there is a terminal to report it on.
     open_standard_descriptors()
-    file_lock.keep_inherited()
+    managed = file_lock.keep_inherited()
     remove_variables_of_other_processes()
     open_files = raise_file_limit()
     asked = _ask(options)
@@ -73,7 +76,7 @@ def start(options: Options, made: contextlib.ExitStack) -> Started:
 
     # Next, the background; the parent waits until we are ready or dead.
     background = go_into_background() if options.daemon else None
-    return Started(listening, control, asked, background, open_files)
+    return Started(listening, control, asked, background, open_files, managed)
 
 
 def _ask(options: Options) -> Asked:

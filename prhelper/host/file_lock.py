@@ -25,14 +25,18 @@ def lock(fd: int, kind: int = fcntl.F_WRLCK, start: int = 0, length: int = 0) ->
     fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, start, length, 0))
 
 
-def keep_inherited() -> None:
+def keep_inherited() -> bool:
     """Turn each lock of this process into one of the open file description that it was taken on.
 
     In between the range is not locked, for some microseconds: call it while whatever started this process waits.
+    Returns whether there was any, so that what started this process keeps watch on it, as libvirt does.
     """
+    kept = False
     with contextlib.suppress(OSError):  # without /proc they stay what they are
         for held in list(_locks_of_process()):
             _convert(held)
+            kept = True
+    return kept
 
 
 class _Held(NamedTuple):

@@ -151,16 +151,18 @@ def _render_lazy(record: logging.LogRecord) -> None:
         record.msg, record.fields = record.msg.words()
 
 
-def set_up(name: str, in_background: bool, verbosity: int) -> LogHandler:
+def set_up(name: str, in_background: bool, verbosity: int, unread: bool = False) -> LogHandler:
     """Log to the sink called `name`. Raises OSError if it is not there.
 
+    in_background: there is no standard error.
     verbosity: the number of -v less that of -q.
+    unread: standard error has no reader, or soon will have none.
     """
     logging.addLevelName(BYTES, "DEBUG")
     # No sink shows these, and asking takes longer than a fast device does, or makes an object for each bare thread.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     level = _LEVELS[max(-1, min(verbosity, 2))]
-    return _attach(_ROOT, level, LogHandler(choose(name, in_background), name == "auto", rate_limit.lines))
+    return _attach(_ROOT, level, LogHandler(choose(name, in_background, unread), name == "auto", rate_limit.lines))
 
 
 def level() -> str:

@@ -87,7 +87,7 @@ class SyslogSink:
         syslog.syslog(_priority(record.levelno), _text(record))
 
 
-def choose(name: str, in_background: bool) -> Sink:
+def choose(name: str, in_background: bool, unread: bool = False) -> Sink:
     """The sink for --log=NAME, or for "auto" the one that fits. Raises OSError if the one asked for is not there."""
     if name == "stderr" and in_background:
         raise OSError(errno.EINVAL, "a daemon has no standard error; use auto, journal or syslog")
@@ -95,7 +95,7 @@ def choose(name: str, in_background: bool) -> Sink:
         return JournalSink()
     if name == "syslog":
         return SyslogSink()
-    if name == "auto" and (in_background or sys.stderr is None):
+    if name == "auto" and (in_background or unread or sys.stderr is None):
         return fallback()
     return FileSink(_STDERR)
 

@@ -76,7 +76,7 @@ class Managed:
                 self.close()
                 raise StartFailedError(errors.read(_MOST_OF_THE_REASON).decode())
         # Now libvirt labels the file, and lets QEMU start; all that takes longer than from bind(2) to listen(2).
-        wait_until(lambda: is_listening(self.socket), what="the helper to listen")
+        wait_until(lambda: is_listening(self.socket) or self.has_ended(), what="the helper to listen")
 
     def _exec(self, command: Sequence[str], stderr: int, env: Mapping[str, str]) -> None:
         try:

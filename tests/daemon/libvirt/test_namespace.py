@@ -1,5 +1,6 @@
 """The helper in the mount namespace of its machine, with libvirt's private /dev: as root only."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from ...support.client import Client
 from ...support.helper import wait_until
 from ...support.programs import require_program
 from ...support.spc import GOOD, keys, reserve_in, reserve_out
-from .managed import Machine
+from .managed import Machine, StartFailedError
 
 _ENTER = """\
 set -e
@@ -25,10 +26,19 @@ mount --move /mnt /dev
 mount -t tmpfs run /run
 mkdir -p /run/systemd/journal
 mount --bind "$1" /run/systemd/journal
+mount -t tmpfs lib /var/lib
+mkdir -m 700 /var/lib/prhelper
+chown 61184 /var/lib/prhelper
 shift
 exec "$@"
 """
-"""No more devices than libvirt makes for every machine; and the journal's socket, but not /dev/log."""
+"""No more devices than libvirt makes for every machine; and the journal's socket, but not /dev/log.
+
+The unit of a shared helper has run on this host: the state directory is that of its dynamic user.
+"""
+
+_WITH_OPTIONS = ("sh", "-c", 'exec "$@" --emulate --state-directory=/proc/none', "sh")
+"""A script between libvirt and the helper that adds options."""
 
 
 class Journal:
@@ -94,3 +104,11 @@ def test_what_keeps_a_helper_is_in_the_journal_before_libvirt_kills_it(
         helper.tell_to_stop()
         assert "device 1:5" in journal.wait_for("still waiting for")
         helper.kill()
+
+
+def test_why_a_start_failed_that_libvirt_took_for_a_success_is_in_the_journal(
+    machine: Machine, namespace: Sequence[str], journal: Journal
+) -> None:
+    with contextlib.suppress(StartFailedError):  # libvirt was too slow to see the socket
+        machine.start_helper([*namespace, *_WITH_OPTIONS])
+    assert "--state-directory /proc/none" in journal.wait_for("ended: ")
