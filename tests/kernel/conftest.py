@@ -1,6 +1,7 @@
 """Tests with a real kernel, in an emulated machine.
 
     kernel.py     Debian's kernel, downloaded and unpacked into a cache, to boot into the host's root directory
+    qemu.py       QEMU as a Debian suite ships it, unpacked, to run here or in a guest
     root.py       a root directory of a Debian suite's packages instead; archive.py, unpacking.py: how it is made
     initramfs.py  what the kernel starts with: the way into a root directory
     emulator.py   one machine

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...support.client import Client
 from ...support.fake_device import PATTERN, Answer, FakeDevice
 from ...support.helper import OURS, Helper
-from ...support.programs import require_program
+from .version import programs
 
 
 class Side:
@@ -40,7 +40,7 @@ class Pair:
 
     def __init__(self, library: Path, theirs: Path, ours: Path) -> None:
         with contextlib.ExitStack() as stack:
-            self.theirs = Side(library, theirs, [require_program("qemu-pr-helper", "qemu-system-common")])
+            self.theirs = Side(library, theirs, programs().helper)
             stack.enter_context(self.theirs.helper)
             self.ours = Side(library, ours, OURS)
             stack.enter_context(self.ours.helper)

@@ -5,6 +5,7 @@ tests/kernel.
 """
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,21 +14,22 @@ from typing import Any
 import pytest
 
 from ...support.helper import Helper, wait_until
-from ...support.programs import require_program
+from .version import programs
 
 
 class Qemu:
     """QEMU without a machine, one pr-manager-helper object for each socket, and its monitor (QMP)."""
 
     def __init__(self, *sockets: Path) -> None:
-        program = require_program("qemu-system-x86_64", "qemu-system-x86")
+        qemu = programs()
         objects = [
             text
             for number, path in enumerate(sockets)
             for text in ("-object", f"pr-manager-helper,id=h{number},path={path}")
         ]
         self.process = subprocess.Popen(
-            [program, "-machine", "none", "-nodefaults", "-display", "none", *objects, "-qmp", "stdio"],
+            [*qemu.emulator, "-machine", "none", "-nodefaults", "-display", "none", *objects, "-qmp", "stdio"],
+            env={**os.environ, **qemu.environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
