@@ -35,7 +35,11 @@ GROUPS = (
     Group(
         "session",
         ("prhelper/serving/session.py",),
-        ("tests/unit/serving/test_session.py", "tests/unit/serving/test_session_answers.py"),
+        (
+            "tests/unit/serving/test_session.py",
+            "tests/unit/serving/test_session_answers.py",
+            "tests/unit/serving/test_on_behalf.py",
+        ),
     ),
     Group(
         "server",

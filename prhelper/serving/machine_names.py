@@ -43,7 +43,7 @@ class MachineNames:
                 waiting.pop(client.number, None)
 
     async def _read_names(self, account: str) -> None:
-        while (client := self._next(account)) is not None:
+        for client in iter(functools.partial(self._next, account), None):
             read = functools.partial(read_claimed_name, client.peer.pid, client.peer.started)
             try:
                 name = await current_context().call(None, read)
