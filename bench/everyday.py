@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from .bench import Bench, Figures, Side
 from .listening import measure_listening
 from .results import Figure, Goal
+from .status import measure_status
 
 _RARELY_US = 20_000
 _STORM_US = 5_000
@@ -20,6 +21,7 @@ def measure_everyday(bench: Bench) -> Iterator[Figure]:
     yield from measure_rare_commands(bench)
     yield from measure_idle_clients(bench)
     yield from measure_storm(bench)
+    yield from measure_status(bench)
 
 
 def measure_start(bench: Bench) -> Iterator[Figure]:

@@ -5,7 +5,7 @@ error has a name beside them.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 MAX_CALL = 1 << 16
@@ -66,16 +66,23 @@ class CallDecoder:
 
 def reply(parameters: Mapping[str, object], continues: bool = False) -> bytes:
     """A reply; with `continues`, more will follow."""
-    return _encoded({"parameters": parameters, "continues": True} if continues else {"parameters": parameters})
+    return encoded({"parameters": parameters, "continues": True} if continues else {"parameters": parameters}) + _END
+
+
+def list_reply(name: str, items: Iterable[bytes], others: Mapping[str, object]) -> bytes:
+    """A reply with a list of objects that are `encoded` already, and other parameters."""
+    rest = b"".join(b',"%b":%b' % (key.encode(), json.dumps(value).encode()) for key, value in others.items())
+    return b'{"parameters":{"%b":[%b]%b}}\0' % (name.encode(), b",".join(items), rest)
+
+
+def encoded(thing: Mapping[str, object]) -> bytes:
+    """An object, for `list_reply`."""
+    return json.dumps(thing, separators=(",", ":")).encode()
 
 
 def error_reply(error: CallError) -> bytes:
     """The reply to a call that failed."""
-    return _encoded({"error": error.name, "parameters": error.parameters})
-
-
-def _encoded(message: Mapping[str, object]) -> bytes:
-    return json.dumps(message, separators=(",", ":")).encode() + _END
+    return encoded({"error": error.name, "parameters": error.parameters}) + _END
 
 
 def _call_in(message: bytes) -> Call:

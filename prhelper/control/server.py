@@ -159,6 +159,6 @@ class ControlServer:
                 if not call.more:
                     raise CallError(f"{SERVICE}.ExpectedMore")
                 return None
-            return reply(await self._methods.answer(call))
+            return await self._methods.answer(call)
         except CallError as error:
             return error_reply(error)

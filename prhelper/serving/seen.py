@@ -5,7 +5,7 @@ Written after each answer, by the thread that sent it. Nothing here makes a syst
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ..device.execution import Result
 from ..device.identity import DeviceId
@@ -121,11 +121,12 @@ class Seen:
             others = seen.registrations.change(ended) if command.service_action in CHANGING else None
         return self._to_warn_of(seen, others) if others and not result.emulated else []
 
-    def all(self) -> list[tuple[DeviceId, SeenDevice]]:
-        """Every device, as it is now."""
-        with self._lock:
-            everything = {**self._refused, **self._answered}
-            return [(device, seen.copy()) for device, seen in everything.items()]
+    def all(self) -> Iterator[tuple[DeviceId, SeenDevice]]:
+        """Every device, each as it is when it is taken. The lock is held for one at a time: sessions wait for it."""
+        for device, seen in [*self._refused.copy().items(), *self._answered.copy().items()]:
+            with self._lock:
+                copy = seen.copy()
+            yield device, copy
 
     def __len__(self) -> int:
         return len(self._answered) + len(self._refused)

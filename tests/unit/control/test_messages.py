@@ -4,7 +4,17 @@ import json
 
 import pytest
 
-from prhelper.control.messages import MAX_CALL, Call, CallDecoder, CallError, NotVarlinkError, error_reply, reply
+from prhelper.control.messages import (
+    MAX_CALL,
+    Call,
+    CallDecoder,
+    CallError,
+    NotVarlinkError,
+    encoded,
+    error_reply,
+    list_reply,
+    reply,
+)
 
 CALL = b'{"method":"a.b.C"}\0'
 
@@ -73,6 +83,8 @@ def test_a_call_without_end_is_refused_once_it_is_too_long() -> None:
     [
         (reply({"x": 1}), {"parameters": {"x": 1}}),
         (reply({}, continues=True), {"parameters": {}, "continues": True}),
+        (list_reply("xs", [], {}), {"parameters": {"xs": []}}),
+        (list_reply("xs", [encoded({"x": 1}), encoded({})], {"n": 2}), {"parameters": {"xs": [{"x": 1}, {}], "n": 2}}),
         (error_reply(CallError("a.b.E", x="y\0")), {"error": "a.b.E", "parameters": {"x": "y\0"}}),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_map_is_known_once_a_command_went_there(host: Host) -> None:
 @pytest.mark.parametrize("device", [FILE, None])
 def test_what_is_no_device_is_not_remembered(host: Host, device: DeviceId | None) -> None:
     host.machine("a").remember(Command(reserve_in(0)), device, ended(trouble="no device"))
-    assert host.seen.all() == []
+    assert list(host.seen.all()) == []
 
 
 def test_devices_that_refuse_drive_out_only_each_other(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.nexus import Holder
 from tests.support.spc import APTPL, GOOD, Out
+from tests.support.varlink import Varlink
 
 from .conftest import ONLY_SYS_RAWIO, nexus
 from .units import SERVICE, main_pid, show, systemctl, with_options
@@ -64,6 +65,21 @@ def test_stop_ends_it_with_success_and_the_next_connection_starts_it_again(devic
         assert (show(SERVICE, "ExecMainCode"), show(SERVICE, "ExecMainStatus")) == ("1", "0")
     with nexus(device, socket) as client:
         assert client.keys() == []
+
+
+def test_service_tells_root_and_its_own_user_what_it_does(device: Path, socket: Path) -> None:
+    with nexus(device, socket) as client:
+        client.keys()
+        control = Path("/run/prhelper/control")
+        with Varlink(control) as peer:
+            assert peer.call("GetStatus")["pid"] == main_pid(SERVICE)
+            (seen,) = peer.call("GetDevices")["devices"]
+        assert (seen["device"]["name"], seen["outcomes"]) == (device.name, {"GOOD": 1})
+        assert seen["device"]["wwid"].startswith("3")
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in (control.parent, control)]
+        assert modes == [0o700, 0o600]
+    systemctl("stop", SERVICE)
+    assert not control.exists()
 
 
 def test_emulated_registrations_outlive_the_service_in_its_state_directory(socket: Path, tmp_path: Path) -> None:
