@@ -16,7 +16,7 @@ import pytest
 
 from ...support.client import Client
 from ...support.fake_device import HANGING, HEALTHY, FakeDevice
-from ...support.helper import Helper, run_to_end, wait_until
+from ...support.helper import Helper, is_listening, run_to_end, wait_until
 from ...support.nexus import Nexus, over
 from ...support.programs import missing
 from ...support.spc import GOOD, keys, reserve_in, reserve_out
@@ -44,13 +44,19 @@ def control(tmp_path: Path) -> Path:
     return tmp_path / "control"
 
 
+def asked(control: Path) -> Varlink:
+    """A connection. The helper listens for its clients first."""
+    wait_until(lambda: is_listening(control), what=f"{control} to be listened on")
+    return Varlink(control)
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
 def test_it_is_where_the_option_says_and_for_its_user_alone(tmp_path: Path, control: Path) -> None:
     with Helper(tmp_path, options=[f"--control={control}"]) as helper:
-        with Varlink(control) as peer:
+        with asked(control) as peer:
             assert peer.call("GetStatus")["pid"] == helper.pid
         assert mode(control) == 0o600
         assert helper.stop() == 0
@@ -58,13 +64,13 @@ def test_it_is_where_the_option_says_and_for_its_user_alone(tmp_path: Path, cont
 
 
 def test_it_is_in_the_runtime_directory_of_a_service(tmp_path: Path, control: Path) -> None:
-    with Helper(tmp_path, env={"RUNTIME_DIRECTORY": f"{tmp_path}:/elsewhere"}) as helper, Varlink(control) as peer:
+    with Helper(tmp_path, env={"RUNTIME_DIRECTORY": f"{tmp_path}:/elsewhere"}) as helper, asked(control) as peer:
         assert peer.call("GetStatus")["pid"] == helper.pid
 
 
 @pytest.mark.parametrize("env", [{}, {"RUNTIME_DIRECTORY": "/run/x", "SYSTEMD_EXEC_PID": "1"}])
 def test_there_is_none_where_none_is_asked_for(tmp_path: Path, env: dict[str, str]) -> None:
-    with Helper(tmp_path, env=env) as helper:
+    with Helper(tmp_path, env=env) as helper, Client(helper.socket):
         sockets = {path.name for path in tmp_path.iterdir() if path.is_socket()}
         assert sockets == {helper.socket.name}
 
@@ -74,7 +80,7 @@ def test_in_the_background_it_is_answered_by_the_daemon(tmp_path: Path, control:
     options: list[str | Path] = ["-d", "-k", tmp_path / "helper.sock", "-f", pidfile, f"--control={control}"]
     assert run_to_end(*options).returncode == 0
     try:
-        with Varlink(control) as peer:
+        with asked(control) as peer:
             assert peer.call("GetStatus")["pid"] == int(pidfile.read_text())
     finally:
         os.kill(int(pidfile.read_text()), signal.SIGTERM)
@@ -82,13 +88,12 @@ def test_in_the_background_it_is_answered_by_the_daemon(tmp_path: Path, control:
 
 
 def test_a_path_that_is_in_use_is_refused_and_nothing_is_left(tmp_path: Path, control: Path) -> None:
-    with Helper(tmp_path, options=[f"--control={control}"]):
+    with Helper(tmp_path, options=[f"--control={control}"]), asked(control) as peer:
         other = tmp_path / "other.sock"
         done = run_to_end("-k", other, f"--control={control}")
         assert (done.returncode, other.exists()) == (1, False)
         assert f"--control {control}: another process listens there" in done.stderr
-        with Varlink(control) as peer:
-            assert peer.call("GetStatus")
+        assert peer.call("GetStatus")
 
 
 def test_the_user_that_it_runs_as_may_ask_and_root_too(tmp_path: Path) -> None:
@@ -100,7 +105,7 @@ def test_the_user_that_it_runs_as_may_ask_and_root_too(tmp_path: Path) -> None:
     control = folder / "control"
     try:
         with Helper(tmp_path, options=["-u", "nobody", f"--control={control}"]):
-            with Varlink(control) as peer:
+            with asked(control) as peer:
                 assert peer.call("GetStatus")["uid"] == nobody.pw_uid
             assert (mode(control), control.lstat().st_uid) == (0o600, nobody.pw_uid)
             assert connects(nobody.pw_uid, control)
@@ -113,8 +118,8 @@ def test_the_user_that_it_runs_as_may_ask_and_root_too(tmp_path: Path) -> None:
 def test_a_stop_does_not_wait_for_those_who_ask(tmp_path: Path, control: Path) -> None:
     with (
         Helper(tmp_path, options=[f"--control={control}"]) as helper,
-        Varlink(control) as idle,
-        Varlink(control) as peer,
+        asked(control) as idle,
+        asked(control) as peer,
     ):
         peer.send("WatchReservations", more=True)
         assert peer.reply()["ready"]
@@ -135,7 +140,7 @@ def test_while_a_stop_waits_for_a_command_it_is_told_which(
             wait_until(lambda: device.hanging == 1)
             helper.process.send_signal(signal.SIGTERM)
             wait_until(lambda: not helper.socket.exists())
-            with Varlink(control) as peer:
+            with asked(control) as peer:
                 (told,) = peer.call("GetClients")["clients"]
         assert told["in_flight"]["device"]["name"] == "zero"
         device.release()
@@ -167,7 +172,7 @@ def test_status_is_told_while_all_else_is_stuck(
     with Helper(tmp_path, options=options, env=device.env, stderr=full_pipe) as helper, ExitStack() as opened:
         clients = [opened.enter_context(Client(helper.socket)) for _ in range(CLIENTS)]
         hanging, healthy = (opened.enter_context(Path(path).open("rb+")).fileno() for path in (HANGING, HEALTHY))
-        watcher = opened.enter_context(Varlink(control))
+        watcher = opened.enter_context(asked(control))
         watcher.send("WatchReservations", more=True)
         assert watcher.reply()["ready"]
         device.hold()
@@ -178,7 +183,7 @@ def test_status_is_told_while_all_else_is_stuck(
             clients[-1].send(reserve_out(0), [healthy])
             clients[-1].send(keys(number, number + 1))
             assert clients[-1].reply().status == GOOD
-        peer = opened.enter_context(Varlink(control))
+        peer = opened.enter_context(asked(control))
         status = peer.call("GetStatus")
         assert (status["clients"], status["in_flight"], status["commands"]) == (CLIENTS, STUCK, RESERVATIONS)
         assert status["longest_in_flight_usec"] > 0
@@ -195,7 +200,7 @@ def test_status_is_told_while_all_else_is_stuck(
 def test_a_flood_on_the_control_socket_leaves_most_of_the_processor(tmp_path: Path, control: Path) -> None:
     """Asked without end by several, the helper spends a bounded part of its time on it."""
     with Helper(tmp_path, options=[f"--control={control}", "-q"]) as helper:
-        peers = [Varlink(control) for _ in range(4)]
+        peers = [asked(control) for _ in range(4)]
         began, before = time.monotonic(), helper.cpu_seconds()
         answered = 0
         while time.monotonic() < began + 2.0:
@@ -217,7 +222,7 @@ def test_reservations_of_a_client_reach_who_watches(tmp_path: Path, control: Pat
         Helper(tmp_path, options=[f"--control={control}"], env=device.env) as helper,
         Client(helper.socket) as client,
         Path("/dev/null").open("rb+") as disk,
-        Varlink(control) as peer,
+        asked(control) as peer,
     ):
         peer.send("WatchReservations", more=True)
         assert peer.reply()["ready"]
@@ -226,3 +231,12 @@ def test_reservations_of_a_client_reach_who_watches(tmp_path: Path, control: Pat
         assert (event["device"]["name"], event["status"]) == ("null", "GOOD")
         assert event["process"]["pid"] == os.getpid()
         assert event["command"]["service_action_key"] == "0xa1"
+
+
+def test_the_multipath_worker_has_one_too(tmp_path: Path, control: Path) -> None:
+    if os.geteuid():
+        missing("needs root: the worker runs as root alone")
+    options = ["--multipath-worker", f"--state-directory={tmp_path / 'state'}", f"--control={control}"]
+    with Helper(tmp_path, options=options), asked(control) as peer:
+        status = peer.call("GetStatus")
+        assert (status["role"], status["multipath"]["handled"]) == ("worker", "here")

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 from anyio.from_thread import BlockingPortal
 
 from prhelper.channel.socket_file import listen_at
 from prhelper.control.facts import Facts, Multipath
+from prhelper.device.execution import Result
+from prhelper.device.identity import DeviceId
 from prhelper.explaining import make
+from prhelper.host.machine_name import MachineName
 from prhelper.logs.handler import LogHandler
 from prhelper.logs.sinks import FileSink
+from prhelper.scsi.outcome import Outcome
+from prhelper.scsi.reservation import Command
 
+from ...support.spc import keys, reserve_out
 from ...support.varlink import Varlink
 from ..serving.running import Running
 
@@ -48,3 +57,19 @@ class Controlled:
         running.listener.close()
         self.control.close()
         assert self.clients.seen.watchers.all == ()
+
+
+DISK = DeviceId(stat.S_IFBLK, os.makedev(7, 9999))
+REGISTER = Command(reserve_out(0), keys(0, 0xA1))
+
+
+def remember(controlled: Controlled, command: Command = REGISTER, **more: Any) -> None:
+    """As if a client's command had ended."""
+    (client,) = controlled.clients
+    client.machine_name = MachineName("db1", False)
+    client.remember(command, DISK, Result(Outcome(0), 0.5, **more))
+
+
+def check_served(controlled: Controlled) -> None:
+    with controlled.connect() as other:
+        assert other.call("GetStatus")["version"] == "1.2.3"

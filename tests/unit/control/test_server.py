@@ -1,69 +1,22 @@
-"""The control socket: what it answers, to whom, and what a hostile process can do to it."""
+"""What the control socket answers."""
 
 from __future__ import annotations
 
-import array
-import contextlib
-import itertools
 import json
 import logging
 import os
-import socket
-import stat
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from prhelper.channel import SocketChannel
-from prhelper.control import connection, server
-from prhelper.control.messages import MAX_CALL
-from prhelper.device.execution import Note, Result
-from prhelper.device.identity import DeviceId
-from prhelper.host.machine_name import MachineName
+from prhelper.device.execution import Note
 from prhelper.logs import trace
-from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
-from prhelper.serving import watching
 
 from ...support.helper import wait_until
-from ...support.lingering import socket_that_blocks_when_closed
-from ...support.spc import keys, reserve_in, reserve_out
-from ...support.varlink import CONTROL, SERVICE, CalledInVainError, HungUpError, Varlink, departures
-from .running import Controlled
-
-DISK = DeviceId(stat.S_IFBLK, os.makedev(7, 9999))
-REGISTER = Command(reserve_out(0), keys(0, 0xA1))
-
-
-@pytest.fixture
-def peer(controlled: Controlled) -> Iterator[Varlink]:
-    with controlled.connect() as peer:
-        yield peer
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    logger = logging.getLogger("prhelper")
-    level = logger.level
-    logger.setLevel(logging.INFO)
-    yield
-    logger.setLevel(level)
-    for event in trace.EVENTS:
-        event.enabled = False
-
-
-def remember(controlled: Controlled, command: Command = REGISTER, **more: Any) -> None:
-    """As if a client's command had ended."""
-    (client,) = controlled.clients
-    client.machine_name = MachineName("db1", False)
-    client.remember(command, DISK, Result(Outcome(0), 0.5, **more))
-
-
-def check_served(controlled: Controlled) -> None:
-    with controlled.connect() as other:
-        assert other.call("GetStatus")["version"] == "1.2.3"
+from ...support.spc import reserve_in
+from ...support.varlink import CONTROL, SERVICE, CalledInVainError, Varlink, departures
+from .running import Controlled, remember
 
 
 def test_status_tells_what_there_is(controlled: Controlled, peer: Varlink) -> None:
@@ -223,156 +176,3 @@ def test_calls_sent_at_once_are_answered_in_order_and_oneway_calls_not(peer: Var
     peer.send("GetStatus")
     assert peer.reply() == {"before": "error"}
     assert peer.reply()["log"]["level"] == "debug"
-
-
-@pytest.mark.parametrize("data", [b"rubbish\0", b"[1]\0", b"x" * MAX_CALL, b"[" * 5000 + b"\0"])
-def test_what_is_no_call_ends_the_connection_and_no_other(controlled: Controlled, peer: Varlink, data: bytes) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        peer.socket.sendall(data)
-    with pytest.raises(HungUpError):
-        peer.reply()
-    check_served(controlled)
-
-
-def test_half_a_call_ends_the_connection_in_time(controlled: Controlled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "IDLE", 0.1)
-    check_served(controlled)
-    with controlled.connect() as half:
-        half.socket.sendall(b'{"method":')
-        with pytest.raises(HungUpError):
-            half.reply()
-    check_served(controlled)
-
-
-@pytest.mark.parametrize("call", [b'{"method":"org.varlink.service.GetInfo"}\0', b"{"])
-def test_descriptors_are_refused_and_their_close_holds_up_nothing(
-    controlled: Controlled, peer: Varlink, call: bytes
-) -> None:
-    with socket_that_blocks_when_closed() as lingering:
-        rights = array.array("i", [lingering.fileno()])
-        peer.socket.sendmsg([call], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
-        lingering.close()
-        with pytest.raises(HungUpError):
-            peer.reply()
-        check_served(controlled)
-
-
-def test_root_has_places_that_another_user_has_not(controlled: Controlled, monkeypatch: pytest.MonkeyPatch) -> None:
-    users = iter([4711] * (server.MAX_CONNECTIONS // 2 + 1) + [0])
-    monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    monkeypatch.setattr(SocketChannel, "peer_credentials", lambda _: (1, next(users), 0))
-    *ours, one_too_many = [controlled.connect() for _ in range(server.MAX_CONNECTIONS // 2 + 1)]
-    with pytest.raises((HungUpError, BrokenPipeError)):
-        one_too_many.call("GetStatus")
-    for peer in ours:
-        assert peer.call("GetStatus")
-    check_served(controlled)
-    for peer in (*ours, one_too_many):
-        peer.close()
-
-
-def test_at_the_limit_one_more_is_turned_away_until_one_leaves(controlled: Controlled) -> None:
-    peers = [controlled.connect() for _ in range(server.MAX_CONNECTIONS)]
-    for peer in peers:
-        assert peer.call("GetStatus")
-    with controlled.connect() as one_too_many, pytest.raises((HungUpError, BrokenPipeError)):
-        one_too_many.call("GetStatus")
-    for peer in peers:
-        peer.close()
-
-    def is_served() -> bool:
-        try:
-            check_served(controlled)
-        except (HungUpError, BrokenPipeError):
-            return False
-        return True
-
-    wait_until(is_served)
-
-
-def test_other_users_are_turned_away(controlled: Controlled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SocketChannel, "peer_credentials", lambda _: (1, os.geteuid() + 4711, 0))
-    with controlled.connect() as peer, pytest.raises((HungUpError, BrokenPipeError)):
-        peer.call("GetStatus")
-
-
-def test_a_reader_that_stops_is_dropped_and_told(controlled: Controlled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "MAX_WAITING", 100)
-    with controlled.running.connect() as client, controlled.connect() as slow:
-        controlled.running.ask(client)
-        slow.send("WatchReservations", more=True)
-        assert slow.reply() == {"ready": True}
-        (watch,) = controlled.clients.seen.watchers.all
-
-        def has_lost() -> bool:
-            remember(controlled)
-            return watch.lost > 10
-
-        wait_until(has_lost, timeout=30)
-        check_served(controlled)
-        for _ in range(101):
-            assert slow.reply()["event"]
-        with pytest.raises(CalledInVainError) as caught:
-            all(slow.reply() for _ in itertools.count())
-        assert (caught.value.name, caught.value.parameters) == (f"{CONTROL}.TooSlow", {"lost": watch.lost})
-        with pytest.raises(HungUpError):
-            slow.reply()
-
-
-def test_a_reader_that_never_goes_on_is_dropped(controlled: Controlled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PATIENCE", 0.1)
-    with controlled.running.connect() as client, controlled.connect() as slow:
-        controlled.running.ask(client)
-        slow.send("WatchReservations", more=True)
-        assert slow.reply() == {"ready": True}
-
-        def is_dropped() -> bool:
-            remember(controlled)
-            return not controlled.clients.seen.watchers.all
-
-        wait_until(is_dropped, timeout=30)
-        check_served(controlled)
-
-
-@pytest.mark.parametrize("how", ["hangs up", "speaks"])
-def test_a_watcher_that_hangs_up_or_speaks_is_forgotten(controlled: Controlled, how: str) -> None:
-    with controlled.connect() as peer:
-        peer.send("WatchReservations", more=True)
-        assert peer.reply() == {"ready": True}
-        if how == "hangs up":
-            peer.close()
-        else:
-            peer.send("GetStatus")
-        wait_until(lambda: not controlled.clients.seen.watchers.all)
-    check_served(controlled)
-
-
-def test_a_flood_of_calls_leaves_time_for_everything_else(controlled: Controlled) -> None:
-    """Ten thousand calls at once would otherwise take the main thread for as long as they last."""
-    call = b'{"method":"org.varlink.service.GetInfo","oneway":true}\0'
-    with controlled.connect() as flooding:
-        flooding.socket.setblocking(False)
-        sent = 0
-        deadline = time.monotonic() + 1.0
-        while time.monotonic() < deadline:
-            try:
-                sent += flooding.socket.send(call * 50)
-            except BlockingIOError:
-                break
-        assert sent > len(call) * 50
-        check_served(controlled)
-
-
-def test_a_bug_in_a_method_ends_that_connection_alone(
-    controlled: Controlled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def fail() -> dict[str, object]:
-        raise ZeroDivisionError
-
-    methods = controlled.control._methods
-    name = f"{CONTROL}.GetClients"
-    monkeypatch.setitem(methods._methods, name, methods._methods[name]._replace(answer=fail))
-    with caplog.at_level(logging.CRITICAL, "prhelper"), controlled.connect() as peer, pytest.raises(HungUpError):
-        peer.call("GetClients")
-    assert "a bug ended a connection" in caplog.text
-    check_served(controlled)
