@@ -97,7 +97,9 @@ def remove_socket_file(listener: SocketListener) -> None:
         try:
             listener.remove_file()
         except OSError as error:
-            _log.info("%s stays behind: %s; the next start replaces it", listener.path, error.strerror)
+            # No news where the directory is another user's, as libvirt's is: at the end of each of its machines.
+            level = logging.DEBUG if isinstance(error, PermissionError) else logging.INFO
+            _log.log(level, "%s stays behind: %s; the next start replaces it", listener.path, error.strerror)
 
 
 def _tell_ready(listener: SocketListener, background: Background | None) -> None:

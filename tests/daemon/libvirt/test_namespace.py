@@ -37,6 +37,8 @@ exec "$@"
 The unit of a shared helper has run on this host: the state directory is that of its dynamic user.
 """
 
+_USER_OF_QEMU = 64055
+
 _WITH_OPTIONS = ("sh", "-c", 'exec "$@" --emulate --state-directory=/proc/none', "sh")
 """A script between libvirt and the helper that adds options."""
 
@@ -57,6 +59,15 @@ class Journal:
             fields = dict(line.partition("=")[::2] for line in self._socket.recv(65536).decode().splitlines())
             if text in fields.get("MESSAGE", ""):
                 return fields["MESSAGE"]
+
+    def rest(self) -> str:
+        """All that nobody waited for."""
+        self._socket.setblocking(False)
+        entries = b""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                entries += self._socket.recv(65536)
+        return entries.decode()
 
     def close(self) -> None:
         self._socket.close()
@@ -112,3 +123,16 @@ def test_why_a_start_failed_that_libvirt_took_for_a_success_is_in_the_journal(
     with contextlib.suppress(StartFailedError):  # libvirt was too slow to see the socket
         machine.start_helper([*namespace, *_WITH_OPTIONS])
     assert "--state-directory /proc/none" in journal.wait_for("ended: ")
+
+
+def test_socket_that_may_not_be_removed_is_no_news(
+    machine: Machine, namespace: Sequence[str], journal: Journal
+) -> None:
+    os.chown(machine.directory / "lib", _USER_OF_QEMU, _USER_OF_QEMU)
+    helper = machine.start_helper(namespace)
+    journal.wait_for("listening on")
+    helper.tell_to_stop()
+    assert helper.has_ended(20.0)
+    assert helper.socket.exists()  # libvirt removes it with its directory
+    assert "SIGTERM" in (said := journal.rest())
+    assert "Permission denied" not in said
