@@ -7,9 +7,8 @@ from ..host.machine_name import MachineName
 from ..host.peer import Peer
 from ..scsi.reservation import Command
 from ..scsi.status import status_name
-from ..serving.audit import sense_in_words
 from ..serving.clients import Client, InFlight
-from ..serving.ended import Ended
+from ..serving.ended import Ended, command_fields, machine_fields, sense_in_words
 from ..serving.registrations import Registration
 from ..serving.seen import NOT_SENT, SeenDevice
 from .names import DeviceNames
@@ -26,23 +25,13 @@ def usec(seconds: float) -> int:
 
 def process(peer: Peer, machine_name: MachineName | None) -> Json:
     """A Process."""
-    words: Json = {"pid": peer.pid, "uid": peer.uid, "comm": peer.name, "unit": peer.account}
-    if machine_name is not None:
-        words |= {
-            "machine_name": machine_name.text,
-            "machine_name_from": "client" if machine_name.claimed else "cgroup",
-        }
-    return words
+    who = {"pid": peer.pid, "uid": peer.uid, "comm": peer.name, "unit": peer.account}
+    return {**who, **machine_fields(machine_name)}
 
 
 def command(asked: Command) -> Json:
     """A Command."""
-    words: Json = {"text": str(asked), "is_out": asked.is_out, "action": asked.action_name}
-    if asked.is_out:
-        words |= {"type": asked.type_name, "scope": asked.scope_name}
-    if asked.keys is not None:
-        words |= {"key": f"{asked.keys[0]:#x}", "service_action_key": f"{asked.keys[1]:#x}"}
-    return words
+    return {"text": str(asked), "is_out": asked.is_out, **command_fields(asked)}
 
 
 def device(identity: DeviceId | None, names: DeviceNames, map_name: str | None, wwid: str | None = None) -> Json | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .chosen_text import harmless
+from .peer import Peer
 from .process_stat import ProcessStat
 
 MAX_LENGTH = 64
@@ -39,6 +40,11 @@ class MachineName(NamedTuple):
 
     def __str__(self) -> str:
         return f'machine "{self.text}"' + " by its own word" * self.claimed
+
+
+def named(peer: Peer, machine_name: MachineName | None) -> str:
+    """For people: which process, of which virtual machine if that is known."""
+    return str(peer) if machine_name is None else f"{peer}, {machine_name}"
 
 
 def name_of_unit(unit: str) -> MachineName | None:

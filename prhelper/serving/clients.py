@@ -9,9 +9,10 @@ from typing import NamedTuple, TypeVar
 from ..channel import SocketChannel
 from ..device.execution import Result
 from ..device.identity import DeviceId
-from ..host.machine_name import MachineName
+from ..host.machine_name import MachineName, named
 from ..host.peer import Peer
 from ..scsi.reservation import Command
+from .ended import Ended
 from .registrations import Registration, is_same_machine
 from .seen import Seen
 from .take_over import TakeOver
@@ -91,19 +92,20 @@ class Client:
         self.in_flight = in_flight = InFlight(command)
         return in_flight
 
-    def end(self) -> None:
-        """Record that the command has ended."""
+    def end(self, command: Command, device: DeviceId | None, result: Result) -> Ended:
+        """Record that the command has ended, and how."""
         self.in_flight = None
         self.commands += 1
+        return Ended(time.time(), self.number, self.asker, self.machine_name, device, command, result)
 
-    def remember(self, command: Command, device: DeviceId | None, result: Result) -> News | None:
+    def remember(self, ended: Ended) -> News | None:
         """Remember how a command ended, for those who ask. Returns what is worth to be told at once."""
-        self._seen.add(self, command, device, result)
-        if not command.is_out:
-            self._take_over.is_preceded_by(command, device, result)
+        self._seen.add(ended)
+        if not ended.command.is_out:
+            self._take_over.is_preceded_by(ended)
             return None
-        took_over = self._take_over.key_if_completed_by(command, device, result)
-        shares_with = self._seen.add_out(self, command, device, result)
+        took_over = self._take_over.key_if_completed_by(ended)
+        shares_with = self._seen.add_out(ended)
         return News(shares_with, took_over) if took_over is not None or shares_with else None
 
     def unfinished(self) -> str:
@@ -113,11 +115,6 @@ class Client:
 
     def __str__(self) -> str:
         return named(self.asker, self.machine_name)
-
-
-def named(asker: Peer, machine_name: MachineName | None) -> str:
-    """For people: which process, of which virtual machine if that is known."""
-    return str(asker) if machine_name is None else f"{asker}, {machine_name}"
 
 
 class Clients:

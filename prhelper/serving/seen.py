@@ -7,13 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from ..device.execution import Result
 from ..device.identity import DeviceId
 from ..host.machine_name import MachineName
 from ..host.peer import Peer
-from ..scsi.reservation import Command
 from ..scsi.status import Status
-from .ended import Asking, Ended
+from .ended import Ended
 from .registrations import CHANGING, Registration, Registrations
 from .watching import Watchers
 
@@ -62,7 +60,7 @@ class SeenDevice:
 
     def slower(self, ended: Ended) -> None:
         """Remember the slowest command so far."""
-        self.slowest = ended
+        self.slowest = ended.without_data()
         self.slowest_seconds = ended.result.seconds
 
     def copy(self) -> "SeenDevice":
@@ -90,27 +88,27 @@ class Seen:
         self.watchers = Watchers()
         self.omitted = 0
 
-    def add(self, client: Asking, command: Command, device: DeviceId | None, result: Result) -> None:
+    def add(self, ended: Ended) -> None:
         """Remember a command that has ended. Each command passes here: what is rare is elsewhere."""
-        outcome, seconds, trouble, _, _, note = result
-        seen = self._answered.get(device)  # type: ignore[arg-type]  # None is there not
+        outcome, seconds, trouble, _, _, note = ended.result
+        seen = self._answered.get(ended.device)  # type: ignore[arg-type]  # None is there not
         if seen is None or trouble is not None or note is not None:
-            self._add_slowly(client, command, device, result)
+            self._add_slowly(ended)
             return
         status = outcome.status
         with self._lock:
-            seen.last_at = time.time()
+            seen.last_at = ended.at
             seen.outcomes[status] = seen.outcomes.get(status, 0) + 1
             if seconds > seen.slowest_seconds:
-                seen.slower(Ended.now(client, command, device, result))
+                seen.slower(ended)
 
-    def add_out(self, client: Asking, command: Command, device: DeviceId | None, result: Result) -> list[Registration]:
+    def add_out(self, ended: Ended) -> list[Registration]:
         """Remember what a PERSISTENT RESERVE OUT has changed, and tell who watches; `add` comes before.
 
         Returns the other machines on this device, if the command registered one more than the first. They are told
         once, until no machine is registered any more.
         """
-        ended = Ended(time.time(), client.number, client.asker, client.machine_name, device, command, result)
+        device, command, result = ended.device, ended.command, ended.result
         if self.watchers.all:
             self.watchers.put(ended)
         seen = self._answered.get(device) if device is not None else None
@@ -131,7 +129,8 @@ class Seen:
     def __len__(self) -> int:
         return len(self._answered) + len(self._refused)
 
-    def _add_slowly(self, client: Asking, command: Command, device: DeviceId | None, result: Result) -> None:
+    def _add_slowly(self, ended: Ended) -> None:
+        device, result = ended.device, ended.result
         if device is None or not device.is_device:
             return
         status = result.outcome.status if result.trouble is None else NOT_SENT
@@ -140,10 +139,10 @@ class Seen:
             if seen is None:
                 self.omitted += 1
                 return
-            seen.last_at = time.time()
+            seen.last_at = ended.at
             seen.outcomes[status] = seen.outcomes.get(status, 0) + 1
             if result.seconds > seen.slowest_seconds:
-                seen.slower(Ended.now(client, command, device, result))
+                seen.slower(ended)
             if result.note is not None:
                 seen.map_name, seen.wwid = result.note.map_name, result.note.wwid
 

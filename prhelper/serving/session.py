@@ -4,7 +4,7 @@ import time
 
 from ..channel import BrokenResourceError, Channel, IncompleteRead, OwnedFd, current_context
 from ..device.execution import Executor, Result
-from ..device.identity import DeviceId, Target
+from ..device.identity import Target
 from ..device.multipath.reporting import peer_of, report_of
 from ..host.machine_name import name_of_unit
 from ..protocol import Request, RequestDecoder, encode_features, encode_response
@@ -15,6 +15,7 @@ from ..scsi.status import Status, status_name
 from . import audit, unasked
 from .clients import Client
 from .end import AnswerLostError, End
+from .ended import Ended
 
 
 async def serve(channel: Channel, devices: Executor, client: Client, request_timeout: float, features: int = 0) -> End:
@@ -34,21 +35,21 @@ async def serve(channel: Channel, devices: Executor, client: Client, request_tim
         if (end := await negotiate(channel, decoder, features, request_timeout)) is not None:
             return end
         while isinstance(request := await read_request(channel, decoder, request_timeout), Request):
-            device, result = await perform(request, devices, client)
+            ended = await perform(request, devices, client)
             try:
-                await answer(channel, request, result, _in(request_timeout))
+                await answer(channel, request, ended.result, _in(request_timeout))
             finally:  # after the answer, so that the guest does not wait for what the log takes
-                audit.done(client, request.command, device, result)
-                if (news := client.remember(request.command, device, result)) is not None:
-                    unasked.tell(client, device, news)
+                audit.done(client, ended)
+                if (news := client.remember(ended)) is not None:
+                    unasked.tell(ended, news)
         return request
     finally:
         if decoder.holds_descriptors:
             await abandon(decoder)
 
 
-async def perform(request: Request, devices: Executor, client: Client) -> tuple[DeviceId | None, Result]:
-    """Carry out one request, and close its descriptor. Returns the device that it was for, if known, and the result."""
+async def perform(request: Request, devices: Executor, client: Client) -> Ended:
+    """Carry out one request, and close its descriptor."""
     command = request.command
     if request.origin is not None:
         client.asker = peer_of(request.origin)
@@ -63,8 +64,7 @@ async def perform(request: Request, devices: Executor, client: Client) -> tuple[
             result = await devices.execute(command, target)
         except NoThreadError as error:
             result = Result(Outcome(Status.TASK_SET_FULL), trouble=str(error))
-    client.end()
-    return target.device, result
+    return client.end(command, target.device, result)
 
 
 async def answer(channel: Channel, request: Request, result: Result, deadline: float) -> None:

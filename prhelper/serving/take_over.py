@@ -5,10 +5,9 @@ key, so that what the source's host had registered is gone and the reservation i
 last: it would preempt itself.
 """
 
-from ..device.execution import Result
-from ..device.identity import DeviceId
 from ..scsi.reservation import Command, InAction, OutAction
 from ..scsi.status import Status
+from .ended import Ended
 
 _READING = (int(InAction.READ_KEYS), int(InAction.READ_RESERVATION))
 _REGISTER, _PREEMPT = int(OutAction.REGISTER), int(OutAction.PREEMPT)
@@ -20,23 +19,24 @@ class TakeOver:
     __slots__ = ("_before",)
 
     def __init__(self) -> None:
-        self._before: tuple[Command, DeviceId | None, Result] | None = None
+        self._before: Ended | None = None
         """The last command, if it may be one of a take-over."""
 
-    def is_preceded_by(self, command: Command, device: DeviceId | None, result: Result) -> None:
+    def is_preceded_by(self, ended: Ended) -> None:
         """Follow a PERSISTENT RESERVE IN. Each passes here, so it is looked at only when it matters."""
-        self._before = command, device, result
+        self._before = ended
 
-    def key_if_completed_by(self, command: Command, device: DeviceId | None, result: Result) -> int | None:
+    def key_if_completed_by(self, ended: Ended) -> int | None:
         """Follow a PERSISTENT RESERVE OUT. Returns the machine's key if it was the last of a take-over, else None."""
         before, self._before = self._before, None
-        if before is None or before[1] != device or not _is_good(result) or command.keys is None:
+        command = ended.command
+        if before is None or before.device != ended.device or not _is_good(ended) or command.keys is None:
             return None
         key, service_action_key = command.keys
         action = command.service_action
-        if action == _REGISTER and not key and _is_reading(before[0]) and _is_good(before[2]):
-            self._before = command, device, result
-        elif action == _PREEMPT and before[0].is_out and before[0].keys == (0, key) and key == service_action_key:
+        if action == _REGISTER and not key and _is_reading(before.command) and _is_good(before):
+            self._before = ended
+        elif action == _PREEMPT and key == service_action_key and _has_registered(before.command, key):
             return key or None
         return None
 
@@ -45,5 +45,9 @@ def _is_reading(command: Command) -> bool:
     return not command.is_out and command.service_action in _READING
 
 
-def _is_good(result: Result) -> bool:
-    return result.outcome.status == Status.GOOD
+def _has_registered(command: Command, key: int) -> bool:
+    return command.is_out and command.keys == (0, key)
+
+
+def _is_good(ended: Ended) -> bool:
+    return ended.result.outcome.status == Status.GOOD

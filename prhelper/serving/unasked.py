@@ -5,24 +5,25 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..device.identity import DeviceId
-from ..host.machine_name import MachineName
+from ..host.machine_name import MachineName, named
 from ..host.peer import Peer
 from ..logs.lazy import log_lazily
 from ..logs.record import LazyMessage, Limit
-from .clients import Client, News, named
+from .clients import News
+from .ended import Ended, device_in_words
 
 _log = logging.getLogger(__name__)
 
 
-def tell(client: Client, device: DeviceId | None, news: News) -> None:
+def tell(ended: Ended, news: News) -> None:
     """Log what a command has shown, if anything."""
-    account = client.asker.account
-    who = client.asker, client.machine_name
+    account = ended.peer.account
+    who = ended.peer, ended.machine_name, ended.device
     if news.took_over is not None:
-        log_lazily(_log, logging.INFO, TookOver(*who, device, news.took_over), account, Limit("taken over", 200))
+        log_lazily(_log, logging.INFO, TookOver(*who, news.took_over), account, Limit("taken over", 200))
     if news.shares_with:
         other = news.shares_with[0]
-        line = SharedNexus(*who, device, other.peer, other.machine_name, len(news.shares_with))
+        line = SharedNexus(*who, other.peer, other.machine_name, len(news.shares_with))
         log_lazily(_log, logging.WARNING, line, account, Limit("shared nexus", 10))
 
 
@@ -44,7 +45,7 @@ class TookOver(_TookOver, LazyMessage):
 
     def words(self) -> tuple[str, Mapping[str, str]]:
         """Who, which device, and the key."""
-        who, where = named(self.peer, self.machine_name), _name(self.device)
+        who, where = named(self.peer, self.machine_name), device_in_words(self.device)
         return f"{who}: {where}: taken over with key {self.key:#x}, as after a migration to this host", {}
 
 
@@ -71,11 +72,7 @@ class SharedNexus(_SharedNexus, LazyMessage):
         who, other = named(self.peer, self.machine_name), named(self.other, self.other_name)
         more = f" and {self.others - 1} more" if self.others > 1 else ""
         return (
-            f"{who}: {_name(self.device)}: registered, and so is {other}{more}: to the disk both are this host, so "
-            "they cannot fence each other; run them on different hosts",
+            f"{who}: {device_in_words(self.device)}: registered, and so is {other}{more}: to the disk both are this "
+            "host, so they cannot fence each other; run them on different hosts",
             {},
         )
-
-
-def _name(device: DeviceId | None) -> str:
-    return "unknown device" if device is None else device.in_words()

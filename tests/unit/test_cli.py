@@ -19,7 +19,7 @@ from prhelper.options import Options
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
-from prhelper.serving.audit import CommandLine
+from prhelper.serving.ended import Ended
 
 from ..support.spc import keys, reserve_out
 
@@ -174,8 +174,7 @@ def test_every_option_is_in_the_man_page() -> None:
 def test_every_field_of_a_reservation_is_in_the_man_page() -> None:
     command = Command(reserve_out(1, 3), keys(0xABC))
     disk = DeviceId(stat.S_IFBLK, os.makedev(8, 0))
-    _, fields = CommandLine(
-        Peer(1, 2, "qemu"), MachineName("web1"), command, disk, Result(Outcome(Status.GOOD))
-    ).words()
+    result = Result(Outcome(Status.GOOD))
+    _, fields = Ended(0.0, 1, Peer(1, 2, "qemu"), MachineName("web1"), disk, command, result).words()
     for name in fields:
         assert f"PRHELPER_{name.upper()}" in MAN_PAGE, name

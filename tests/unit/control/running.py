@@ -67,7 +67,7 @@ def remember(controlled: Controlled, command: Command = REGISTER, **more: Any) -
     """As if a client's command had ended."""
     (client,) = controlled.clients
     client.machine_name = MachineName("db1", False)
-    client.remember(command, DISK, Result(Outcome(0), 0.5, **more))
+    client.remember(client.end(command, DISK, Result(Outcome(0), 0.5, **more)))
 
 
 def check_served(controlled: Controlled) -> None:

@@ -22,8 +22,9 @@ from prhelper.scsi import sense
 from prhelper.scsi.outcome import Outcome, check_condition
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
-from prhelper.serving import audit
+from prhelper.serving import audit, ended
 from prhelper.serving.clients import Client
+from prhelper.serving.ended import Ended
 from prhelper.serving.seen import Seen
 
 from ...support.spc import keys, reserve_in, reserve_out
@@ -68,7 +69,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
 
 @pytest.fixture(autouse=True)
 def names_not_asked_yet() -> None:
-    audit._names.cache_clear()
+    ended._names.cache_clear()
 
 
 @pytest.fixture
@@ -77,6 +78,10 @@ def client() -> Client:
     theirs.close()
     with SocketChannel(ours) as channel:
         return Client(1, Peer(4711, 107, "qemu", "machine.scope"), channel, Seen(lambda *_: True))
+
+
+def done(client: Client, command: Command, device: DeviceId | None, result: Result) -> None:
+    audit.done(client, client.end(command, device, result))
 
 
 @pytest.mark.parametrize(
@@ -102,13 +107,13 @@ def test_each_level_says_what_it_is_for(
     client: Client, lines: Lines, level: int, command: Command, result: Result, expected: list[str]
 ) -> None:
     audit._log.setLevel(level)
-    audit.done(client, command, FILE, result)
+    done(client, command, FILE, result)
     assert lines.texts() == expected
 
 
 def test_bytes_are_written_at_the_lowest_level(client: Client, lines: Lines) -> None:
     audit._log.setLevel(BYTES)
-    audit.done(client, READ_KEYS, FILE, GOOD)
+    done(client, READ_KEYS, FILE, GOOD)
     assert lines.texts()[1:] == [
         WHO + f"cdb {READ_KEYS.cdb.hex(' ')}, parameter list -",
         WHO + f"sense {bytes(96).hex(' ')}, data 01 02",
@@ -128,7 +133,7 @@ def test_lines_are_counted_by_account_and_in_kinds_that_no_client_makes(
     client: Client, lines: Lines, command: Command, result: Result, limits: list[Limit]
 ) -> None:
     audit._log.setLevel(BYTES)
-    audit.done(client, command, FILE, result)
+    done(client, command, FILE, result)
     assert {vars(record)["account"] for record in lines.records} == {"machine.scope"}
     assert [limit for record in lines.records if (limit := vars(record).get("limit"))] == limits
 
@@ -137,8 +142,8 @@ def test_200_reservations_a_minute_are_written_for_each_account(client: Client, 
     other = Client(2, replace(client.peer, account="other.scope"), client.channel, Seen(lambda *_: True))
     audit._log.setLevel(logging.INFO)
     for _ in range(201):
-        audit.done(client, RESERVE, FILE, CONFLICT)
-    audit.done(other, RESERVE, FILE, CONFLICT)
+        done(client, RESERVE, FILE, CONFLICT)
+    done(other, RESERVE, FILE, CONFLICT)
     assert [vars(record)["account"] for record in lines.records] == ["machine.scope"] * 200 + ["other.scope"]
     assert rate_limit.lines.sum_up(time.monotonic(), everything=True)[0].startswith("1 more like this: " + RESERVED)
 
@@ -154,7 +159,7 @@ def test_line_carries_its_parts_as_fields(
     client: Client, monkeypatch: pytest.MonkeyPatch, device: DeviceId | None, expected: dict[str, str]
 ) -> None:
     monkeypatch.setattr(DeviceId, "name", lambda _: "sda")
-    assert audit.CommandLine(client.peer, None, RESERVE, device, CONFLICT).words()[1] == {
+    assert client.end(RESERVE, device, CONFLICT).words()[1] == {
         "client_pid": "4711",
         "client_uid": "107",
         "client_comm": "qemu",
@@ -188,19 +193,19 @@ def test_line_names_the_machine_where_that_is_known(
 ) -> None:
     audit._log.setLevel(logging.INFO)
     client.machine_name = name
-    audit.done(client, RESERVE, FILE, CONFLICT)
+    done(client, RESERVE, FILE, CONFLICT)
     assert lines.texts()[0].startswith(f'pid 4711 uid 107 "qemu"{words}: no device')
     message = lines.records[0].msg
-    assert isinstance(message, audit.CommandLine)
+    assert isinstance(message, Ended)
     told = message.words()[1]
     assert {key: value for key, value in told.items() if key.startswith("machine")} == fields
 
 
 def test_a_name_that_comes_later_is_in_the_lines_that_follow(client: Client, lines: Lines) -> None:
     audit._log.setLevel(logging.INFO)
-    audit.done(client, RESERVE, FILE, CONFLICT)
+    done(client, RESERVE, FILE, CONFLICT)
     client.machine_name = MachineName("web1")
-    audit.done(client, RESERVE, FILE, CONFLICT)
+    done(client, RESERVE, FILE, CONFLICT)
     client.begin(RESERVE)
     assert [', machine "web1": ' in text for text in [*lines.texts(), client.unfinished()]] == [False, True, True]
 
@@ -210,13 +215,13 @@ NOTE = Note("mpatha", "3600140511112222", ("2:0:0:0", "3:0:0:0"), ("4:0:0:0",), 
 
 def test_line_of_a_map_says_which_paths_were_used(client: Client, lines: Lines) -> None:
     audit._log.setLevel(logging.INFO)
-    audit.done(client, RESERVE, FILE, CONFLICT._replace(note=NOTE))
+    done(client, RESERVE, FILE, CONFLICT._replace(note=NOTE))
     assert lines.texts() == [
         "map mpatha: a path is missing: look for it",
         RESERVED + "RESERVATION CONFLICT, 0.4 ms; map mpatha, WWID 3600140511112222, "
         "by 2:0:0:0, 3:0:0:0, not by 4:0:0:0",
     ]
-    fields = audit.CommandLine(client.peer, None, RESERVE, FILE, CONFLICT._replace(note=NOTE)).words()[1]
+    fields = client.end(RESERVE, FILE, CONFLICT._replace(note=NOTE)).words()[1]
     assert (fields["map"], fields["wwid"]) == ("mpatha", "3600140511112222")
     assert (fields["paths_used"], fields["paths_skipped"]) == ("2:0:0:0 3:0:0:0", "4:0:0:0")
 
@@ -233,7 +238,7 @@ def test_a_command_is_told_of_without_looking_anything_up(
     looked_up: list[str] = []
     monkeypatch.setattr(DeviceId, "name", look_up)
     audit._log.setLevel(logging.INFO)
-    audit.done(client, RESERVE, SDA, CONFLICT)
+    done(client, RESERVE, SDA, CONFLICT)
     assert looked_up == []
     assert "device 8:0 (sda): PERSISTENT RESERVE OUT RESERVE" in lines.texts()[0]
 
@@ -243,7 +248,7 @@ def test_what_a_client_has_in_flight_is_named_with_its_device(client: Client) ->
     assert client.unfinished().startswith('pid 4711 uid 107 "qemu": unknown device: PERSISTENT RESERVE OUT RESERVE')
     in_flight.device = FILE
     assert client.unfinished().startswith(WHO + "PERSISTENT RESERVE OUT RESERVE")
-    client.end()
+    client.end(RESERVE, FILE, CONFLICT)
     assert client.in_flight is None
 
 
@@ -259,7 +264,7 @@ def test_sysfs_is_asked_once_a_second_for_a_device_whose_lines_follow_each_other
     monkeypatch.setattr(time, "monotonic", lambda: 1234.5)
     audit._log.setLevel(logging.INFO)
     for _ in range(5):
-        audit.done(client, RESERVE, SDA, CONFLICT)
+        done(client, RESERVE, SDA, CONFLICT)
     assert len(set(lines.texts())) == 1
     assert asked == [SDA]
     monkeypatch.setattr(time, "monotonic", lambda: 1235.5)

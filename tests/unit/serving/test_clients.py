@@ -6,11 +6,17 @@ from collections.abc import Iterator
 import pytest
 
 from prhelper.channel import SocketChannel
+from prhelper.device.execution import Result
 from prhelper.host.peer import Peer
+from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
+from prhelper.scsi.status import Status
 from prhelper.serving.clients import Clients, Full
 
 from ...support.spc import reserve_in
+
+READ_KEYS = Command(reserve_in(0))
+GOOD = Result(Outcome(Status.GOOD))
 
 
 @pytest.fixture
@@ -73,11 +79,11 @@ def test_commands_are_counted_for_clients_that_have_gone_too(channel: SocketChan
     clients = Clients(2, 1)
     first = clients.enter(peer(1, "a"), channel)
     for _ in range(3):
-        first.begin(Command(reserve_in(0)))
-        first.end()
+        first.begin(READ_KEYS)
+        first.end(READ_KEYS, None, GOOD)
     clients.give_up_place(first)
     clients.forget(first)
     second = clients.enter(peer(1, "a"), channel)
-    second.begin(Command(reserve_in(0)))
-    second.end()
+    second.begin(READ_KEYS)
+    second.end(READ_KEYS, None, GOOD)
     assert (clients.commands(), len(clients)) == (4, 1)

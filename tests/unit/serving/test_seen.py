@@ -15,7 +15,7 @@ from prhelper.serving.seen import NOT_SENT
 from prhelper.serving.watching import MAX_WAITING
 
 from ...support.spc import reserve_in
-from .hosts import CONFLICT, DISK, FILE, GOOD, KEY, NEW_KEY, OTHER_DISK, Host, ended, out, register
+from .hosts import CONFLICT, DISK, FILE, GOOD, KEY, NEW_KEY, OTHER_DISK, Host, ended, out, register, remember
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def host() -> Host:
 def test_commands_are_counted_by_how_they_ended(host: Host) -> None:
     client = host.machine("a")
     for result in (ended(), ended(), ended(CONFLICT), ended(0x02, trouble="no room")):
-        client.remember(Command(reserve_in(0)), DISK, result)
+        remember(client, Command(reserve_in(0)), DISK, result)
     (device, seen), *others = host.seen.all()
     assert (device, others) == (DISK, [])
     assert seen.outcomes == {GOOD: 2, CONFLICT: 1, NOT_SENT: 1}
@@ -35,10 +35,10 @@ def test_commands_are_counted_by_how_they_ended(host: Host) -> None:
 def test_the_slowest_command_and_the_last_reservation_are_kept_without_their_data(host: Host) -> None:
     client = host.machine("a")
     read = Command(reserve_in(0))
-    client.remember(read, DISK, Result(Outcome(GOOD, data=b"keys"), 3.0))
+    remember(client, read, DISK, Result(Outcome(GOOD, data=b"keys"), 3.0))
     register(client)
-    client.remember(out(OutAction.RESERVE, KEY), DISK, ended(CONFLICT))
-    client.remember(read, DISK, ended(seconds=1.0))
+    remember(client, out(OutAction.RESERVE, KEY), DISK, ended(CONFLICT))
+    remember(client, read, DISK, ended(seconds=1.0))
     ((_, seen),) = host.seen.all()
     assert seen.slowest is not None
     assert (seen.slowest.command, seen.slowest.result) == (read, ended(seconds=3.0))
@@ -47,14 +47,14 @@ def test_the_slowest_command_and_the_last_reservation_are_kept_without_their_dat
 
 
 def test_a_map_is_known_once_a_command_went_there(host: Host) -> None:
-    host.machine("a").remember(Command(reserve_in(0)), DISK, ended(note=Note("mpatha", "3600")))
+    remember(host.machine("a"), Command(reserve_in(0)), DISK, ended(note=Note("mpatha", "3600")))
     ((_, seen),) = host.seen.all()
     assert (seen.map_name, seen.wwid) == ("mpatha", "3600")
 
 
 @pytest.mark.parametrize("device", [FILE, None])
 def test_what_is_no_device_is_not_remembered(host: Host, device: DeviceId | None) -> None:
-    host.machine("a").remember(Command(reserve_in(0)), device, ended(trouble="no device"))
+    remember(host.machine("a"), Command(reserve_in(0)), device, ended(trouble="no device"))
     assert list(host.seen.all()) == []
 
 
@@ -63,7 +63,7 @@ def test_devices_that_refuse_drive_out_only_each_other(host: Host, monkeypatch: 
     client = host.machine("a")
     register(client)
     for minor in range(5):
-        client.remember(Command(reserve_in(0)), DeviceId(stat.S_IFCHR, minor + 1), ended(trouble="no SCSI device"))
+        remember(client, Command(reserve_in(0)), DeviceId(stat.S_IFCHR, minor + 1), ended(trouble="no SCSI device"))
     assert {device.rdev for device, _ in host.seen.all()} == {DISK.rdev, 4, 5}
 
 
@@ -89,7 +89,7 @@ def test_watchers_get_each_out_command_however_it_ended(host: Host) -> None:
     client = host.machine("a")
     register(client)
     with host.seen.watchers.watching() as watch:
-        client.remember(Command(reserve_in(0)), DISK, ended())
+        remember(client, Command(reserve_in(0)), DISK, ended())
         register(client, NEW_KEY, result=ended(CONFLICT))
         register(client, NEW_KEY, FILE, ended(trouble="no device"))
         events = watch.take(10)

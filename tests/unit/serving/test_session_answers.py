@@ -8,10 +8,10 @@ import pytest
 
 from prhelper.device.execution import Result
 from prhelper.scsi.outcome import Outcome
-from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
 from prhelper.serving import audit
 from prhelper.serving.end import AnswerLostError
+from prhelper.serving.ended import Ended
 
 from ...support.spc import reserve_in
 from .sessions import HELLO, Loopback, Runner, session
@@ -63,14 +63,14 @@ def test_the_log_is_told_of_a_command_once_its_answer_is_on_the_way(
 def test_the_log_is_told_of_a_command_whose_answer_is_lost(
     runner: Runner, null: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[Command] = []
-    monkeypatch.setattr(audit, "done", lambda _, command, *__: told.append(command))
+    told: list[Ended] = []
+    monkeypatch.setattr(audit, "done", lambda _, ended: told.append(ended))
     with session(runner, Loopback()) as peer:
         peer.send(HELLO)
         peer.client.shutdown(socket.SHUT_RD)
         peer.send(reserve_in(0), null)
         assert isinstance(peer.end(), AnswerLostError)
-    assert [command.cdb for command in told] == [reserve_in(0)]
+    assert [ended.command.cdb for ended in told] == [reserve_in(0)]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from prhelper.host.machine_name import MachineName
 from prhelper.logs.record import LazyMessage
 from prhelper.scsi.reservation import Command, OutAction
 from prhelper.serving import unasked
+from prhelper.serving.clients import Client, News
 
 from ...support.spc import reserve_in, reserve_out
 from .hosts import CONFLICT, DISK, GOOD, KEY, NEW_KEY, OTHER_DISK, Host, ended, out, register, remember
@@ -41,7 +42,7 @@ def keys_of(host: Host, device: DeviceId = DISK) -> list[int]:
 def test_registrations_follow_the_commands(host: Host, commands: list[Command], left: list[int]) -> None:
     client = host.machine("a")
     for command in commands:
-        client.remember(command, DISK, ended())
+        remember(client, command, DISK, ended())
     assert keys_of(host) == left
 
 
@@ -50,7 +51,7 @@ def test_a_preempted_machine_is_registered_no_more(host: Host, action: OutAction
     first, second = host.machine("a"), host.machine("b", 2)
     register(first, KEY)
     register(second, NEW_KEY)
-    second.remember(out(action, NEW_KEY, KEY), DISK, ended())
+    remember(second, out(action, NEW_KEY, KEY), DISK, ended())
     assert keys_of(host) == [NEW_KEY]
 
 
@@ -74,7 +75,7 @@ def test_it_is_told_again_once_no_machine_is_registered_any_more(host: Host) -> 
     for _ in range(2):
         register(first)
         assert len(register(second).shares_with) == 1
-        second.remember(out(OutAction.CLEAR, KEY), DISK, ended())
+        remember(second, out(OutAction.CLEAR, KEY), DISK, ended())
 
 
 def test_machines_on_disks_of_their_own_are_not_told_of(host: Host) -> None:
@@ -170,10 +171,15 @@ def _said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return said
 
 
+def tell(client: Client, command: Command) -> None:
+    record = client.end(command, DISK, ended())
+    unasked.tell(record, client.remember(record) or News([], None))
+
+
 def test_the_log_says_that_two_machines_cannot_fence_each_other(host: Host, said: list[str]) -> None:
     first, second = host.machine("a"), host.machine("b", 2)
     for client in (first, second):
-        unasked.tell(client, DISK, register(client))
+        tell(client, REGISTER)
     (line,) = said
     assert line.startswith(f"WARNING {second}: device 8:16")
     assert f"so is {first}: to the disk both are this host" in line
@@ -182,7 +188,7 @@ def test_the_log_says_that_two_machines_cannot_fence_each_other(host: Host, said
 def test_the_log_names_a_take_over(host: Host, said: list[str]) -> None:
     client = host.machine("a")
     for command in (READ_RESERVATION, REGISTER, PREEMPT):
-        unasked.tell(client, DISK, remember(client, command))
+        tell(client, command)
     (line,) = said
     assert line.startswith(f"INFO {client}: device 8:16")
     assert "taken over with key 0xa1" in line
