@@ -19,11 +19,12 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from ...host.boot import RUN
 from ...host.peer import Peer
 from ...host.process_stat import ProcessStat
 from ...logs.record import at_most
 from ...scsi.transport_id import SasPort
-from .boot import RUN, of_this_boot
+from .boot import of_this_boot
 from .state import Nexus
 
 _log = logging.getLogger(__name__)

@@ -10,11 +10,15 @@ import json
 import re
 from typing import Any
 
+from ...host.boot import boot_id
 from .rules.steps import Entry
 
 VERSION = 1
 
 _MAX_KEY = 2**64 - 1
+
+_BOOT, _OF_ANOTHER = "boot", "is_of_another_boot"
+"""What the text has instead of a field of the entry: in which boot of the machine it was written."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}")
 """What a uuid is as a rule, and what can be a file name as it is. It has at most 128 bytes (DM_UUID_LEN)."""
@@ -33,7 +37,8 @@ class NewerError(Exception):
 
 def encode(uuid: str, entry: Entry) -> bytes:
     """The text of an entry for the map with this uuid."""
-    fields = entry._asdict()
+    fields = entry._asdict() | {_BOOT: boot_id()}
+    del fields[_OF_ANOTHER]
     record = {"version": VERSION, "entry": fields, "digest": _digest(uuid, VERSION, fields)}
     return f"{json.dumps(record, indent=1)}\n".encode()
 
@@ -76,8 +81,9 @@ def _digest(uuid: str, version: int, fields: dict[str, Any]) -> str:
 
 def _entry(fields: dict[str, Any]) -> Entry:
     """The entry, its types checked: the digest tells what was written, not whether that was right."""
-    if fields.keys() != set(Entry._fields):
+    if fields.keys() != {*Entry._fields, _BOOT} - {_OF_ANOTHER}:
         raise ValueError(f"it has {sorted(fields)}")
+    fields = fields | {_OF_ANOTHER: fields[_BOOT] != boot_id()}
     values = (fields[name] for name in Entry._fields)
     entry = Entry._make(tuple(value) if isinstance(value, list) else value for value in values)
     keys = (entry.wanted, entry.new, *entry.passing, *entry.stale)

@@ -4,6 +4,9 @@ Each REGISTER names the key that it replaces, so that no path gets a key which h
 path that had a key, and has none of those now that the sequence could have given it, was fenced; so was one that is
 away, if the unit has fewer of these keys than paths had them. Then the others are unregistered. Nor is a key restored
 that no path of ours has any more, here or away.
+
+After a restart of the machine the names of paths tell nothing. Then every path that is here must have one of the keys,
+and a key of which it cannot be told whether the path that has it had it before is taken back.
 """
 
 from .sending import NoPathError
@@ -16,7 +19,7 @@ def repair(sequence: Sequence, entry: Entry) -> Steps[None]:
     """Give every path that is here the key that was wanted; if we were fenced meanwhile, none. Raises NoPathError."""
     yield from sequence.mark()
     if entry.doubtful is not None:
-        yield from resolve(sequence, entry.wanted, entry.doubtful)
+        yield from resolve(sequence, entry.wanted, None if entry.is_of_another_boot else entry.doubtful)
         return
     sequence.doubts_multipathd = True
     candidates = [key for key in (*reversed(entry.passing), entry.wanted) if key]  # in this order they are withdrawn
@@ -27,7 +30,8 @@ def repair(sequence: Sequence, entry: Entry) -> Steps[None]:
     if (keys := (yield from sequence.keys())) is None:
         raise NoPathError
     present = [key for key in keys if key in candidates]
-    lost = any(path in sequence.live and path not in having for path in entry.had) or len(present) < len(entry.had)
+    had = sequence.live if entry.had and entry.is_of_another_boot else entry.had
+    lost = any(path in sequence.live and path not in having for path in had) or len(present) < len(entry.had)
     wanted = next((key for key in (entry.wanted, entry.new) if key in present), 0)
     if not entry.wanted:
         known = sequence.key if sequence.key not in candidates else 0

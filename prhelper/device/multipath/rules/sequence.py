@@ -45,7 +45,7 @@ class Sequence(Sending):
     def note(self, entry: Entry | None) -> Steps[None]:
         """Write ahead; None if nothing is left to repair."""
         if entry is not None:
-            entry = entry._replace(stale=self.stale)
+            entry = entry._replace(stale=self.stale, is_of_another_boot=False)
         if entry != self.entry:
             self.entry = entry
             yield Note(entry)

@@ -34,15 +34,17 @@ def settle(sequence: Sequence, path: Path) -> Steps[None]:
         yield from resolve(sequence, wanted, path)
 
 
-def resolve(sequence: Sequence, key: int, doubtful: Path) -> Steps[None]:
+def resolve(sequence: Sequence, key: int, doubtful: Path | None) -> Steps[None]:
     """Take the key back from a path that was being settled, if no other path of ours has it, here or away.
 
+    doubtful: that path; None if it cannot be told which: then one path that has the key proves nothing.
     Raises NoPathError.
     """
     having = yield from sequence.probe(sequence.live, key)
     if doubtful in sequence.live and doubtful not in having:
         return
-    if all(path == doubtful for path in having) and ((yield from sequence.keys()) or []).count(key) < 2:
-        sequence.remarks.append(f"{doubtful}: fenced by another host meanwhile, taken back")
-        yield from sequence.withdraw({doubtful: key})
+    suspects = having if doubtful is None else [doubtful]
+    if {*having} <= {*suspects} and ((yield from sequence.keys()) or []).count(key) < 2:
+        sequence.remarks.append(f"{', '.join(suspects)}: fenced by another host meanwhile, taken back")
+        yield from sequence.withdraw(dict.fromkeys(suspects, key))
         sequence.stale = (*sequence.stale, key)  # should it be away

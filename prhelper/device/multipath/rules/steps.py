@@ -27,6 +27,8 @@ class Entry(NamedTuple):
     had: paths that had `wanted` when it began, and lose it to nothing but fencing.
     stale: keys that paths may still have which were away when they changed.
     doubtful: a path that is being given `wanted`, perhaps after the host was fenced; it does not vouch for the others.
+    is_of_another_boot: whether the machine has restarted since. Then the names of paths mean nothing: another path may
+        have any of them now.
     """
 
     wanted: int
@@ -35,6 +37,7 @@ class Entry(NamedTuple):
     had: tuple[Path, ...] = ()
     stale: tuple[int, ...] = ()
     doubtful: Path | None = None
+    is_of_another_boot: bool = False
 
     @property
     def is_under_way(self) -> bool:

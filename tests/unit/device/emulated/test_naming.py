@@ -10,9 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from prhelper.device.emulated import asking, boot
+from prhelper.device.emulated import asking
 from prhelper.device.emulated.boot import is_of_another_boot, of_this_boot
 from prhelper.device.emulated.naming import unit_behind
+from prhelper.host import boot
 
 from ....support.programs import require_program
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from prhelper.device.emulated import boot
 from prhelper.device.emulated.boot import of_this_boot
 from prhelper.device.emulated.initiators import nexus_named
 from prhelper.device.emulated.state import Registration, Reservation, State
 from prhelper.device.emulated.storage import DATABASE, Storage, StorageError
+from prhelper.host import boot
 from prhelper.scsi.reservation import ReservationType
 from prhelper.scsi.transport_id import IscsiPort
 

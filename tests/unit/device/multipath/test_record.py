@@ -5,9 +5,10 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prhelper.device.multipath import record
 from prhelper.device.multipath.record import (
     VERSION,
     DamagedError,
@@ -26,15 +27,17 @@ ENTRY = Entry(0xAAAA0001, (0xBBBB0002,), 0xBBBB0002, ("sda", "sdb"), (1, 2**64 -
 keys = st.integers(0, 2**64 - 1)
 paths = st.text(max_size=8)
 some_keys, some_paths = st.lists(keys, max_size=3).map(tuple), st.lists(paths, max_size=3).map(tuple)
-entries = st.builds(Entry, keys, some_keys, keys, some_paths, some_keys, st.none() | paths)
+entries = st.builds(Entry, keys, some_keys, keys, some_paths, some_keys, st.none() | paths, st.just(False))
 uuids = st.binary(max_size=128).map(lambda data: data.decode("utf-8", "surrogateescape"))
 
 
+@settings(deadline=None)
 @given(uuids, entries)
 def test_entry_comes_back_as_it_was_written(uuid: str, entry: Entry) -> None:
     assert decode(uuid, encode(uuid, entry)) == entry
 
 
+@settings(deadline=None)
 @given(uuids)
 def test_any_uuid_has_a_name_that_a_directory_can_have(uuid: str) -> None:
     name = directory_name(uuid)
@@ -67,6 +70,7 @@ def test_name_of_no_map_is_told(name: str) -> None:
     assert uuid_of(name) is None
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_damaged_byte_gives_another_entry(data: st.DataObject) -> None:
     text = bytearray(encode(UUID, ENTRY))
@@ -93,6 +97,19 @@ def test_other_json_is_damaged(text: bytes) -> None:
         decode(UUID, text)
 
 
+def written() -> dict[str, Any]:
+    """The fields that `ENTRY` has in a text of this boot."""
+    fields: dict[str, Any] = json.loads(encode(UUID, ENTRY))["entry"]
+    return fields
+
+
+def test_entry_of_another_boot_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = encode(UUID, ENTRY)
+    monkeypatch.setattr(record, "boot_id", lambda: "another")
+    assert decode(UUID, text) == ENTRY._replace(is_of_another_boot=True)
+    assert decode(UUID, encode(UUID, ENTRY)) == ENTRY
+
+
 def signed(fields: dict[str, Any], version: int = VERSION) -> bytes:
     """Text with a digest that is right."""
     return json.dumps({"version": version, "entry": fields, "digest": _digest(UUID, version, fields)}).encode()
@@ -115,15 +132,15 @@ def signed(fields: dict[str, Any], version: int = VERSION) -> bytes:
     ],
 )
 def test_entry_that_makes_no_sense_is_damaged_whatever_its_digest(change: dict[str, Any]) -> None:
-    fields = ENTRY._asdict()
+    fields = written()
     assert decode(UUID, signed(fields)) == ENTRY
     with pytest.raises(DamagedError, match="no sense"):
         decode(UUID, signed({**fields, **change}))
 
 
-@pytest.mark.parametrize("missing", Entry._fields)
+@pytest.mark.parametrize("missing", [*Entry._fields[:-1], "boot"])
 def test_entry_without_one_of_its_fields_is_damaged(missing: str) -> None:
-    fields = ENTRY._asdict()
+    fields = written()
     del fields[missing]
     with pytest.raises(DamagedError, match="no sense"):
         decode(UUID, signed(fields))

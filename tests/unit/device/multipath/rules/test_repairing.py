@@ -88,6 +88,57 @@ def test_key_that_every_path_had_changed_to_is_ours_though_all_of_them_are_away(
     assert cluster.keys() == "a:K2 b:K2 c:K2"
 
 
+def renumbered(cluster: Cluster) -> Cluster:
+    """The machine has restarted: paths have other names now than in the journal, here each the next one's."""
+    assert cluster.journal is not None
+    names = dict(zip("abc", "bca", strict=True))
+    had, doubtful = tuple(names[path] for path in cluster.journal.had), cluster.journal.doubtful
+    cluster.journal = cluster.journal._replace(had=had, doubtful=doubtful and names[doubtful], is_of_another_boot=True)
+    return cluster
+
+
+@pytest.mark.parametrize(("is_fenced", "keys"), [(False, "a:K b:K c:K"), (True, "")])
+def test_take_over_is_ended_after_a_restart_of_the_machine(is_fenced: bool, keys: str) -> None:
+    cluster = renumbered(taking_over())
+    if is_fenced:
+        cluster.fence()
+    cluster.restart()
+    assert cluster.keys() == keys
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_path_without_a_key_may_be_the_one_that_was_fenced_after_a_restart_of_the_machine(ports_known: bool) -> None:
+    cluster = Cluster({"a": K, "b": K}, paths="abc", others={SOURCE: K}, ports_known=ports_known)
+    cluster.leave("c")
+    is_cut_off(cluster, out(REGISTER, K, K2), before="b REGISTER K>K2")
+    cluster.fence()
+    cluster.by(SOURCE, out(REGISTER, 0, K))
+    renumbered(cluster)
+    cluster.away.clear()
+    cluster.restart()
+    assert (cluster.keys(), cluster.memory.key) == ("", 0)
+
+
+@pytest.mark.parametrize(("is_fenced", "keys"), [(False, "a:K b:K c:K"), (True, "")])
+def test_path_that_was_being_settled_vouches_for_no_other_after_a_restart_of_the_machine(
+    is_fenced: bool, keys: str
+) -> None:
+    cluster = Cluster({"a": K, "c": K}, paths="abc")
+    cluster.memory = cluster.memory._replace(settled=frozenset("ac"))
+    if is_fenced:
+        cluster.before["b REGISTER 0>K"] = cluster.fence
+    cluster.after["b REGISTER 0>K"] = cluster.crash
+    with pytest.raises(CrashError):
+        cluster.look_after()
+    assert (cluster.keys(), cluster.journal and cluster.journal.doubtful) == (
+        "b:K" if is_fenced else "a:K b:K c:K",
+        "b",
+    )
+    renumbered(cluster).restart()
+    assert cluster.keys() == keys
+    assert cluster.journal is None or not cluster.journal.is_of_another_boot
+
+
 def test_key_that_no_path_has_any_more_is_not_restored() -> None:
     cluster = Cluster({"a": K, "b": K})
     cluster.leave("a")
