@@ -11,8 +11,9 @@ import pytest
 from tests.support.nexus import Nexus
 
 from .. import lio
-from ..initiators import through_helper
-from .units import LOG, SERVICE, SOCKET, WORKER, WORKER_SOCKET, install, listens_at, systemctl
+from ..initiators import forget_everything, through_helper
+from ..modules import modprobe
+from .units import LOG, SERVICE, SOCKET, WORKER, WORKER_SOCKET, install, listens_at, run, systemctl
 
 ONLY_SYS_RAWIO = f"{1 << 17:016x}"
 
@@ -25,6 +26,27 @@ def devices() -> list[Path]:
 @pytest.fixture
 def device(devices: list[Path]) -> Path:
     return devices[0]
+
+
+@pytest.fixture(scope="session")
+def mpath(devices: list[Path]) -> Iterator[Path]:
+    """A multipath map over two nexuses of the unit; the third is another host's."""
+    modprobe("dm_mod")
+    modprobe("dm_multipath")
+    modprobe("dm_round_robin")
+    first, second, _ = devices
+    sectors = int(Path(f"/sys/block/{first.name}/size").read_text())
+    table = f"0 {sectors} multipath 0 0 1 1 round-robin 0 2 1 {first} 1 {second} 1"
+    run("dmsetup", "create", "--noudevsync", "--uuid", "mpath-test", "mpatest", "--table", table)
+    (name,) = Path("/sys/block").glob("dm-*")
+    yield Path("/dev") / name.name
+    run("dmsetup", "remove", "--noudevsync", "mpatest")
+
+
+@pytest.fixture
+def clean(devices: list[Path]) -> None:
+    """Nobody is registered with the unit."""
+    forget_everything(devices)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,7 +7,6 @@ import os
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,30 +16,11 @@ from tests.support.client import Client
 from tests.support.helper import wait_until
 from tests.support.spc import CHECK_CONDITION, GOOD, INVALID_OPCODE, reserve_in, sense_code
 
-from ..initiators import forget_everything, straight
-from ..modules import modprobe
+from ..initiators import straight
 from .conftest import ONLY_SYS_RAWIO, nexus
-from .units import GROUP, LOG, SERVICE, WORKER, WORKER_SOCKET, listens_at, main_pid, run, show
+from .units import GROUP, LOG, SERVICE, WORKER, WORKER_SOCKET, listens_at, main_pid, show
 
-
-@pytest.fixture(scope="session")
-def mpath(devices: list[Path]) -> Iterator[Path]:
-    """A multipath map over two nexuses of the unit; the third is another host's."""
-    modprobe("dm_mod")
-    modprobe("dm_multipath")
-    modprobe("dm_round_robin")
-    first, second, _ = devices
-    sectors = int(Path(f"/sys/block/{first.name}/size").read_text())
-    table = f"0 {sectors} multipath 0 0 1 1 round-robin 0 2 1 {first} 1 {second} 1"
-    run("dmsetup", "create", "--noudevsync", "--uuid", "mpath-test", "mpatest", "--table", table)
-    (name,) = Path("/sys/block").glob("dm-*")
-    yield Path("/dev") / name.name
-    run("dmsetup", "remove", "--noudevsync", "mpatest")
-
-
-@pytest.fixture(autouse=True)
-def clean(devices: list[Path]) -> None:
-    forget_everything(devices)
+pytestmark = pytest.mark.usefixtures("clean")
 
 
 def address(disk: Path) -> str:
