@@ -173,6 +173,7 @@ class Boot:
             "HOME": "/root",
             "LC_ALL": "C.UTF-8",
             "TMPDIR": "/run",
+            "CI": os.environ.get("CI", ""),  # what is missing there fails
             "GUEST_SUITE": self._name,
             "GUEST_PACKAGES": ":".join(str(debian_package.built(n + 1)) for n in range(self._suite.revisions)),
             "GUEST_KERNEL": str(booted.seen_by_guest),

@@ -43,4 +43,4 @@ def test_pod_is_as_that_of_kubevirts_own_helper(daemon_set: dict[str, Any]) -> N
     assert container["securityContext"] == {"privileged": True, "runAsUser": 0}
     volumes = {volume["name"]: volume["hostPath"]["path"] for volume in pod["volumes"]}
     mounted = {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
-    assert mounted == {place: place for place in (PLACE, "/dev", "/var/lib/prhelper")}
+    assert mounted == {place: place for place in (PLACE, "/dev", "/var/lib/prhelper-multipath")}
