@@ -1,0 +1,31 @@
+"""The pages in docs/: each can be reached from the index, and every link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+DOCS = REPOSITORY / "docs"
+AWAITED = {"libvirt.md", "migration.md"}
+"""Pages that are named already and still being written."""
+PAGES = sorted(DOCS.glob("*.md"))
+
+
+def links(page: Path) -> set[str]:
+    """The files that a page links to, relative to it."""
+    return {link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", page.read_text()) if "://" not in link}
+
+
+def test_index_has_every_page() -> None:
+    assert {page.name for page in PAGES} - {"README.md"} <= links(DOCS / "README.md")
+    assert "docs/README.md" in links(REPOSITORY / "README.md")
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, REPOSITORY / "README.md", REPOSITORY / "SECURITY.md"], ids=lambda page: page.name
+)
+def test_links_lead_to_files_that_there_are(page: Path) -> None:
+    assert [link for link in sorted(links(page)) if not (page.parent / link).exists() and link not in AWAITED] == []
