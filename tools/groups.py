@@ -51,6 +51,12 @@ GROUPS = (
         ),
     ),
     Group(
+        "seen",
+        tuple(f"prhelper/serving/{name}.py" for name in ("seen", "registrations", "take_over", "unasked", "watching")),
+        ("tests/unit/serving/test_seen.py", "tests/unit/serving/test_unasked.py"),
+    ),
+    Group("control", ("prhelper/control",), ("tests/unit/control",)),
+    Group(
         "client",
         ("prhelper/client", "prhelper/scsi/commands.py", "prhelper/scsi/parameter_data.py"),
         ("tests/unit/client", "tests/unit/scsi/test_parameter_data.py"),

@@ -55,6 +55,10 @@ NO_DIFFERENCE: dict[tuple[str, str, str], str] = {
     ("scheduler.resting", "self._deadlines", "True"): "there is none then: it spares a call",
     ("scheduler.stall_guard", "time.monotonic() - seen_at >= _STALLED", "edge"): "never equal, but by chance",
     ("scheduler.thread_pool", "in_reserve", "False"): "it waits anew after IDLE_SECONDS, for it is not idle",
+    ("serving.seen", "note is not None", "True"): "the slow way does the same",
+    ("serving.seen", "seen is None", "True"): "the slow way does the same",
+    ("serving.seen", "self.watchers.all", "True"): "it spares a lock",
+    ("serving.seen", "trouble is not None", "True"): "the slow way does the same",
     ("serving.session", "decoder.holds_descriptors", "True"): "there is nothing to close then: it spares a call",
 }
 """Module, condition and change of mutants that survive by right, each with the reason."""

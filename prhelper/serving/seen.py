@@ -111,7 +111,7 @@ class Seen:
         device, command, result = ended.device, ended.command, ended.result
         if self.watchers.all:
             self.watchers.put(ended)
-        seen = self._answered.get(device) if device is not None else None
+        seen = self._answered.get(device)  # type: ignore[arg-type]  # None is there not
         if seen is None or result.trouble is not None or result.outcome.status != _GOOD:
             return []
         with self._lock:

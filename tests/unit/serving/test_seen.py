@@ -32,22 +32,31 @@ def test_commands_are_counted_by_how_they_ended(host: Host) -> None:
     assert seen.outcomes == {GOOD: 2, CONFLICT: 1, NOT_SENT: 1}
 
 
-def test_the_slowest_command_and_the_last_reservation_are_kept_without_their_data(host: Host) -> None:
+def test_the_first_of_the_slowest_commands_is_kept_without_its_data(host: Host) -> None:
     client = host.machine("a")
-    read = Command(reserve_in(0))
-    remember(client, read, DISK, Result(Outcome(GOOD, data=b"keys"), 3.0))
-    register(client)
-    remember(client, out(OutAction.RESERVE, KEY), DISK, ended(CONFLICT))
-    remember(client, read, DISK, ended(seconds=1.0))
+    read, other = Command(reserve_in(0)), Command(reserve_in(1))
+    for command, seconds in ((other, 1.0), (read, 3.0), (other, 3.0), (other, 2.0)):
+        remember(client, command, DISK, Result(Outcome(GOOD, data=b"keys"), seconds))
     ((_, seen),) = host.seen.all()
     assert seen.slowest is not None
     assert (seen.slowest.command, seen.slowest.result) == (read, ended(seconds=3.0))
+
+
+def test_the_last_reservation_that_ended_well_is_kept(host: Host) -> None:
+    client = host.machine("a")
+    register(client)
+    remember(client, out(OutAction.RESERVE, KEY), DISK, ended(CONFLICT))
+    remember(client, out(OutAction.CLEAR, KEY), DISK, ended(trouble="not sent"))
+    remember(client, Command(reserve_in(0)), DISK, ended())
+    ((_, seen),) = host.seen.all()
     assert seen.last is not None
     assert seen.last.command.action_name == "REGISTER"
 
 
 def test_a_map_is_known_once_a_command_went_there(host: Host) -> None:
-    remember(host.machine("a"), Command(reserve_in(0)), DISK, ended(note=Note("mpatha", "3600")))
+    client = host.machine("a")
+    for note in (None, Note("mpatha", "3600"), None):
+        remember(client, Command(reserve_in(0)), DISK, ended(note=note))
     ((_, seen),) = host.seen.all()
     assert (seen.map_name, seen.wwid) == ("mpatha", "3600")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ import pytest
 from tests.support.client import Client, HungUpError
 from tests.support.nexus import Holder
 from tests.support.spc import APTPL, GOOD, Out
-from tests.support.varlink import CONTROL
 
 from ..initiators import through_helper
 from ..systemd.units import SERVICE, SOCKET, WORKER, WORKER_SOCKET, listens_at, show, systemctl
@@ -33,7 +31,6 @@ from .installing import (
 
 THEIRS = Path("/run/systemd/system/qemu-pr-helper.socket")
 EMULATING = Path(f"/etc/systemd/system/{SERVICE}.d/emulate.conf")
-CONTROL_SOCKET = "/run/prhelper/control"
 HELPER_OF_QEMU = "/usr/bin/qemu-pr-helper"
 
 pytestmark = pytest.mark.timeout(300)  # dpkg and the compiler of Python are slow in an emulated machine
@@ -53,26 +50,6 @@ def test_qemus_user_reserves_a_disk_without_further_ado(first: Path, disk: Path)
         assert client.write(Out.REGISTER_AND_IGNORE_EXISTING_KEY, new=0xA).status == GOOD
         assert client.write(Out.RESERVE, key=0xA, kind=5).status == GOOD
         assert (client.keys(), client.reservation()) == ([0xA], Holder(0xA, 5))
-        assert client.write(Out.CLEAR, key=0xA).status == GOOD
-
-
-def test_varlinkctl_asks_the_service(first: Path, disk: Path) -> None:
-    if (program := shutil.which("varlinkctl")) is None:
-        pytest.skip("systemd has it since 256")
-
-    def ask(*arguments: str) -> str:
-        done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    with ExitStack() as stack:
-        client = through_helper(disk, first, stack)
-        assert client.write(Out.REGISTER_AND_IGNORE_EXISTING_KEY, new=0xA).status == GOOD
-        assert CONTROL in ask("info", CONTROL_SOCKET)
-        assert "method WatchReservations" in ask("introspect", CONTROL_SOCKET, CONTROL)
-        assert '"service_action_key":"0xa"' in ask(
-            "call", "--json=short", CONTROL_SOCKET, f"{CONTROL}.GetDevices", "{}"
-        )
         assert client.write(Out.CLEAR, key=0xA).status == GOOD
 
 
