@@ -66,6 +66,18 @@ def test_who_has_gone_before_its_turn_is_not_looked_at(running: Running, command
         running.ask(first)
 
 
+def test_a_command_line_without_a_name_leaves_the_name_that_is_known_meanwhile(
+    running: Running, command_line: Path
+) -> None:
+    with running.connect() as client:
+        with command_line.open("wb"):
+            running.ask(client)
+            (record,) = records(running)
+            record.machine_name = WEB1  # as a daemon says of its own client
+        wait_until(lambda: not running.server._machine_names._waiting)
+        assert record.machine_name == WEB1
+
+
 def test_a_thread_that_is_held_up_keeps_no_session_from_ending(running: Running, command_line: Path) -> None:
     with running.connect() as client:
         running.ask(client)
