@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from ..scsi import sense
 from ..scsi.outcome import check_condition, outcome_of_errno
 from ..scsi.reservation import Command
+from . import attentions
 from .execution import Executor, Result
 from .identity import CannotTellError, DeviceId, Target
 from .stack import Stack, name_of
@@ -79,6 +80,14 @@ class Devices:
 
     async def execute(self, command: Command, target: Target) -> Result:
         """Carry out one command with the executor for its device. See `Executor`."""
+        result = await self._execute_once(command, target)
+        for _ in range(attentions.MAX):
+            if not attentions.is_due_again(command, result.outcome):
+                break
+            result = await self._execute_once(command, target)
+        return result
+
+    async def _execute_once(self, command: Command, target: Target) -> Result:
         result = await self._choose(command, target).execute(command, target)
         if self._stand_in is None or self._always:
             return result

@@ -18,7 +18,10 @@ from ...support.spc import (
     INVALID_OPCODE,
     IO_TERMINATED,
     NEXUS_LOSS,
+    REGISTRATIONS_PREEMPTED,
     Codes,
+    In,
+    fixed_sense,
     keys,
     reserve_in,
     reserve_out,
@@ -74,6 +77,18 @@ def test_the_device_gets_a_minute_and_not_a_millisecond(pair: Pair) -> None:
     for side, milliseconds in ((pair.theirs, 1), (pair.ours, 60_000)):
         one_command(side)
         assert side.device.last.timeout == milliseconds
+
+
+@pytest.mark.parametrize(("action", "length"), [(In.READ_RESERVATION, 24), (In.READ_KEYS, 136)])
+def test_what_qemu_11_reads_of_its_own_accord_is_asked_again_after_a_unit_attention(
+    pair: Pair, action: In, length: int
+) -> None:
+    pair.set(Answer(status=CHECK_CONDITION, sense=fixed_sense(REGISTRATIONS_PREEMPTED)))
+    before = [side.device.commands for side in (pair.theirs, pair.ours)]
+    with opened(HEALTHY, os.O_RDWR) as fd:
+        theirs, ours = pair.commands(fd, reserve_in(action, length))
+    assert ours == theirs  # it has no end here
+    assert [side.device.commands for side in (pair.theirs, pair.ours)] == [before[0] + 1, before[1] + 6]
 
 
 @pytest.mark.parametrize("resid", [-1, -MOST_DATA, -(2**31), MOST_DATA + 1, 2**31 - 1])
