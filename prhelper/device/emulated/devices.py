@@ -9,23 +9,27 @@ drivers/scsi/sd.c, sd_ioctl), so that without it ENOTTY proves nothing of a bloc
 """
 
 import errno
+import logging
 import stat
 import time
 
 from ...channel import current_context
 from ...host.peer import Peer
+from ...logs.record import at_most
 from ...scsi import sense
 from ...scsi.outcome import Outcome, check_condition, outcome_of_errno
-from ...scsi.reservation import Command
+from ...scsi.reservation import Command, OutAction
 from ...scsi.sense import Sense
 from ...scsi.status import Status
 from ..execution import Result
 from ..identity import Target
-from .initiators import nexus_of
+from .initiators import OF_SEVERAL, nexus_of
 from .naming import unit_behind
 from .state import Nexus
 from .storage import StorageError
 from .units import Units
+
+_log = logging.getLogger(__name__)
 
 
 class Emulation:
@@ -37,13 +41,13 @@ class Emulation:
 
     def __init__(self, units: Units, rule: str, may_ask: bool) -> None:
         self.units = units
-        self._rule = rule
+        self.rule = rule
         self._may_ask = may_ask
         self._real: set[str] = set()
 
     def for_client(self, peer: Peer, number: int) -> "EmulatedUnit":
         """The units as one client's commands meet them."""
-        return EmulatedUnit(self, nexus_of(self._rule, peer, number))
+        return EmulatedUnit(self, peer, nexus_of(self.rule, peer, number))
 
     def lacks_reservations(self, unit: str, target: Target, result: Result) -> bool:
         """Whether `result`, the device's own answer, says that it has no persistent reservations."""
@@ -65,8 +69,9 @@ class Emulation:
 class EmulatedUnit:
     """An executor for any descriptor: answers as the emulated unit behind it does to one nexus."""
 
-    def __init__(self, emulation: Emulation, nexus: Nexus) -> None:
+    def __init__(self, emulation: Emulation, peer: Peer, nexus: Nexus) -> None:
         self._emulation = emulation
+        self._peer = peer
         self._nexus = nexus
 
     async def execute(self, command: Command, target: Target) -> Result:
@@ -100,7 +105,24 @@ class EmulatedUnit:
         except StorageError as error:
             outcome = check_condition(sense.TARGET_FAILURE)
             trouble = f"not carried out, for it could not be stored: {error}"
+        if outcome.status == Status.RESERVATION_CONFLICT:
+            self._tell_if_registered_already(unit, command)
         return Result(outcome, time.monotonic() - began, trouble, emulated=True)
+
+    def _tell_if_registered_already(self, unit: str, command: Command) -> None:
+        """Say why a new registration was refused that another process, by the rule the same initiator, has made."""
+        rule = self._emulation.rule
+        if rule not in OF_SEVERAL or command.service_action != OutAction.REGISTER or command.keys is None:
+            return
+        key, new = command.keys
+        if key or new != self._emulation.units.key_of(unit, self._nexus):
+            return
+        _log.warning(
+            "%s: %s has registered key %#x already. If a migration was to bring it here: with --emulate-nexus=%s both "
+            "its ends are one initiator, so it is refused; use --emulate-nexus=process",
+            *(self._peer, self._nexus.name, new, rule),
+            extra=at_most(3, "migration", self._peer.account),
+        )
 
 
 def _is_invalid_opcode(outcome: Outcome) -> bool:

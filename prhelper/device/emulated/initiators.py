@@ -73,6 +73,9 @@ def _by_host(_: Peer, __: int) -> str:
     return "host"
 
 
+OF_SEVERAL = ("uid", "host")
+"""Rules by which several processes may be one initiator, such as QEMU at both ends of a migration."""
+
 RULES: dict[str, Rule] = {"process": _by_process, "connection": _by_connection, "uid": _by_uid, "host": _by_host}
 
 

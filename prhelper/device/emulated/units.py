@@ -48,6 +48,11 @@ class Units:
             unit.state = state
         return outcome
 
+    def key_of(self, name: str, nexus: Nexus) -> int | None:
+        """The key that a nexus is registered with at a unit; None if it is not registered."""
+        with self._using(name) as unit:
+            return unit.state.key_of(nexus)
+
     @contextlib.contextmanager
     def _using(self, name: str) -> Iterator[_Unit]:
         """Exclusive use of a unit. A unit in its initial state is not kept, because files come and go."""

@@ -93,3 +93,39 @@ def test_unit_that_cannot_be_named_is_not_emulated(
     assert result.outcome.status == Status.CHECK_CONDITION
     assert not result.emulated
     assert result.trouble is not None
+
+
+@pytest.mark.parametrize(("rule", "refused_by"), [("process", None), ("uid", "uid 107 has"), ("host", "host has")])
+def test_a_migration_between_two_processes_is_refused_with_the_reason_where_they_are_one_initiator(
+    emulation: Emulation, caplog: pytest.LogCaptureFixture, tmp_path: Path, rule: str, refused_by: str | None
+) -> None:
+    emulation.rule = rule
+    disk = tmp_path / "disk"
+    disk.write_bytes(b"")
+    statuses = []
+    for number, pid in enumerate((os.getpid(), os.getppid()), 1):
+        unit = emulation.for_client(Peer(pid, 107, "qemu"), number)
+        with opened(disk) as descriptor:
+            target = Target.of(descriptor.fileno())
+            statuses.append(run(unit.execute(REGISTER, target)).outcome.status)
+    assert statuses == [Status.GOOD, Status.RESERVATION_CONFLICT if refused_by else Status.GOOD]
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == bool(refused_by)
+    assert all(f"{refused_by} registered key 0xa already. If a migration" in line for line in said)
+    assert all(f"--emulate-nexus={rule} both" in line for line in said)
+
+
+@pytest.mark.parametrize("parameter_list", [keys(0, 0xB), keys(0xC, 0xA), b""])
+def test_another_refused_registration_is_no_migration(
+    emulation: Emulation, caplog: pytest.LogCaptureFixture, tmp_path: Path, parameter_list: bytes
+) -> None:
+    emulation.rule = "host"
+    disk = tmp_path / "disk"
+    disk.write_bytes(b"")
+    unit = emulation.for_client(PEER, 1)
+    with opened(disk) as descriptor:
+        target = Target.of(descriptor.fileno())
+        for command in (REGISTER, Command(reserve_out(0), parameter_list)):
+            result = run(unit.execute(command, target))
+    assert result.outcome.status != Status.GOOD
+    assert not caplog.records
