@@ -8,8 +8,9 @@ from ....scsi import sense
 from ....scsi.commands import MOVE_APTPL, MOVE_UNREG
 from ....scsi.outcome import Outcome, check_condition
 from ....scsi.parameter_data import Reservation
-from .answers import CONFLICT, GOOD, NO_PATH, good, is_conflict, is_good, refusal
+from .answers import CONFLICT, GOOD, NO_PATH, conflicting, good, is_conflict, is_good, refusal
 from .commands import Wanted
+from .sending import NoPathError
 from .sequence import Sequence
 from .steps import Entry, Steps
 from .taking_over import bring_here, first_with, take_over
@@ -39,6 +40,8 @@ def release(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     """
     yield from sequence.mark()
     held = sequence.reservation
+    if held is not None and sequence.key and held.key == sequence.key != wanted.key:
+        return (yield from _release_by_wrong_key(sequence, wanted))
     if held is None or held.key != wanted.key or not wanted.key:
         outcome = yield from sequence.ask_one(wanted.command)
         if is_good(outcome):
@@ -63,6 +66,17 @@ def release(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
         return (yield from release(sequence, wanted))
     sequence.holds = False
     return answers[keeper]
+
+
+def _release_by_wrong_key(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
+    """RELEASE with another key than ours, which holds: what a path says against it. Raises NoPathError.
+
+    LIO verifies the key of the path that holds, and tells all others GOOD.
+    """
+    answers = yield from sequence.ask(dict.fromkeys(sequence.live, wanted.command))
+    if not answers:
+        raise NoPathError
+    return refusal(answers) or (CONFLICT if conflicting(answers) else GOOD)
 
 
 def clear(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:

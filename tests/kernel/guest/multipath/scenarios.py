@@ -64,7 +64,7 @@ SCENARIOS: dict[str, list[Step]] = {
     "wrong keys meet a conflict": [
         *we_hold(),
         Command(Out.RESERVE, answer=CONFLICT, key=K2, kind=WR),
-        Command(Out.RELEASE, key=K2, kind=WR),  # by the path that does not hold: LIO ignores its key
+        Command(Out.RELEASE, answer=CONFLICT, key=K2, kind=WR),
         Command(Out.CLEAR, answer=CONFLICT, key=K2),
         Command(Out.PREEMPT, answer=CONFLICT, key=K2, new=OTHER, kind=WR),
         Knows(K),

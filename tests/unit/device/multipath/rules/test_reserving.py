@@ -1,4 +1,4 @@
-"""RESERVE, RELEASE, CLEAR and REGISTER AND MOVE by the paths of a map."""
+"""RESERVE, CLEAR and REGISTER AND MOVE by the paths of a map."""
 
 import pytest
 
@@ -9,21 +9,13 @@ from .....support.spc import (
     CONFLICT,
     GOOD,
     INVALID_FIELD_IN_PARAMETER_LIST,
-    INVALID_RELEASE,
-    PARAMETER_LIST_LENGTH_ERROR,
     Codes,
 )
-from ...emulated.unit import TYPES, WA, WE, WR, move, out
+from ...emulated.unit import TYPES, WE, WR, move, out
 from .cluster import KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
+from .holding import SINGLE, held
 
-RESERVE, RELEASE, CLEAR = OutAction.RESERVE, OutAction.RELEASE, OutAction.CLEAR
-SINGLE = [kind for kind in TYPES if kind < WA]
-
-
-def held(path: str, kind: ReservationType = WR, ports_known: bool = True) -> Cluster:
-    """Our three paths are registered, one of them holds the reservation, and another host is registered, too."""
-    keys = dict.fromkeys("abc", K)
-    return Cluster(keys, OURS[path], kind, "abc", ports_known=ports_known, others={OTHER: KO})
+RESERVE, CLEAR = OutAction.RESERVE, OutAction.CLEAR
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -81,85 +73,6 @@ def test_reservation_of_a_path_whose_answer_was_lost_is_to_be_tried_again_where_
     cluster = Cluster({"a": K, "b": K}, ports_known=False)
     cluster.after["a RESERVE K"] = lambda: cluster.leave("a")
     assert cluster.guest(out(RESERVE, K, kind=WR)) == NO_PATH
-
-
-@pytest.mark.parametrize("ports_known", [True, False])
-@pytest.mark.parametrize("kind", TYPES)
-def test_releasing_finds_the_path_that_holds(kind: ReservationType, ports_known: bool) -> None:
-    cluster = held("c", kind, ports_known)
-    assert cluster.guest(out(RELEASE, K, kind=kind)) == GOOD
-    assert (cluster.reservation, cluster.keys(), cluster.memory.holds) == (None, "a:K b:K c:K", False)
-    assert not any("REGISTER" in text for text in cluster.sent)
-
-
-@pytest.mark.parametrize("path", "abc")
-def test_releasing_the_wrong_type_is_refused_as_the_holder_does(path: str) -> None:
-    cluster = held(path)
-    assert cluster.guest(out(RELEASE, K, kind=WE)) == INVALID_RELEASE
-    assert cluster.reservation is not None
-
-
-def test_releasing_what_the_other_host_holds_does_nothing_and_is_good() -> None:
-    cluster = Cluster({"a": K, "b": K}, OTHER, others={OTHER: KO})
-    assert cluster.guest(out(RELEASE, K, kind=WR)) == GOOD
-    assert (cluster.sent, cluster.others()) == (["a RELEASE K"], "other:O*")
-
-
-@pytest.mark.parametrize("ports_known", [True, False])
-def test_releasing_what_another_host_with_our_key_holds_does_nothing_and_is_good(ports_known: bool) -> None:
-    cluster = Cluster({"a": K, "b": K}, SOURCE, others={SOURCE: K}, ports_known=ports_known)
-    assert cluster.guest(out(RELEASE, K, kind=WR)) == GOOD
-    assert (cluster.keys(), cluster.others()) == ("a:K b:K", "source:K*")
-
-
-def test_releasing_with_a_wrong_key_is_a_conflict() -> None:
-    cluster = held("a")
-    assert cluster.guest(out(RELEASE, KO, kind=WR)) == CONFLICT
-    assert cluster.keys() == "a:K* b:K c:K"
-    assert cluster.memory.holds
-
-
-def test_releasing_what_nobody_holds_is_good() -> None:
-    cluster = Cluster({"a": K, "b": K})
-    assert cluster.guest(out(RELEASE, K, kind=WR)) == GOOD
-    assert cluster.sent == ["a RELEASE K"]
-
-
-def test_releasing_after_fencing_that_came_in_between_is_a_conflict() -> None:
-    cluster = held("b")
-    cluster.before["a RELEASE K"] = cluster.fence
-    assert cluster.guest(out(RELEASE, K, kind=WR)) == CONFLICT
-
-
-def test_releasing_with_a_list_of_the_wrong_length_is_refused_as_the_unit_does() -> None:
-    cluster = held("b")
-    command = out(RELEASE, K, kind=WR, additional=bytes(1))
-    assert cluster.guest(command) == PARAMETER_LIST_LENGTH_ERROR
-    assert cluster.keys() == "a:K b:K* c:K"
-
-
-@pytest.mark.parametrize("kind", SINGLE)
-def test_releasing_while_the_holder_is_away_takes_over_and_releases(kind: ReservationType) -> None:
-    cluster = held("a", kind)
-    cluster.leave("a")
-    assert cluster.guest(out(RELEASE, K, kind=kind)) == GOOD
-    assert (cluster.reservation, cluster.keys(), cluster.others()) == (None, "b:K c:K", "other:O")
-    assert cluster.sent.count("b RELEASE K") == 2  # to find out, and to do it
-
-
-def test_releasing_the_wrong_type_while_the_holder_is_away_is_refused() -> None:
-    cluster = held("a")
-    cluster.leave("a")
-    assert cluster.guest(out(RELEASE, K, kind=WE)) == INVALID_RELEASE
-    assert cluster.keys() == "a:K* b:K c:K"
-
-
-def test_path_that_takes_over_to_release_and_goes_away_is_taken_over_from() -> None:
-    cluster = held("a")
-    cluster.leave("a")
-    cluster.before["c REGISTER T>K"] = lambda: cluster.leave("b")
-    assert cluster.guest(out(RELEASE, K, kind=WR)) == GOOD
-    assert cluster.reservation is None
 
 
 def test_clearing_takes_one_path_and_leaves_no_key() -> None:
