@@ -19,8 +19,8 @@ from . import rules
 from .journal import Journal, JournalError, Turn
 from .multipathd import Multipathd
 from .paths import OpenMap, Seen, paths_of, uuid_if_there, wwid_of
-from .rules.answers import NO_PATH
-from .rules.steps import Done, Memory, Path, Paths, Send, Step, Steps, Tell
+from .rules.answers import NO_PATH, is_of_the_path, is_unit_attention
+from .rules.steps import Done, Look, Memory, Path, Paths, Send, Step, Steps, Tell
 from .sending import Order, send
 
 T = TypeVar("T")
@@ -169,13 +169,18 @@ class _Running:
             return self._means.send_all(step.orders, self._send)
         if isinstance(step, Tell):
             return self._tell(step)
+        if isinstance(step, Look):
+            return self._map.look_again()
         if self._turn is not None:
             self._turn.write(step.entry)
         return None
 
     def _send(self, order: Order) -> Outcome:
         path, command = order
-        return send(self._map.fileno(path), path, command, self._means.timeout)
+        outcome = send(self._map.fileno(path), path, command, self._means.timeout)
+        if is_of_the_path(outcome) and not is_unit_attention(outcome):
+            self._map.has_failed(path)
+        return outcome
 
     def _tell(self, step: Tell) -> str:
         request = " ".join(filter(None, (step.verb, "map", self._map.disk, step.argument)))

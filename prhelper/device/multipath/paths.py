@@ -89,16 +89,12 @@ class OpenMap:
 
     def __init__(self, folder: File) -> None:
         self.name, self.disk = name_of(folder), folder.name
-        self.seen = paths_of(folder)
-        self._slaves = folder / "slaves"
-        ports = initiator_ports(frozenset(path.host for path in self.seen))
+        self._folder = folder
+        self.seen: list[Seen] = []
         self.remarks: list[str] = []
         self._open: dict[Path, OwnedFd] = {}
-        for path in self.seen:
-            if path.usable:
-                self._try_to_open(path)
-        usable = tuple(self._open)
-        self.paths = Paths(usable, ports)
+        self._failed: set[Path] = set()  # while the kernel took them for usable
+        self.paths = self.look_again()
 
     def __enter__(self) -> "OpenMap":
         return self
@@ -108,6 +104,25 @@ class OpenMap:
     ) -> None:
         for descriptor in self._open.values():
             descriptor.close()
+
+    def look_again(self) -> Paths:
+        """The paths as they are now. Those that are open stay open, as the disks that they were."""
+        self.remarks.clear()
+        known = {path.address: path for path in self.seen if path.address in self._open}
+        now = paths_of(self._folder)
+        for path in now:
+            if path.usable and path.address not in self._open:
+                self._try_to_open(path)
+        self.seen = [known.get(path.address, path) for path in now]
+        usable = {path.address for path in now if path.usable}
+        self._failed &= usable
+        ports = initiator_ports(frozenset(path.host for path in self.seen))
+        return Paths(tuple(path for path in self._open if path in usable - self._failed), ports)
+
+    def has_failed(self, path: Path) -> None:
+        """A command on this path has failed. If the kernel takes it for usable all the same, do so no more."""
+        if any(each.address == path and each.usable for each in paths_of(self._folder)):
+            self._failed.add(path)
 
     def fileno(self, path: Path) -> int:
         """The descriptor of a path that can be used."""
@@ -128,7 +143,7 @@ class OpenMap:
             return
         status = os.fstat(descriptor.fileno())
         number = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
-        if stat.S_ISBLK(status.st_mode) and number == _read(self._slaves / path.disk / "dev"):
+        if stat.S_ISBLK(status.st_mode) and number == _read(self._folder / "slaves" / path.disk / "dev"):
             self._open[path.address] = descriptor
         else:
             descriptor.close()

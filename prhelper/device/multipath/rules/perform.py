@@ -96,10 +96,12 @@ def _prepare(sequence: Sequence, memory: Memory) -> Steps[Memory]:
 
 def _finish(sequence: Sequence, memory: Memory, outcome: Outcome) -> Steps[Done]:
     """Leave everything in step, and tell multipathd. Raises NoPathError."""
-    for path in sequence.unsettled:
-        yield from settle(sequence, path)
+    if sequence.doubts_multipathd:
+        yield from sequence.find_new_paths()
     kept = _merged(sequence.stale, (memory.key, *sequence.given))
     sequence.stale = tuple(key for key in kept if key not in (0, sequence.key))[-MAX_STALE:]
+    for path in sequence.unsettled:
+        yield from settle(sequence, path)
     if sequence.stale and not sequence.lost_an_answer:  # a command that was given up may still arrive
         still = yield from sequence.all_keys()
         sequence.stale = tuple(key for key in sequence.stale if still is None or key in still)

@@ -33,6 +33,7 @@ class Sending:
     live: those that still answer.
     used: those that have answered.
     aptpl: whether APTPL is in force; every REGISTER carries it, or the unit would end it for all.
+    lost_an_answer: whether a path has gone away during the sequence, be it back or not.
     given: every key that a REGISTER has named, and may have given a path; 0 among them.
     tally: of the commands sent.
     """
@@ -41,6 +42,7 @@ class Sending:
         self.usable = usable
         self.live = list(usable)
         self.used: set[Path] = set()
+        self.lost_an_answer = False
         self.aptpl = aptpl
         self.given: list[int] = []
         self.tally = Tally()
@@ -58,7 +60,7 @@ class Sending:
         for path, outcome in outcomes.items():
             self._count(orders[path], None if path not in answered else outcome)
             if path not in answered:
-                self.live.remove(path)
+                self.leave_out(path)
         self.used.update(answered)
         return answered
 
@@ -91,11 +93,6 @@ class Sending:
         answers.update((yield from self.ask(dict.fromkeys(refused, command))))
         return {path: answers[path] for path in answers if path in self.live}
 
-    @property
-    def lost_an_answer(self) -> bool:
-        """Whether a path has gone away during the sequence."""
-        return len(self.live) < len(self.usable)
-
     def read(self, action: InAction) -> Steps[bytes | None]:
         """What the unit says by whichever path; None if it does not know the question. Raises NoPathError."""
         for path in list(self.live):
@@ -110,8 +107,9 @@ class Sending:
         raise NoPathError
 
     def leave_out(self, path: Path) -> None:
-        """Send no more by a path, whose answers make no sense, or which cannot be brought in step now."""
+        """Send no more by a path that does not answer, or makes no sense, or cannot be brought in step now."""
         self.live.remove(path)
+        self.lost_an_answer = True
 
     def _count(self, command: Command, outcome: Outcome | None) -> None:
         """Keep account of a command that has ended; `outcome` is None if the path did not answer."""

@@ -14,7 +14,7 @@ from . import commands
 from .answers import CONFLICT, NO_PATH, good, is_conflict
 from .commands import Registration
 from .sending import Sending
-from .steps import Entry, Memory, Note, Path, Paths, Steps
+from .steps import Entry, Look, Memory, Note, Path, Paths, Steps
 
 
 class Sequence(Sending):
@@ -26,7 +26,7 @@ class Sequence(Sending):
     entry: what the journal holds.
     stale: see `Entry`.
     doubts_multipathd: whether multipathd may take the map for fenced: paths had another key for a moment, or none.
-    unsettled: paths that the sequence itself has left out of step.
+    unsettled: paths that the sequence itself has left out of step, or that came back during it.
     """
 
     def __init__(self, paths: Paths, memory: Memory) -> None:
@@ -51,6 +51,16 @@ class Sequence(Sending):
             yield Note(entry)
 
     # Looking
+
+    def find_new_paths(self) -> Steps[list[Path]]:
+        """Paths that have come back since they were asked, or looked up, last. They belong to it now, out of step."""
+        now: Paths = yield Look()
+        found = [path for path in now.usable if path not in self.live]
+        if found:
+            self.usable, self.ports = tuple(dict.fromkeys((*self.usable, *found))), now.ports
+            self.live += found
+            self.unsettled += found
+        return found
 
     def mark(self) -> Steps[None]:
         """Begin to count: read PRGENERATION, the reservation, and the APTPL that is in force. Raises NoPathError."""

@@ -5,6 +5,7 @@ A rule is a generator. It yields steps, is sent the answer to each, and returns 
     Send    carry these commands out, each on its path        answered with their outcomes, in the same order
     Note    write this entry to the journal, or erase it      answered with nothing, once it is on the disk
     Tell    make this request of multipathd                   answered with its reply, empty if it cannot be reached
+    Look    look up the paths anew                            answered with `Paths`
 """
 
 from collections.abc import Generator
@@ -67,7 +68,15 @@ class Tell(NamedTuple):
     argument: str = ""
 
 
-Step: TypeAlias = Send | Note | Tell
+class Look(NamedTuple):
+    """The map's paths, as they are in the midst of a sequence.
+
+    A path that has failed in it is usable if it is known to have been away since: one that the kernel took for usable
+    all the time would cost seconds again.
+    """
+
+
+Step: TypeAlias = Send | Note | Tell | Look
 _T = TypeVar("_T")
 Steps: TypeAlias = Generator[Step, Any, _T]
 

@@ -12,6 +12,10 @@ K is in READ KEYS all the time, so a fencer that reads first (fence_scsi, fence_
 does so during the sequence the keeper loses K, and the paths with T do not; the sequence finds that out, in 2 or at its
 end, and unregisters them. Until then they can still write.
 
+The keeper has K from the beginning to the end, so it proves that the host was not fenced. Another path that has lost T
+is registered again then: multipathd gives K to a path that comes back, whatever key it has, and 2 takes that away. No
+fencer is after T alone, which is nobody's key.
+
 A path of ours that holds the reservation and is here must be the keeper: another would take itself away in 2.
 """
 
@@ -19,10 +23,13 @@ from ....scsi.outcome import Outcome
 from ....scsi.parameter_data import Reservation
 from ....scsi.reservation import OutAction
 from . import commands
-from .answers import CONFLICT, GOOD, conflicting, good, is_conflict, is_good, refusal
+from .answers import CONFLICT, GOOD, good, is_conflict, is_good, refusal
 from .sending import NoPathError
 from .sequence import Sequence
 from .steps import Entry, Path, Steps
+
+MAX_ROUNDS = 3
+"""How often paths are looked at again before the PREEMPT, while they come back."""
 
 
 def live_holder(sequence: Sequence, key: int, held: Reservation) -> Steps[Path | None]:
@@ -30,12 +37,16 @@ def live_holder(sequence: Sequence, key: int, held: Reservation) -> Steps[Path |
 
     It is the one that may RESERVE once more, which changes nothing.
     """
-    for path in list(sequence.live):
-        answers = yield from sequence.ask({path: commands.reserve(key, held.scope_and_type)})
-        if good(answers):
-            return path
+    holder = yield from _holder_among(sequence, list(sequence.live), key, held)
     if not sequence.live:
         raise NoPathError
+    return holder
+
+
+def _holder_among(sequence: Sequence, paths: list[Path], key: int, held: Reservation) -> Steps[Path | None]:
+    for path in paths:
+        if good((yield from sequence.ask({path: commands.reserve(key, held.scope_and_type)}))):
+            return path
     return None
 
 
@@ -69,13 +80,11 @@ def take_over(
     keeper = keeper or (yield from first_with(sequence, key))
     if keeper is None:
         return CONFLICT, None
-    others = [path for path in sequence.live if path != keeper]
     temporary = commands.temporary_key(key, (yield from sequence.all_keys()) or ())
-    yield from _note(sequence, key, temporary, [keeper, *others], leaving)
+    yield from _note(sequence, key, temporary, sequence.live, leaving)
 
     sequence.doubts_multipathd = True
-    answers = yield from sequence.register(others, key, temporary)
-    moved, outcome = good(answers), refusal(answers)
+    keeper, moved, outcome = yield from _set_aside(sequence, keeper, key, temporary, sequence.reservation)
     while outcome is None:
         yield from _note(sequence, key, temporary, [keeper, *moved], leaving)
         outcome = (yield from sequence.ask({keeper: commands.preempt(key, key, scope_and_type, action)})).get(keeper)
@@ -88,8 +97,9 @@ def take_over(
     answers = yield from sequence.register(moved, temporary, key)
     restored = [keeper, *good(answers)]
     expected = Reservation(key, scope_and_type) if is_good(outcome) else None
-    if conflicting(answers) or (yield from _was_disturbed(sequence, restored, key, expected)):
-        return (yield from sequence.fenced(dict.fromkeys(restored, key))), None
+    if (yield from _was_disturbed(sequence, restored, key, expected)):
+        return (yield from sequence.fenced(dict.fromkeys(sequence.live, key))), None
+    sequence.unsettled += [path for path in sequence.live if path not in restored]
     sequence.holds = sequence.holds or is_good(outcome)
     return outcome, keeper
 
@@ -104,9 +114,40 @@ def first_with(sequence: Sequence, key: int) -> Steps[Path | None]:
     return None
 
 
+def _set_aside(
+    sequence: Sequence, keeper: Path, key: int, temporary: int, held: Reservation | None
+) -> Steps[tuple[Path, list[Path], Outcome | None]]:
+    """Give all paths but the keeper the temporary key.
+
+    A path may have come back meanwhile with the key, or may have got it from multipathd, which ignores what the path
+    has. The PREEMPT would take it away again, and writes on the path would fail. So it is looked again until nothing
+    has changed. A path that has come back and holds the reservation, `held`, becomes the keeper.
+    Returns the keeper, those that have the temporary key, and an answer if it ends here. Raises NoPathError.
+    """
+    moved: list[Path] = []
+    for _ in range(MAX_ROUNDS):
+        rest = [path for path in sequence.live if path not in (keeper, *moved)]
+        answers = yield from sequence.register(rest, key, temporary)
+        moved += good(answers)
+        if (refused := refusal(answers)) is not None:
+            return keeper, moved, refused
+        came_back = yield from sequence.find_new_paths()
+        if held is not None and came_back:
+            keeper = (yield from _holder_among(sequence, came_back, key, held)) or keeper
+        if (yield from sequence.is_undisturbed()):
+            having = moved
+        else:
+            having = yield from sequence.probe(moved, temporary)
+        if not came_back and len(having) == len(moved):
+            break
+        moved = having
+    return keeper, moved, None
+
+
 def _note(sequence: Sequence, key: int, temporary: int, having: list[Path], leaving: bool) -> Steps[None]:
     """Write ahead. A path that has gone away with K is not among `having`: the PREEMPT unregisters it."""
-    entry = Entry(0, (key, temporary)) if leaving else Entry(key, (temporary,), had=tuple(having))
+    had = tuple(path for path in sequence.live if path in having)
+    entry = Entry(0, (key, temporary)) if leaving else Entry(key, (temporary,), had=had)
     yield from sequence.note(entry)
 
 

@@ -48,6 +48,34 @@ def test_path_that_the_kernel_does_not_use_is_missing(host: Host) -> None:
         assert opened.remarks == []
 
 
+def test_path_that_comes_back_meanwhile_can_be_used_and_those_that_are_open_stay_what_they_were(host: Host) -> None:
+    host.fail("sdb")
+    (host.dev / "sdc").unlink()
+    with OpenMap(host.map) as opened:
+        descriptor = opened.fileno("2:0:0:0")
+        host.write_to(host.map / "slaves/sda/diskseq", "2")
+        host.fail("sda")
+        host.write_to(host.map / "slaves/sdb/device/state", "running")
+        assert opened.look_again().usable == ("3:0:0:0",)
+        host.write_to(host.map / "slaves/sda/device/state", "running")
+        assert opened.look_again().usable == ("2:0:0:0", "3:0:0:0")
+        assert (opened.fileno("2:0:0:0"), len(opened.remarks)) == (descriptor, 1)
+        assert [(path.disk, path.sequence) for path in opened.seen] == [("sda", "1"), ("sdb", "1"), ("sdc", "1")]
+
+
+def test_path_that_has_failed_is_usable_again_if_the_kernel_knew_that_it_was_away(host: Host) -> None:
+    with OpenMap(host.map) as opened:
+        opened.has_failed("2:0:0:0")
+        host.fail("sdb")
+        opened.has_failed("3:0:0:0")
+        host.write_to(host.map / "slaves/sdb/device/state", "running")
+        assert opened.look_again().usable == ("3:0:0:0", "10:0:0:0")
+        host.fail("sda")
+        assert opened.look_again().usable == ("3:0:0:0", "10:0:0:0")
+        host.write_to(host.map / "slaves/sda/device/state", "running")
+        assert opened.look_again().usable == ("2:0:0:0", "3:0:0:0", "10:0:0:0")
+
+
 def test_path_whose_node_is_not_there_is_missing_and_the_remedy_is_given(host: Host) -> None:
     (host.dev / "sdb").unlink()
     with OpenMap(host.map) as opened:

@@ -13,7 +13,7 @@ from prhelper.device.emulated.rules import execute
 from prhelper.device.emulated.state import Nexus, Registration, Reservation, State, reservation_of
 from prhelper.device.multipath import rules
 from prhelper.device.multipath.rules.commands import keys_in, temporary_key
-from prhelper.device.multipath.rules.steps import Done, Entry, Memory, Note, Path, Paths, Send, Step, Steps, Tell
+from prhelper.device.multipath.rules.steps import Done, Entry, Look, Memory, Note, Path, Paths, Send, Step, Steps, Tell
 from prhelper.scsi import sense
 from prhelper.scsi.commands import reserve_in
 from prhelper.scsi.outcome import Outcome, check_condition
@@ -131,6 +131,8 @@ class Cluster:
             outcomes = {path: self.deliver(path, command) for path, command in self.in_order(step.orders)}
             return [outcomes[path] for path, _ in step.orders]
         self.interfere(None, None)
+        if isinstance(step, Look):
+            return self.paths()
         if isinstance(step, Note):
             self.journal = step.entry
             return None

@@ -8,7 +8,7 @@ from prhelper.scsi.sense import INVALID_FIELD_IN_PARAMETER_LIST as INVALID_LIST
 
 from .....support.spc import ALL_TG_PT, CONFLICT, GOOD
 from ...emulated.unit import out
-from .cluster import DEAD, K2, NO_PATH, OURS, Cluster, K
+from .cluster import K2, NO_PATH, OURS, Cluster, K
 
 REGISTER, IGNORE = OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY
 
@@ -67,7 +67,10 @@ def test_path_that_goes_away_as_it_is_asked_again_is_done_without() -> None:
         if path != "b" or command is None or not command.is_out or command.service_action != REGISTER:
             return None
         asked.append(command)
-        return check_condition(INVALID_LIST) if len(asked) == 1 else DEAD
+        if len(asked) == 1:
+            return check_condition(INVALID_LIST)
+        cluster.leave("b")
+        return None
 
     cluster.interfere = insist
     assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=5)) == GOOD

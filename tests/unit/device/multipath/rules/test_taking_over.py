@@ -76,14 +76,28 @@ def test_fencer_that_reads_first_wins_at_every_step(at: str) -> None:
     assert cluster.keys() == ""
 
 
-@pytest.mark.parametrize("victim", [K, T])
+@pytest.mark.parametrize("victims", [[K], [K, T], [T, K]])
 @pytest.mark.parametrize("at", TAKE_OVER[2:])
-def test_blind_fencer_wins_with_either_key(at: str, victim: int) -> None:
+def test_blind_fencer_wins_who_preempts_the_key_or_all_that_there_are(at: str, victims: list[int]) -> None:
     cluster = migrated()
     cluster.by(OTHER, out(OutAction.REGISTER, 0, KO))
-    cluster.before[at] = lambda: cluster.by(OTHER, out(PREEMPT, KO, victim, kind=WR))
+
+    def fence() -> None:
+        for victim in victims:
+            cluster.by(OTHER, out(PREEMPT, KO, victim, kind=WR))
+
+    cluster.before[at] = fence
     assert cluster.guest(MIGRATION) == CONFLICT
     assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("at", TAKE_OVER[2:])
+def test_path_that_loses_the_temporary_key_alone_is_registered_again(at: str) -> None:
+    cluster = migrated()
+    cluster.by(OTHER, out(OutAction.REGISTER, 0, KO))
+    cluster.before[at] = lambda: cluster.by(OTHER, out(PREEMPT, KO, T, kind=WR))
+    assert cluster.guest(MIGRATION) == GOOD
+    assert cluster.keys() == "a:K* b:K c:K"
 
 
 @pytest.mark.parametrize("at", TAKE_OVER)

@@ -1,0 +1,138 @@
+"""A path comes back in the midst of a take-over, perhaps registered by multipathd: it must not lose its key."""
+
+from collections.abc import Callable
+
+import pytest
+
+from prhelper.scsi.reservation import Command, OutAction
+
+from .....support.spc import CONFLICT, GOOD
+from ...emulated.unit import WR, out
+from .cluster import OURS, SOURCE, Cluster, K, T
+
+MIGRATION = out(OutAction.PREEMPT, K, K, kind=WR)
+
+
+def migrated(away: str = "") -> Cluster:
+    """The source of the migration holds the reservation, with our key."""
+    cluster = Cluster(dict.fromkeys("abc", K), SOURCE, WR, "abc", others={SOURCE: K})
+    cluster.leave(*away)
+    return cluster
+
+
+def multipathd_registers(cluster: Cluster, path: str) -> Callable[[], None]:
+    """As it does with a path that has come back, whatever key that has."""
+
+    def register() -> None:
+        assert cluster.by(OURS[path], out(OutAction.REGISTER_AND_IGNORE_EXISTING_KEY, 0, K)) == GOOD
+
+    return register
+
+
+def never_unregistered(cluster: Cluster, paths: str) -> None:
+    """Fail at the command after which one of the paths has no key."""
+
+    def look(_: str | None, command: Command | None) -> None:
+        assert None not in [cluster.unit.key_of(OURS[path]) for path in paths], command
+
+    cluster.interfere = look
+
+
+@pytest.mark.parametrize("at", ["a REGISTER K>K", "b REGISTER K>T"])
+@pytest.mark.parametrize("registered", [False, True])
+def test_path_that_comes_back_before_the_preempt_keeps_a_key(at: str, registered: bool) -> None:
+    cluster = migrated(away="c")
+
+    def come_back() -> None:
+        cluster.away.clear()
+        if registered:
+            multipathd_registers(cluster, "c")()
+
+    cluster.before[at] = come_back
+    never_unregistered(cluster, "c")
+    assert cluster.guest(MIGRATION) == GOOD
+    assert (cluster.keys(), cluster.memory.settled) == ("a:K* b:K c:K", frozenset("abc"))
+
+
+@pytest.mark.parametrize("at", ["a REGISTER K>K", "b REGISTER K>T"])
+def test_holder_that_comes_back_before_the_preempt_takes_over_from_the_path_that_was_to(at: str) -> None:
+    cluster = Cluster(dict.fromkeys("abc", K), OURS["c"], WR, "abc")
+    cluster.leave("c")
+    cluster.before[at] = cluster.away.clear
+    never_unregistered(cluster, "abc")
+    assert cluster.guest(MIGRATION) == GOOD
+    assert (cluster.keys(), cluster.memory.settled) == ("a:K b:K c:K*", frozenset("abc"))
+
+
+@pytest.mark.parametrize("at", ["a PREEMPT K K", "b REGISTER T>K"])
+def test_path_that_comes_back_too_late_is_registered_before_the_guest_has_its_answer(at: str) -> None:
+    cluster = migrated(away="c")
+    cluster.before[at] = cluster.away.clear
+    assert cluster.guest(MIGRATION) == GOOD
+    assert (cluster.keys(), cluster.memory.settled) == ("a:K* b:K c:K", frozenset("abc"))
+
+
+@pytest.mark.parametrize("when", ["after b REGISTER K>T", "before b REGISTER T>K", "after b REGISTER T>K"])
+def test_path_to_which_multipathd_gives_the_key_in_place_of_the_temporary_one_keeps_a_key(when: str) -> None:
+    cluster = migrated()
+    side, _, at = when.partition(" ")
+    getattr(cluster, side)[at] = multipathd_registers(cluster, "b")
+    never_unregistered(cluster, "b")
+    assert cluster.guest(MIGRATION) == GOOD
+    assert cluster.keys() == "a:K* b:K c:K"
+
+
+def test_multipathd_that_is_faster_each_time_does_not_hold_the_take_over_up() -> None:
+    cluster = migrated()
+
+    def interfere(path: str | None, command: Command | None) -> None:
+        if (path, command is not None and command.is_out) == ("c", True) and cluster.unit.key_of(OURS["b"]) == T:
+            multipathd_registers(cluster, "b")()
+
+    cluster.interfere = interfere
+    assert cluster.guest(MIGRATION) == GOOD
+    assert cluster.keys() == "a:K* b:K c:K"
+
+
+@pytest.mark.parametrize("at", ["c REGISTER K>T", "c REGISTER T>K"])
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_path_that_fails_and_comes_back_is_in_step_before_the_guest_has_its_answer(at: str, side: str) -> None:
+    cluster = migrated()
+    getattr(cluster, side)[at] = lambda: cluster.leave("c")
+
+    def come_back(path: str | None, _: object) -> None:
+        if path == "a":
+            cluster.away.clear()
+
+    cluster.interfere = come_back
+    assert cluster.guest(MIGRATION) == GOOD
+    assert (cluster.keys(), cluster.memory.settled) == ("a:K* b:K c:K", frozenset("abc"))
+
+
+def test_path_to_which_multipathd_gives_the_key_right_before_the_preempt_is_registered_again() -> None:
+    cluster = migrated()
+    cluster.before["a PREEMPT K K"] = multipathd_registers(cluster, "b")
+    assert cluster.guest(MIGRATION) == GOOD
+    assert (cluster.keys(), cluster.memory.settled) == ("a:K* b:K c:K", frozenset("abc"))
+
+
+@pytest.mark.parametrize("at", ["c REGISTER K>T", "a PREEMPT K K", "b REGISTER T>K", "c REGISTER T>K"])
+def test_fencing_wins_while_multipathd_registers_a_path(at: str) -> None:
+    cluster = migrated()
+    cluster.after["b REGISTER K>T"] = multipathd_registers(cluster, "b")
+    cluster.before[at] = cluster.fence
+    assert cluster.guest(MIGRATION) == CONFLICT
+    assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("at", ["a PREEMPT K K", "b REGISTER T>K"])
+def test_path_that_comes_back_to_a_host_that_was_fenced_stays_out(at: str) -> None:
+    cluster = migrated(away="c")
+
+    def fence() -> None:
+        cluster.away.clear()
+        cluster.fence()
+
+    cluster.before[at] = fence
+    assert cluster.guest(MIGRATION) == CONFLICT
+    assert cluster.keys() == ""
