@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .device.dispatch import NO_MAP, Devices, MapExecutors
-from .device.multipath.link import Link
 from .device.multipath.reporting import origin_of
+from .device.multipath.worker import Worker
 from .device.scsi_device import ScsiDevice
 from .device.stack import multipath_maps, name_of
 from .host.errors import StartError
 from .host.peer import Peer
 from .options import DEFAULT_STATE_DIRECTORY, WORKER_STATE_DIRECTORY, Options
-from .preconditions import may_send_commands, why_no_multipath, why_no_worker
+from .preconditions import may_send_commands, why_no_multipath
 from .serving.server import DevicesFor
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Made(NamedTuple):
     """What carries out commands.
 
     for_client: makes the devices as one client meets them.
-    multipath: who acts on maps: None for this process, the socket of a worker, or in words why nobody does.
+    multipath: who acts on maps: None for this process, the socket of a worker, or in words why nobody does as yet.
     start: starts the threads of its own; raises RuntimeError if it cannot.
     """
 
@@ -42,26 +42,34 @@ def make(options: Options, made: contextlib.ExitStack) -> Made:
     multipath = _make_multipath(options)
     for_client = _make_devices(options, multipath, made)
     if isinstance(multipath, str):
-        _tell_of_maps(f"cannot be reserved: {multipath}")
-        return Made(for_client, multipath, _start_nothing)
-    if isinstance(multipath, Path):
-        _tell_of_maps(f"are reserved on all their paths, by the worker on {multipath}")
-        return Made(for_client, multipath, _start_nothing)
+        return Made(for_client, _cannot(multipath), _start_nothing)
+    if isinstance(multipath, Worker):
+        if (reason := multipath.why_not()) is not None:
+            return Made(for_client, _cannot(reason), _start_nothing)
+        there_are_maps = _tell_of_maps(f"are reserved on all their paths, by the worker on {multipath.path}")
+        return Made(for_client, multipath.path, multipath.wake if there_are_maps else _start_nothing)
     _tell_of_maps("are reserved on all their paths")
     made.callback(multipath.stop)
     return Made(for_client, None, multipath.start)
 
 
-def _tell_of_maps(what: str) -> None:
+def _cannot(reason: str) -> str:
+    _tell_of_maps(f"cannot be reserved: {reason}")
+    return reason
+
+
+def _tell_of_maps(what: str) -> bool:
+    """Whether there are any."""
     if names := sorted(map(name_of, multipath_maps())):
         _log.info("multipath maps (%s) %s", ", ".join(names), what)
+    return bool(names)
 
 
-def _make_devices(options: Options, multipath: "Multipath | Path | str", made: contextlib.ExitStack) -> DevicesFor:
+def _make_devices(options: Options, multipath: "Multipath | Worker | str", made: contextlib.ExitStack) -> DevicesFor:
     scsi = NO_MAP if options.multipath_worker else ScsiDevice(options.timeout)
 
     def maps(peer: Peer, number: int) -> MapExecutors | str:
-        return Link(multipath, origin_of(peer, number)) if isinstance(multipath, Path) else multipath
+        return multipath.link(origin_of(peer, number)) if isinstance(multipath, Worker) else multipath
 
     if options.emulate is None:
         return lambda peer, number: Devices(scsi, maps(peer, number))
@@ -86,8 +94,8 @@ def _make_devices(options: Options, multipath: "Multipath | Path | str", made: c
     return lambda peer, number: Devices(scsi, maps(peer, number), emulation.for_client(peer, number), always)
 
 
-def _make_multipath(options: Options) -> "Multipath | Path | str":
-    """What acts on multipath maps: this process, or a worker on that socket; or why nothing does."""
+def _make_multipath(options: Options) -> "Multipath | Worker | str":
+    """What acts on multipath maps: this process, or a worker, which may be there later; or why nothing does."""
     if options.multipath == "off":
         return "--multipath=off"
     try:
@@ -99,10 +107,11 @@ def _make_multipath(options: Options) -> "Multipath | Path | str":
         return str(error)
 
 
-def _find_worker(options: Options, reason: str) -> Path:
-    if (no_worker := why_no_worker(options.multipath_socket)) is not None:
-        raise StartError(f"{reason}, or {no_worker}")
-    return options.multipath_socket
+def _find_worker(options: Options, reason: str) -> Worker:
+    worker = Worker(options.multipath_socket, reason)
+    if options.multipath == "on" and (no_worker := worker.why_not()) is not None:
+        raise StartError(no_worker)
+    return worker
 
 
 def _try_to_make_multipath(options: Options) -> "Multipath":

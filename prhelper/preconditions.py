@@ -2,9 +2,8 @@
 
 import logging
 import os
-from pathlib import Path
 
-from .device.multipath.link import MAY_CONNECT
+from .device.multipath.worker import why_no_worker
 from .host import limits
 from .host.errors import StartError
 from .host.privileges import CAP_SYS_RAWIO, has_capability, in_initial_user_namespace
@@ -26,15 +25,6 @@ def why_no_multipath(uid: int) -> str | None:
     if uid == 0 and may_send_commands():
         return None
     return "prhelper acts on multipath maps only as root with CAP_SYS_RAWIO: start it so, without -u"
-
-
-def why_no_worker(path: Path) -> str | None:
-    """Why no multipath worker can be asked on this socket; None if one can."""
-    if not path.is_socket():
-        return f"start its worker before it, on {path} (systemctl enable --now prhelper-multipath.socket)"
-    if not os.access(path, os.W_OK):
-        return f"let it connect to its worker, on {path} ({MAY_CONNECT})"
-    return None
 
 
 def refuse_multipath(options: Options, uid: int | None) -> None:

@@ -13,7 +13,7 @@ from ..scsi.reservation import Command
 from . import attentions
 from .execution import Executor, Result
 from .identity import CannotTellError, DeviceId, Target
-from .stack import Stack, name_of
+from .stack import name_of
 
 
 class StandIn(Executor, Protocol):
@@ -25,6 +25,9 @@ class StandIn(Executor, Protocol):
 
 class MapExecutors(Protocol):
     """Executors for multipath maps."""
+
+    def why_not(self) -> str | None:
+        """Why no command for a map can be carried out now; None if one can."""
 
     def on(self, folder: Path) -> Executor:
         """The executor for the map with this folder in sysfs."""
@@ -115,21 +118,26 @@ class Devices:
             return Refusal(NOTHING_TELLS) if command.is_out else self._scsi
         if stack is None:
             return self._scsi
-        if len(stack.maps) == 1 and not stack.disks and not isinstance(self._multipath, str):
+        if len(stack.maps) == 1 and not stack.disks:
             (folder,) = stack.maps
-            return self._multipath.on(folder)
-        if command.is_out and (reason := self._why_not_one_unit(stack, device)) is not None:
-            return Refusal(reason)
+            return self._choose_for_map(command, device, folder)
+        if command.is_out and len(stack.maps) + len(stack.disks) > 1:
+            return Refusal(SEVERAL_DISKS.format(_names([*stack.maps, *stack.disks])))
         return self._scsi
 
-    def _why_not_one_unit(self, stack: Stack, device: DeviceId) -> str | None:
-        if len(stack.maps) + len(stack.disks) > 1:
-            return SEVERAL_DISKS.format(_names([*stack.maps, *stack.disks]))
-        if not stack.maps:
-            return None
-        names = _names(stack.maps)
-        where = MULTIPATH if names == device.name() else ON_MULTIPATH.format(names)
-        return f"{where}: {self._multipath}"
+    def _choose_for_map(self, command: Command, device: DeviceId, folder: Path) -> Executor:
+        """`device` is the map with this folder in sysfs, or lies on it."""
+        multipath = self._multipath
+        if not isinstance(multipath, str):
+            if (reason := multipath.why_not()) is None:
+                return multipath.on(folder)
+        else:
+            reason = multipath
+        if not command.is_out:
+            return self._scsi
+        name = name_of(folder)
+        where = MULTIPATH if name == device.name() else ON_MULTIPATH.format(name)
+        return Refusal(f"{where}: {reason}")
 
 
 def _names(folders: Iterable[Path]) -> str:

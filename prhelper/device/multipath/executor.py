@@ -29,6 +29,9 @@ class Multipath:
         """Watch no longer. What is under way ends by itself, or is repaired at the next start."""
         self._watcher.stop()
 
+    def why_not(self) -> None:
+        """See `dispatch.MapExecutors`."""
+
     def on(self, folder: File) -> Executor:
         """The executor for the map with this folder in sysfs."""
         return _OnMap(self._maps, self._watcher, folder)

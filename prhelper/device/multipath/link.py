@@ -13,6 +13,7 @@ helper says where no path works. An ILLEGAL REQUEST would be final to some clust
 
 import errno
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ...channel import BrokenResourceError, EndOfStream, IncompleteRead, SocketChannel
@@ -65,11 +66,13 @@ class Link:
 
     path: the worker's socket.
     origin: the client that the commands come from.
+    why_not: see `dispatch.MapExecutors`.
     """
 
-    def __init__(self, path: Path, origin: Origin) -> None:
+    def __init__(self, path: Path, origin: Origin, why_not: Callable[[], str | None] = lambda: None) -> None:
         self._path = path
         self._origin = origin
+        self.why_not = why_not
 
     def on(self, folder: Path) -> "Link":  # noqa: ARG002
         """See `dispatch.MapExecutors`. The worker finds the map itself."""

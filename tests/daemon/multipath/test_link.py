@@ -97,12 +97,24 @@ def test_clients_whose_commands_the_worker_has_hold_up_no_other(start: Callable[
         assert [client.reply().status for client in clients] == [CONFLICT] * STUCK
 
 
-def test_without_a_worker_maps_are_refused_and_the_log_says_what_to_start(
+def test_without_a_worker_maps_are_refused_and_the_log_says_what_to_start_until_it_is_there(
     start: Callable[..., Daemon], path: Path
 ) -> None:
+    def behave(connection: Connection) -> None:
+        connection.greet()
+        connection.request()
+        connection.answer(Answer(CONFLICT))
+
     daemon = start(path)
-    check_refused(daemon)
-    daemon.helper.wait_for_log(f"or start its worker before it, on {path} (systemctl enable --now prhelper-multipath")
+    with daemon.connect() as client:
+        daemon.ask(client)
+        assert sense_code(client.reply().sense) == INVALID_OPCODE
+        daemon.helper.wait_for_log(f"or start its worker, on {path} (systemctl enable --now prhelper-multipath")
+        with serve(path, behave):
+            daemon.ask(client)
+            assert client.reply().status == CONFLICT
+        daemon.ask(client)
+        check_try_again(client.reply())
 
 
 def test_with_a_worker_that_it_may_not_connect_to_maps_are_refused_and_the_log_says_how_it_may(
