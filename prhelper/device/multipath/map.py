@@ -91,11 +91,18 @@ class Map:
         """Whether it has a registration of ours, as far as this process knows."""
         return self._memory.key != 0
 
+    @property
+    def multipathd_is_late(self) -> bool:
+        """Whether multipathd did not answer when it was to be told the key."""
+        return self.is_registered and self._memory.told.is_late
+
     def is_as_left(self, folder: File) -> bool:
-        """Whether the unit still has the registrations of ours that there were. Asks the unit.
+        """Whether the unit still has the registrations of ours that there were, and multipathd knows. Asks the unit.
 
         Raises OSError if the map is going away.
         """
+        if self.multipathd_is_late:
+            return False
         with OpenMap(folder) as opened:
             return _Running(self._means, None, opened).run(rules.is_as_left(self._memory, opened.paths))
 

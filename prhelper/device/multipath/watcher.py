@@ -34,7 +34,8 @@ ASK_PERIOD = 5.0
 A write on a path without one has failed by the time that this could be noticed, so more often would be no better."""
 
 _MAX_PAUSE = 30.0
-"""Seconds until a map is looked after again whose paths still do not answer, at most."""
+"""Seconds until a map is looked after again whose paths still do not answer, at most, or of which multipathd did not
+take notice."""
 
 
 class Watcher:
@@ -112,7 +113,7 @@ class Watcher:
             now = time.monotonic()
             pause = min(_MAX_PAUSE, max(SHORT_PERIOD, 2 * (now - began))) if each.needs_care(folder) else 0.0
             self._not_before[each.uuid] = now + pause
-            self._ask_next[each.uuid] = now + ASK_PERIOD
+            self._ask_next[each.uuid] = now + (_MAX_PAUSE if each.multipathd_is_late else ASK_PERIOD)
             self._in_care.discard(each.uuid)
 
 

@@ -97,12 +97,14 @@ class Told(NamedTuple):
 
     key: the key that it may have; 0 if it has none.
     is_set: whether it has confirmed that it has this key, and its status. Else it is told again.
+    is_late: whether it did not answer, so that it is worth while to tell it again before there is something new.
     """
 
     key: int = 0
     aptpl: bool = False
     holds: bool = False
     is_set: bool = False
+    is_late: bool = False
 
 
 class Memory(NamedTuple):

@@ -10,6 +10,7 @@ ones refuse it, and need it not.
 from .steps import Memory, Steps, Tell, Told
 
 _OK = "ok"
+_LATE = ("", "timeout")
 _IS_SET = ("set", "1")  # 0.9.4 says 0 or 1
 
 
@@ -26,8 +27,9 @@ def follow(memory: Memory, in_doubt: bool) -> Steps[Told]:
         told = Told()
     if not told.is_set or (memory.key, memory.aptpl) != (told.key, told.aptpl):
         key = f"key {memory.key:#x}" + (":aptpl" if memory.aptpl else "")
-        if (yield Tell("setprkey", key)) != _OK or (yield Tell("setprstatus")) != _OK:
-            return Told(memory.key)
+        for request in Tell("setprkey", key), Tell("setprstatus"):
+            if (reply := (yield request)) != _OK:
+                return Told(memory.key, is_late=reply.removeprefix("fail\n") in _LATE)
         told = Told(memory.key, memory.aptpl, told.holds, is_set=True)
     if memory.holds != told.holds and (yield Tell("setprhold" if memory.holds else "unsetprhold")) == _OK:
         told = told._replace(holds=memory.holds)

@@ -186,6 +186,20 @@ def test_trouble_with_multipathd_is_told_once_and_costs_nothing(
     assert result.note.remarks == (remark,)
 
 
+@pytest.mark.usefixtures("cluster")
+def test_multipathd_that_was_away_is_told_when_it_is_back(host: Host, means: Means, told: Told) -> None:
+    one = Map(UUID, means)
+    told.reply = Reply("", "multipathd cannot be reached")
+    carry_out(one, host, out(OutAction.REGISTER, 0, K))
+    assert one.multipathd_is_late
+    assert not one.is_as_left(host.map)
+    told.reply = Reply("ok")
+    told.requests.clear()
+    one.look_after(host.map)
+    assert told.requests == [f"setprkey map dm-7 key {K:#x}", "setprstatus map dm-7"]
+    assert one.is_as_left(host.map)
+
+
 def test_other_process_on_the_map_makes_what_is_remembered_void(
     host: Host, cluster: Cluster, means: Means, told: Told, tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ class Patient:
         self.may_end.set()
         self.heals = True
         self.is_waiting = False
-        self.is_registered = False
+        self.is_registered = self.multipathd_is_late = False
         self.lost = False
         self.was_asked = threading.Semaphore(0)
         self.looked = threading.Semaphore(0)

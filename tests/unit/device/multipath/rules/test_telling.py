@@ -74,6 +74,19 @@ def test_nothing_is_said_after_a_refusal_and_all_of_it_with_the_next_command(ref
     assert cluster.requests == [*RESERVED, "setprhold"]
 
 
+@pytest.mark.parametrize(
+    ("reply", "is_late"), [("", True), ("timeout", True), ("fail\ntimeout", True), ("fail", False), ("ok", False)]
+)
+def test_multipathd_that_did_not_answer_is_worth_another_try(reply: str, is_late: bool) -> None:
+    cluster = Cluster()
+    cluster.reply = lambda _: reply
+    assert cluster.guest(out(REGISTER, 0, K)) == GOOD
+    assert cluster.memory.told.is_late is is_late
+    cluster.reply = lambda _: "ok"
+    cluster.look_after()
+    assert (cluster.memory.told.is_set, cluster.memory.told.is_late) == (True, False)
+
+
 def test_older_multipathd_that_knows_no_prhold_is_told_the_rest() -> None:
     cluster = Cluster()
     cluster.reply = lambda request: "fail" if "prhold" in request.verb else "ok"
