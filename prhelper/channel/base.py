@@ -13,7 +13,8 @@ thread.
 **Closing.** `close` wakes the waiting coroutines. The descriptor itself is closed once nothing uses it (`lifetime`).
 
 **At rest.** Between two messages a reader waits in `next_message`. `quiesce` makes that return False, after one more
-message at most, so that the conversation can stop, or continue elsewhere, without losing a byte.
+message at most, so that the conversation can stop, or continue elsewhere, without losing a byte. Inside a message a
+reader that can continue elsewhere even there waits in `read_on`.
 
 **A kind of your own** implements the abstract methods under "For the kinds", and the methods of `operations` for its
 features. README.md has an example.
@@ -31,7 +32,7 @@ from .home import HomeLoop, HomeWatch, wait_at_home
 from .lifetime import Lifetime
 from .operations import Operations
 from .transfer import ReadableBuffer, Transfer, WritableBuffer
-from .waiter import Direction, Waiter, is_ready
+from .waiter import BETWEEN, INSIDE, Direction, Waiter, is_ready
 
 
 class Channel(Operations, Transfer):
@@ -48,7 +49,7 @@ class Channel(Operations, Transfer):
 
     def __init__(self) -> None:
         self._lifetime = Lifetime(self._dispose)
-        self._quiesced = False
+        self._quiesced = 0
         self._last_message = True
         self.home: HomeLoop | None = None
 
@@ -108,7 +109,7 @@ class Channel(Operations, Transfer):
         """
         due = None
         while due is None:
-            await self._wait(Direction.READ, deadline, True)
+            await self._wait(Direction.READ, deadline, BETWEEN)
             due = self._message_due(False)  # the wakeup may be spurious
         return due
 
@@ -117,10 +118,18 @@ class Channel(Operations, Transfer):
 
         Returns None where `next_message` returns False. `fds` as for `readv`.
         """
-        while (due := self._message_due(await self._wait(Direction.READ, None, True))) is not False:
+        while (due := self._message_due(await self._wait(Direction.READ, None, BETWEEN))) is not False:
             if due and (data := self.read_now(size, fds)) is not None:
                 return data
         return None
+
+    async def read_on(self, size: int, fds: list[OwnedFd] | None, deadline: float | None) -> bytes | None:
+        """Inside a message, read as `read` does; None if the channel is quiesced at once and nothing has arrived."""
+        while (data := self.read_now(size, fds)) is None:
+            if self._quiesced == INSIDE:
+                return None
+            await self._wait(Direction.READ, deadline, INSIDE)
+        return data
 
     # From any thread.
 
@@ -128,14 +137,19 @@ class Channel(Operations, Transfer):
         """Make the waiting reader's wait return now; without one, do nothing (QEMU: qio_channel_wake_read)."""
         self._lifetime.wake(Direction.READ)
 
-    def quiesce(self) -> None:
-        """Make `next_message` return False from now on, but for one message that has arrived."""
-        self._quiesced = True
+    def quiesce(self, at_once: bool = False) -> None:
+        """Make `next_message` return False from now on, but for one message that has arrived.
+
+        at_once: without that one; and `read_on` returns None. Both only where nothing is lost by it.
+        """
+        if at_once:
+            self._last_message = False
+        self._quiesced = INSIDE if at_once else BETWEEN
         self.wake_read()
 
     def resume(self) -> None:
         """Undo `quiesce`: a coroutine in any context may read on."""
-        self._quiesced = False
+        self._quiesced = 0
         self._last_message = True
 
     def close(self) -> None:
@@ -203,7 +217,7 @@ class Channel(Operations, Transfer):
             return last
         return True
 
-    async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: bool = False) -> bool:
+    async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: int = 0) -> bool:
         """Wait for what `_wait_on` says; return whether that became ready, as opposed to a wake or `quiesce`."""
         self._lifetime.hold()
         try:
@@ -213,13 +227,13 @@ class Channel(Operations, Transfer):
         finally:
             self._lifetime.release()
 
-    async def _suspend(self, direction: Direction, waiter: Waiter, until_quiesced: bool) -> bool:
+    async def _suspend(self, direction: Direction, waiter: Waiter, until_quiesced: int) -> bool:
         """As `_wait`, under a hold, with a waiter of the kind's own making."""
         lifetime = self._lifetime
         lifetime.begin_wait(direction, waiter)
         try:
             # Not before the waiter is known (docs/architecture.md, Lock-free steps).
-            quiesced = until_quiesced and self._quiesced
+            quiesced = 0 < until_quiesced <= self._quiesced
             if not quiesced:
                 await (current_context().wait(waiter) if self.home is None else self._wait_at(self.home, waiter))
         finally:

@@ -28,7 +28,7 @@ from .feature import Feature
 from .receive import receive
 from .transfer import ReadableBuffer, WritableBuffer
 from .vectors import IOV_MAX
-from .waiter import Direction, Waiter
+from .waiter import BETWEEN, Direction, Waiter
 
 PATIENCE = 0.001
 """Seconds that a read blocks in place of a wait. The kernel rounds it up to one of its ticks, up to 10 ms."""
@@ -134,7 +134,7 @@ class SocketChannel(Channel):
             self._lifetime.hold()
             try:
                 waiter = SkippableWaiter(self._socket.fileno())
-                due = self._message_due(await self._suspend(Direction.READ, waiter, until_quiesced=True))
+                due = self._message_due(await self._suspend(Direction.READ, waiter, BETWEEN))
                 if due is False:
                     return None
                 read = self._read_blocking if waiter.skipped else self._read

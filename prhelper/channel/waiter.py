@@ -6,6 +6,9 @@ import select
 import time
 from collections.abc import Callable
 
+BETWEEN, INSIDE = 1, 2
+"""How far a channel is quiesced: waits for the next message return, or those inside a message as well."""
+
 
 class Direction(enum.Enum):
     """What a coroutine waits for (QEMU: G_IO_IN and G_IO_OUT)."""

@@ -107,6 +107,42 @@ class RequestDecoder(Collector):
             self._finish_features(whole)
         return None
 
+    @property
+    def begun(self) -> bytes:
+        """What was fed of the negotiation or of the request that is not complete, for `restore`."""
+        if self._part in (_Part.FEATURES, _Part.CDB):
+            return self._data
+        if self._part is _Part.PARAMETER_LIST:
+            return self._cdb + self._data
+        whole = self._command.cdb + self._command.parameter_list
+        if self._part is _Part.ORIGIN_SIZE:
+            return whole + self._data
+        return whole + SIZE_LAYOUT.pack(len(self._data) + self.needed) + self._data
+
+    def restore(self, agreed: int | None, begun: bytes, fds: Sequence[OwnedFd] = ()) -> None:
+        """Take the state of another decoder, before anything is fed. This one owns `fds` from then on.
+
+        agreed: the features in use; None while the client has yet to say so. begun: see there.
+        Raises ProtocolError if no conversation can be in this state.
+        """
+        self._fds += fds
+        if agreed is not None:
+            self.feed(FEATURES_LAYOUT.pack(agreed))
+        if fds and not (begun and self.takes_descriptors):
+            raise self._fail("had passed a descriptor without a CDB")
+        negotiating = self.negotiating
+        while begun:
+            part, begun = begun[: self.needed], begun[self.needed :]
+            request = self.feed(part)
+            if request is not None:
+                self._fds.append(request.device)
+            if request is not None or self.negotiating is not negotiating:
+                raise self._fail("had begun more than one request")
+
+    def take_descriptor(self) -> OwnedFd | None:
+        """The descriptor of the request that is not complete; the caller's from then on."""
+        return self._fds.pop() if self._fds else None
+
     def close(self) -> None:
         """Close the descriptors of a request that will never be complete."""
         while self._fds:

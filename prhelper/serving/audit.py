@@ -16,7 +16,7 @@ from ..logs.record import Limit, at_most, unlimited
 from ..protocol import Origin, ProtocolError
 from ..scsi.reservation import Command
 from .clients import Client, Full
-from .end import AnswerLostError, End
+from .end import AnswerLostError, AtRest, End
 from .ended import Ended, device_in_words
 
 _log = logging.getLogger(__name__)
@@ -82,15 +82,15 @@ def done(client: Client, ended: Ended) -> None:
         _log_bytes(client, ended)
 
 
-def ended(client: Client, end: End | BaseException) -> None:
+def ended(client: Client, end: End | AtRest | BaseException) -> None:
     """A conversation has ended: why, or with which error."""
-    trace.client_end(client.number, end.value if isinstance(end, End) else str(end) or type(end).__name__)
+    trace.client_end(client.number, _why(end))
     peer = client.peer
     account = peer.account
     if isinstance(end, DescriptorsTruncatedError):
         text = "%s passed %s; hung up (LimitNOFILE=, ulimit -n; the policy of AppArmor or SELinux)"
         _log.warning(text, peer, end, extra=at_most(3, "truncated", account))
-    elif isinstance(end, End | BrokenResourceError | IncompleteRead):
+    elif isinstance(end, End | AtRest | BrokenResourceError | IncompleteRead):
         return
     elif isinstance(end, ProtocolError):
         _log.warning("%s %s; hung up", peer, end, extra=at_most(3, "protocol", account))
@@ -105,6 +105,18 @@ def ended(client: Client, end: End | BaseException) -> None:
     else:
         text = "%s: a bug ended the session; please report it"
         _log.critical(text, peer, exc_info=end, extra=at_most(3, "bug", account))
+
+
+def not_handed_over(client: Client, error: OSError) -> None:
+    """The client could not be handed over to another process."""
+    text = "%s cannot be handed over to the next prhelper: %s; hung up"
+    _log.warning(text, client, error.strerror, extra=at_most(3, "handover", client.peer.account))
+
+
+def _why(end: End | AtRest | BaseException) -> str:
+    if isinstance(end, AtRest):
+        return "at rest"
+    return end.value if isinstance(end, End) else str(end) or type(end).__name__
 
 
 def _log_bytes(client: Client, ended: Ended) -> None:

@@ -140,16 +140,22 @@ class Clients:
         self._accepted = 0
         self._commands_of_former = 0
         self.seen = Seen(self._serves)
+        self._commands_before = 0  # of this process
 
-    def enter(self, peer: Peer, channel: SocketChannel) -> Client:
-        """Give a place to a new connection. Raises Full, and changes nothing, at a limit."""
+    def enter(self, peer: Peer, channel: SocketChannel, number: int | None = None) -> Client:
+        """Give a place to a connection. Raises Full, and changes nothing, at a limit.
+
+        number: of one that another process had, and that keeps it; None for a new one.
+        """
         with self._lock:
             self._require_room(peer)
             self._places += 1
             self._by_account[peer.account] += 1
             self._by_process[peer.pid] += 1
-            self._accepted += 1
-            client = self._clients[self._accepted] = Client(self._accepted, peer, channel, self.seen)
+            if number is None or number in self._clients:
+                number = self._accepted + 1
+            self._accepted = max(self._accepted, number)
+            client = self._clients[number] = Client(number, peer, channel, self.seen)
         return client
 
     def give_up_place(self, client: Client) -> None:
@@ -159,16 +165,29 @@ class Clients:
             _take_one(self._by_account, client.peer.account)
             _take_one(self._by_process, client.peer.pid)
 
-    def forget(self, client: Client) -> None:
-        """Drop a client that has gone."""
+    def forget(self, client: Client, handed_over: bool = False) -> None:
+        """Drop a client that has gone. handed_over: to another process, which counts its commands."""
         with self._lock:
             del self._clients[client.number]
-            self._commands_of_former += client.commands
+            if not handed_over:
+                self._commands_of_former += client.commands
+
+    def counts(self) -> tuple[int, int]:
+        """The highest number given, and the commands of clients that have gone: what another process goes on with."""
+        with self._lock:
+            return self._accepted, self._commands_of_former + self._commands_before
+
+    def go_on_from(self, accepted: int, answered: int) -> None:
+        """Go on with the `counts` of another process; the last of several counts."""
+        with self._lock:
+            self._accepted = max(self._accepted, accepted)
+            self._commands_before = max(self._commands_before, answered)
 
     def commands(self) -> int:
         """How many commands were answered, for clients that have gone too."""
         with self._lock:
-            return self._commands_of_former + sum(client.commands for client in self._clients.values())
+            former = self._commands_before + self._commands_of_former
+            return former + sum(client.commands for client in self._clients.values())
 
     def __len__(self) -> int:
         return len(self._clients)

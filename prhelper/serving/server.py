@@ -11,8 +11,9 @@ from collections.abc import Callable
 import anyio
 import anyio.lowlevel
 
-from ..channel import Channel, EventFd, SocketChannel, SocketListener, current_context
+from ..channel import Channel, EventFd, OwnedFd, SocketChannel, SocketListener, current_context
 from ..device.execution import Executor
+from ..handover.message import Connection
 from ..host.peer import Peer
 from ..logs.record import at_most
 from ..scheduler.iothread import IOThreads
@@ -20,7 +21,8 @@ from ..scheduler.thread_pool import NoThreadError
 from . import audit
 from .clients import Client, Clients, Full
 from .closing import Closing
-from .end import End
+from .end import AtRest, End
+from .former import Former
 from .machine_names import MachineNames
 from .session import serve
 
@@ -55,6 +57,8 @@ class Server:
         self._left = EventFd()
         self._closing = Closing(threads, self._left.set)
         self._machine_names = MachineNames(threads)
+        self.parted: Callable[[Client, AtRest], None] | None = None
+        """Takes a client whose session is at rest, in an I/O thread; None to hang up on it."""
         self.changed = EventFd()
         """Set when a client comes or goes; the control plane clears it."""
 
@@ -98,7 +102,7 @@ class Server:
             client.channel.quiesce()
         with anyio.move_on_after(timeout):
             while self._clients:
-                await self._left_once()
+                await self.left_once()
         return self.unfinished()
 
     def hang_up_on(self, channel: SocketChannel) -> None:
@@ -113,43 +117,83 @@ class Server:
         """What each remaining client has in flight, in words."""
         return [client.unfinished() for client in self._clients]
 
-    def _welcome(self, channel: SocketChannel) -> None:
+    @property
+    def clients(self) -> Clients:
+        """Those that are here."""
+        return self._clients
+
+    def take_over(self, channel: SocketChannel, connection: Connection, device: OwnedFd | None) -> None:
+        """Go on with a client of another process, if it may have a place. Owns `channel` and `device`."""
+        if not self._welcome(channel, Former(connection, device)) and device is not None:
+            self.hang_up(device)
+
+    def forget_handed_over(self, client: Client) -> None:
+        """Another process has this client now."""
+        self._clients.give_up_place(client)
+        self._clients.forget(client, handed_over=True)
+        self._machine_names.forget(client)
+        self.changed.set()
+
+    def end(self, client: Client, rest: AtRest) -> None:
+        """End a conversation that is at rest."""
+        if rest.device is not None:
+            self.hang_up(rest.device)
+        self._close(client)
+        self._tell()
+
+    def _welcome(self, channel: SocketChannel, former: Former | None = None) -> bool:
+        """Serve a client, unless it has to be turned away. Returns which."""
         try:
-            peer = _peer_of(channel)
-            client = self._clients.enter(peer, channel)
+            peer = _peer_of(channel) if former is None else former.peer(channel, _peer_of)
+            client = self._clients.enter(peer, channel, former and former.connection.number)
         except OSError as error:  # it has gone already
             self.hang_up_on(channel)
             audit.gone(error)
-            return
+            return False
         except Full as full:
             self._closing.close(channel, peer.account, _do_nothing)
             audit.refused(peer, full)
-            return
+            return False
+        rest = None
+        if former is not None:
+            client.commands, client.connected_at = former.connection.commands, former.connection.connected_at
+            rest = former.rest(self._request_timeout)
         self.changed.set()
         audit.connected(client)
         if not self._features:  # a daemon, which does have features, runs no machine itself
             self._machine_names.find(client)
         devices = self._devices_for(peer, client.number)
-        session = serve(channel, devices, client, self._request_timeout, self._features)
+        session = serve(channel, devices, client, self._request_timeout, self._features, rest)
         self._threads.spawn(session, lambda end: self._goodbye(client, end))
+        return True
 
-    def hang_up(self, channel: Channel) -> None:
-        """Close in a thread of its own: descriptors that wait in the socket are closed too, and that can block."""
+    def hang_up(self, closed: Channel | OwnedFd) -> None:
+        """Close in a thread of its own: descriptors that wait in a socket are closed too, and that can block."""
 
         async def close() -> None:
             try:
-                await current_context().call(None, channel.close)
+                await current_context().call(None, closed.close)
             except NoThreadError:
-                channel.close()
+                closed.close()
 
         self._threads.spawn(close(), lambda _: None)
 
-    def _goodbye(self, client: Client, end: End | BaseException) -> None:
+    def _goodbye(self, client: Client, end: End | AtRest | BaseException) -> None:
         """In an I/O thread: a session has ended."""
+        if isinstance(end, AtRest) and self.parted is not None:
+            self.parted(client, end)
+            self._left.set()
+            return
+        self._close(client)
+        audit.ended(client, end)
+        self._tell()
+
+    def _close(self, client: Client) -> None:
         self._closing.close(client.channel, client.peer.account, lambda: self._clients.give_up_place(client))
         self._clients.forget(client)
         self._machine_names.forget(client)
-        audit.ended(client, end)
+
+    def _tell(self) -> None:
         self._left.set()
         self.changed.set()
 
@@ -157,9 +201,10 @@ class Server:
         _log.error("cannot accept clients: %s; %s", reason, remedy, extra=at_most(1, "accept"))
         self._left.clear()
         with anyio.move_on_after(_PAUSE):
-            await self._left_once()
+            await self.left_once()
 
-    async def _left_once(self) -> None:
+    async def left_once(self) -> None:
+        """Wait until a client leaves, or is at rest."""
         await wait_for(self._left)
         self._left.clear()
 

@@ -14,27 +14,38 @@ from ..scsi.reservation import Command
 from ..scsi.status import Status, status_name
 from . import audit, unasked
 from .clients import Client
-from .end import AnswerLostError, End
+from .end import AnswerLostError, AtRest, End
 from .ended import Ended
 
 
-async def serve(channel: Channel, devices: Executor, client: Client, request_timeout: float, features: int = 0) -> End:
-    """Talk to one client until it hangs up, or the channel is quiesced between two requests.
+async def serve(
+    channel: Channel,
+    devices: Executor,
+    client: Client,
+    request_timeout: float,
+    features: int = 0,
+    rest: AtRest | None = None,
+) -> End | AtRest:
+    """Talk to one client until it hangs up, or the channel is quiesced: between two requests, or at once.
 
-    features: what it is offered (`protocol`).
+    features: what it is offered (`protocol`). rest: where the conversation goes on; None at its beginning.
 
     request_timeout: seconds for the negotiation, for the rest of a request once begun, and for the client to read a
     response. Between requests the client may be silent for any time.
 
     The channel stays the caller's. Raises ProtocolError, TimeoutError, IncompleteRead, BrokenResourceError or
     AnswerLostError if the client's behaviour ended the conversation. However it ends, every descriptor that the client
-    passed has been closed.
+    passed has been closed, but for the one of what is at rest.
     """
     decoder = RequestDecoder(features)
     try:
-        if (end := await negotiate(channel, decoder, features, request_timeout)) is not None:
-            return end
-        while isinstance(request := await read_request(channel, decoder, request_timeout), Request):
+        if rest is None:
+            deadline: float | None = await greet(channel, features, request_timeout)
+        else:
+            rest.restore(decoder)
+            deadline = rest.deadline
+        request = await go_on(channel, decoder, request_timeout, deadline)
+        while isinstance(request, Request):
             ended = await perform(request, devices, client)
             try:
                 await answer(channel, request, ended.result, _in(request_timeout))
@@ -42,6 +53,7 @@ async def serve(channel: Channel, devices: Executor, client: Client, request_tim
                 audit.done(client, ended)
                 if (news := client.remember(ended)) is not None:
                     unasked.tell(ended, news)
+            request = await read_request(channel, decoder, request_timeout)
         return request
     finally:
         if decoder.holds_descriptors:
@@ -94,35 +106,62 @@ async def abandon(decoder: RequestDecoder) -> None:
         decoder.close()
 
 
-async def negotiate(channel: Channel, decoder: RequestDecoder, features: int, timeout: float) -> End | None:
-    """Offer `features` and check the client's choice. Returns None if requests may follow, else why not."""
+async def greet(channel: Channel, features: int, timeout: float) -> float:
+    """Offer `features`. Returns the deadline for the client's choice."""
     deadline = _in(timeout)
     await channel.write_all([encode_features(features)], deadline=deadline)
+    return deadline
+
+
+async def go_on(
+    channel: Channel, decoder: RequestDecoder, timeout: float, deadline: float | None
+) -> Request | End | AtRest:
+    """Return the next request, or why there is none, wherever the conversation is. `deadline`: of what has begun."""
+    if decoder.negotiating and (end := await negotiate(channel, decoder, deadline)) is not None:
+        return end
+    if decoder.at_boundary:
+        return await read_request(channel, decoder, timeout)
+    return await read_rest(channel, decoder, deadline)
+
+
+async def negotiate(channel: Channel, decoder: RequestDecoder, deadline: float | None) -> End | AtRest | None:
+    """Check the client's choice of features. Returns None if requests may follow, else why not."""
     if not await channel.next_message(deadline):
-        return End.QUIESCED
+        return AtRest.of(decoder, deadline)
     while decoder.negotiating:
-        if not (data := await channel.read(decoder.needed, deadline=deadline)):
+        data = await channel.read_on(decoder.needed, None, deadline)
+        if data is None:
+            return AtRest.of(decoder, deadline)
+        if not data:
             return End.HUNG_UP
         decoder.feed(data)
     return None
 
 
-async def read_request(channel: Channel, decoder: RequestDecoder, timeout: float) -> Request | End:
+async def read_request(channel: Channel, decoder: RequestDecoder, timeout: float) -> Request | End | AtRest:
     """Return the next request, or why there is none. Raises IncompleteRead if the client hung up inside one."""
     fds: list[OwnedFd] = []
     data = await channel.read_next(decoder.needed, fds)
     if data is None:
-        return End.QUIESCED
-    deadline = None
-    while data:
+        return AtRest.of(decoder, None)
+    if not data:
+        return End.HUNG_UP
+    if (request := decoder.feed(data, fds)) is not None:
+        return request
+    return await read_rest(channel, decoder, _in(timeout))
+
+
+async def read_rest(channel: Channel, decoder: RequestDecoder, deadline: float | None) -> Request | AtRest:
+    """Return the request that was begun, or how far it came if the channel is quiesced at once."""
+    while True:
+        fds: list[OwnedFd] = []
+        data = await channel.read_on(decoder.needed, fds if decoder.takes_descriptors else None, deadline)
+        if data is None:
+            return AtRest.of(decoder, deadline)
+        if not data:
+            raise IncompleteRead
         if (request := decoder.feed(data, fds)) is not None:
             return request
-        deadline = deadline or _in(timeout)
-        fds = []
-        data = await channel.read(decoder.needed, fds if decoder.takes_descriptors else None, deadline)
-    if not decoder.at_boundary:
-        raise IncompleteRead
-    return End.HUNG_UP
 
 
 def _in(seconds: float) -> float:

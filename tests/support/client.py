@@ -93,6 +93,13 @@ class Client:
         except ConnectionResetError:
             return True
 
+    def hangs_up_next(self) -> bool:
+        """Wait for the helper's next move, and leave what it sends to be received: whether it was to hang up."""
+        try:
+            return self.socket.recv(1, socket.MSG_PEEK) == b""
+        except ConnectionResetError:
+            return True
+
     def close(self) -> None:
         self.socket.close()
 

@@ -149,7 +149,7 @@ class TlsChannel(Channel):
     def _flush(self) -> bool:
         return self._session.send() and self._inner._flush()
 
-    async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: bool = False) -> bool:
+    async def _wait(self, direction: Direction, deadline: float | None, until_quiesced: int = 0) -> bool:
         self._require_handshake()
         if direction is Direction.READ:
             self._session.note_reader(True)

@@ -100,3 +100,29 @@ def test_many_threads_may_ask_at_once(pair: Pair, context: Context, waits: Waits
     waiting.result()
     pair.writer.writev([b"x"])
     assert context.run(lambda: pair.reader.read(1)) == b"x"
+
+
+def test_quiesced_at_once_a_reader_stops_inside_a_message_and_what_comes_stays(
+    pair: Pair, context: Context, other: Context, waits: Waits
+) -> None:
+    async def read() -> list[bytes | None]:
+        return [await pair.reader.read_on(4, None, None) for _ in range(2)]
+
+    reading = context.start(read)
+    waits.next(Direction.READ)
+    pair.writer.writev([b"ha"])
+    waits.next(Direction.READ)
+    pair.reader.quiesce(at_once=True)
+    assert reading.result() == [b"ha", None]
+    pair.writer.writev([b"lf"])
+    assert other.run(pair.reader.next_message) is False
+    pair.reader.resume()
+    assert other.run(lambda: pair.reader.read_exactly(2)) == b"lf"
+
+
+def test_quiesced_between_messages_a_reader_inside_one_goes_on(pair: Pair, context: Context, waits: Waits) -> None:
+    reading = context.start(lambda: pair.reader.read_on(4, None, None))
+    waits.next(Direction.READ)
+    pair.reader.quiesce()
+    pair.writer.writev([b"half"])
+    assert reading.result() == b"half"

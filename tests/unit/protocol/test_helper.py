@@ -177,3 +177,47 @@ def test_response_is_status_size_sense_and_payload(outcome: Outcome, wire: str) 
 
 def test_no_features_are_offered() -> None:
     assert encode_features() == NO_FEATURES
+
+
+def position(decoder: RequestDecoder) -> tuple[object, ...]:
+    """Where a decoder is, as far as its user can tell."""
+    return decoder.negotiating, decoder.needed, decoder.takes_descriptors, decoder.at_boundary, decoder.begun
+
+
+WHOLE = NO_FEATURES + reserve_out(0) + keys(1, 2)
+
+
+@pytest.mark.parametrize("size", range(len(WHOLE)))
+def test_conversation_goes_on_in_another_decoder_wherever_it_is(decoder: RequestDecoder, size: int) -> None:
+    fds = [a_descriptor()]
+    assert feed(decoder, WHOLE[:size], fds, 64) == []
+    other = RequestDecoder()
+    device = decoder.take_descriptor()
+    assert not decoder.holds_descriptors
+    other.restore(None if decoder.negotiating else decoder.agreed, decoder.begun, [] if device is None else [device])
+    assert position(other) == position(decoder)
+    (request,) = feed(other, WHOLE[size:], fds, 64)
+    assert (request.command.cdb, request.command.parameter_list) == (reserve_out(0), keys(1, 2))
+    request.device.close()
+
+
+IMPOSSIBLE = {
+    "features that were not offered": (1, b"", 0, "features 0x1"),
+    "more than the features": (None, NO_FEATURES, 0, "more than one request"),
+    "a whole request": (0, reserve_in(0), 1, "more than one request"),
+    "another command": (0, INQUIRY, 1, "0x12"),
+    "a request without a descriptor": (0, reserve_out(0), 0, "without a descriptor"),
+    "two descriptors": (0, reserve_in(0)[:5], 2, "2 descriptors"),
+    "a descriptor without a request": (0, b"", 1, "descriptor without a CDB"),
+    "a descriptor with features": (None, bytes(2), 1, "descriptor without a CDB"),
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_state_in_which_no_conversation_can_be_is_refused(decoder: RequestDecoder, name: str) -> None:
+    agreed, begun, count, reason = IMPOSSIBLE[name]
+    fds = [a_descriptor() for _ in range(count)]
+    with pytest.raises(ProtocolError, match=reason):
+        decoder.restore(agreed, begun, fds)
+    decoder.close()
+    assert [fd.fileno() for fd in fds] == [-1] * count

@@ -197,3 +197,24 @@ def test_request_of_a_client_that_wants_no_feature_has_no_origin(offered: int) -
         assert request is not None
         request.device.close()
         assert (decoder.agreed, request.origin) == (0, None)
+
+
+@pytest.mark.parametrize("size", [0, 1, 16, 39, 40, 43, 44, 45, -1])
+def test_request_on_behalf_goes_on_in_another_decoder_wherever_it_is(size: int) -> None:
+    data = encode_request(OUT, ORIGIN)
+    size = size if size >= 0 else len(data) - 1
+    with closing(RequestDecoder(ON_BEHALF)) as first, closing(RequestDecoder(ON_BEHALF)) as second:
+        first.feed(FEATURE)
+        device = OwnedFd(os.open("/dev/null", os.O_RDONLY))
+        begun, decoder = b"", first
+        for place in range(len(data)):
+            if place == size:
+                fds = [taken] if (taken := first.take_descriptor()) is not None else []
+                assert first.begun == begun
+                second.restore(first.agreed, first.begun, fds)
+                decoder = second
+            begun += data[place : place + 1]
+            request = decoder.feed(data[place : place + 1], [device] if place == 0 else [])
+        assert request is not None
+        assert (request.command, request.origin) == (OUT, ORIGIN)
+        request.device.close()

@@ -69,8 +69,11 @@ class Running:
         """Accept clients from now on."""
         self._accepting = self.portal.start_task_soon(self.server.accept_clients, self.listener)
 
-    def drain(self, timeout: float) -> list[str]:
+    def stop_accepting(self) -> None:
         self._accepting.cancel()
+
+    def drain(self, timeout: float) -> list[str]:
+        self.stop_accepting()
         return self.portal.call(self.server.drain, self.listener, timeout)
 
     def connect(self, *, negotiate: bool = True) -> Client:

@@ -16,7 +16,7 @@ from prhelper.host.peer import Peer
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 from prhelper.serving.clients import Client
-from prhelper.serving.end import End
+from prhelper.serving.end import AtRest, End
 from prhelper.serving.seen import Seen
 from prhelper.serving.session import serve
 
@@ -44,18 +44,18 @@ class Remembering:
         return result
 
 
-Runner = Callable[[Callable[[], Coroutine[Any, Any, End]]], End | BaseException]
+Runner = Callable[[Callable[[], Coroutine[Any, Any, End | AtRest]]], End | AtRest | BaseException]
 
 
 def in_loop(backend: str) -> Runner:
     return lambda session: catch(lambda: anyio.run(session, backend=backend))
 
 
-def in_thread(session: Callable[[], Coroutine[Any, Any, End]]) -> End | BaseException:
+def in_thread(session: Callable[[], Coroutine[Any, Any, End | AtRest]]) -> End | AtRest | BaseException:
     return catch(lambda: run(session()))
 
 
-def catch(function: Callable[[], End]) -> End | BaseException:
+def catch(function: Callable[[], End | AtRest]) -> End | AtRest | BaseException:
     try:
         return function()
     except Exception as error:
@@ -71,7 +71,7 @@ class Session:
         self.client.settimeout(10)
         self.channel = SocketChannel(ours)
         self.record = Client(1, Peer(4711, 107, "qemu"), self.channel, Seen(lambda *_: True))
-        self._ended: End | BaseException | None = None
+        self._ended: End | AtRest | BaseException | None = None
         self.thread = threading.Thread(target=self._serve, args=(runner,))
         self.thread.start()
 
@@ -85,7 +85,7 @@ class Session:
     def receive(self, size: int) -> bytes:
         return self.client.recv(size, socket.MSG_WAITALL) if size else b""
 
-    def end(self) -> End | BaseException | None:
+    def end(self) -> End | AtRest | BaseException | None:
         """Wait for the session to hang up: how it ended."""
         self.thread.join(10)
         assert not self.thread.is_alive()

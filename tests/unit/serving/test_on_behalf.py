@@ -21,7 +21,7 @@ from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 from prhelper.serving import audit
 from prhelper.serving.clients import Client
-from prhelper.serving.end import End
+from prhelper.serving.end import AtRest, End
 from prhelper.serving.seen import Seen
 from prhelper.serving.session import serve
 
@@ -55,7 +55,7 @@ class Daemon:
         self._channel = SocketChannel(ours)
         self.maps = Maps()
         self.client = self.maps.client = Client(1, DAEMON, self._channel, Seen(lambda *_: True))
-        self._end: End | None = None
+        self._end: End | AtRest | None = None
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
@@ -73,7 +73,7 @@ class Daemon:
         self.socket.sendall(b"".join(rest))
         return self.receive(104)
 
-    def end(self) -> End | None:
+    def end(self) -> End | AtRest | None:
         """Send no more, and wait for the session to end."""
         self.socket.shutdown(socket.SHUT_WR)
         self._thread.join(10)

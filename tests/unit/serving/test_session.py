@@ -15,7 +15,7 @@ from prhelper.protocol import ProtocolError
 from prhelper.scheduler.thread_pool import NoThreadError
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
-from prhelper.serving.end import End
+from prhelper.serving.end import AtRest, End
 
 from ...support.helper import wait_until
 from ...support.spc import keys, reserve_in, reserve_out
@@ -119,13 +119,15 @@ def test_quiesced_session_answers_what_has_arrived_and_ends(runner: Runner, null
         peer.send(reserve_in(0), null)
         peer.receive(120)
         peer.channel.quiesce()
-        assert peer.end() is End.QUIESCED
+        assert peer.end() == AtRest(0)
 
 
 def test_quiesced_during_the_negotiation_it_ends_as_quiesced(runner: Runner) -> None:
     with session(runner, Loopback()) as peer:
         peer.channel.quiesce()
-        assert peer.end() is End.QUIESCED
+        end = peer.end()
+        assert isinstance(end, AtRest)
+        assert (end.agreed, end.begun, end.device) == (None, b"", None)
 
 
 def test_command_is_in_flight_with_its_device_until_it_is_over(runner: Runner, null: int) -> None:

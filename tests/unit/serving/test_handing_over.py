@@ -1,0 +1,249 @@
+"""Clients go from one server to another through a mailbox, and what is not understood is hung up on."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from anyio.from_thread import BlockingPortal
+
+from prhelper.channel import SocketChannel
+from prhelper.handover import mailbox
+from prhelper.handover.message import Connection
+from prhelper.host.peer import Peer
+from prhelper.serving import handing_over as module
+from prhelper.serving.former import Former
+from prhelper.serving.handing_over import HandingOver, take_over
+
+from ...support.helper import wait_until
+from ...support.spc import GOOD, keys, reserve_in, reserve_out
+from .running import Running
+
+Ends = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    giving, taking = mailbox.pair()
+    with giving, taking:
+        yield giving, taking
+
+
+@pytest.fixture
+def next_server(running: Running, tmp_path: Path) -> Iterator[Running]:
+    """The server that takes over; it is drained by itself, and `running` has nothing to drain then."""
+    following = Running(tmp_path / "next", running.portal)
+    yield following
+    following.device.let_go.set()
+    assert following.drain(10) == []
+    assert following.threads.stop(10)
+    following.server.close()
+    following.listener.close()
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch, lines: list[str]) -> list[str]:
+    """`lines`, and what is logged of the handover."""
+    from prhelper.serving import server
+
+    monkeypatch.setattr(module, "_log", server._log)
+    return lines
+
+
+def hand_over(running: Running, put: module.Put, timeout: float = 10.0) -> tuple[HandingOver, list[str]]:
+    running.stop_accepting()
+
+    async def all_of_it() -> tuple[HandingOver, list[str]]:
+        handing_over = HandingOver(running.server, put)
+        return handing_over, await handing_over.run(running.listener, timeout)
+
+    return running.portal.call(all_of_it)
+
+
+def into(ends: Ends) -> module.Put:
+    async def put(data: bytes, fds: Sequence[int]) -> None:
+        assert mailbox.put(ends[0], data, fds)
+
+    return put
+
+
+def take(portal: BlockingPortal, server: Running, ends: Ends) -> int:
+    ends[0].close()
+    return portal.call(take_over, server.server, ends[1])
+
+
+def test_clients_go_on_with_their_numbers_counts_and_requests(
+    running: Running, next_server: Running, ends: Ends
+) -> None:
+    with running.connect() as one, running.connect() as other, Path("/dev/null").open("r+b") as null:
+        for _ in range(2):
+            running.ask(one)
+        running.ask(other)
+        other.send(reserve_out(0)[:9], [null.fileno()])
+        handing_over, left = hand_over(running, into(ends))
+        assert (handing_over.count, left) == (2, [])
+        assert take(running.portal, next_server, ends) == 2
+        assert sorted(next_server.device.peers) == sorted(running.device.peers)
+        assert next_server.server.status() == "2 clients, 3 commands done"
+        other.send(reserve_out(0)[9:] + keys(1, 2))
+        assert other.reply().status == GOOD
+        assert running.ask(one) == reserve_in(0)
+        assert next_server.server.status() == "2 clients, 5 commands done"
+    next_server.accept()
+
+
+def test_client_in_a_command_is_handed_over_after_its_answer_and_the_stuck_one_remains(
+    running: Running, next_server: Running, ends: Ends
+) -> None:
+    with running.connect() as one, running.connect() as other, Path("/dev/null").open("rb") as null:
+        running.ask(other)
+        running.device.held = True
+        one.send(reserve_in(0), [null.fileno()])
+        assert running.device.entered.wait(10)
+        _, left = hand_over(running, into(ends))
+        assert len(left) == 1
+        assert "PERSISTENT RESERVE IN READ KEYS" in left[0]
+        assert take(running.portal, next_server, ends) == 1
+        assert running.ask(other) == reserve_in(0)
+        running.server.parted = None  # else it would wait for a process that does not go
+        running.device.let_go.set()
+        assert one.reply().status == GOOD
+        assert one.hung_up()
+
+
+def test_commands_in_flight_are_waited_for_and_later_ones_are_not(running: Running, ends: Ends) -> None:
+    with running.connect() as one, running.connect() as other, Path("/dev/null").open("rb") as null:
+        running.device.held = True
+        one.send(reserve_in(0), [null.fileno()])
+        assert running.device.entered.wait(10)
+        handing_over = HandingOver(running.server, into(ends))
+        assert len(handing_over.unfinished()) == 1
+        running.portal.call(handing_over.finish_begun, 0.0)
+        running.device.held = False
+        running.ask(other)
+        waiting = running.portal.start_task_soon(handing_over.finish_begun, 20.0)
+        running.device.let_go.set()
+        waiting.result(20)
+        assert handing_over.unfinished() == []
+        assert one.reply().status == GOOD
+
+
+def test_client_that_cannot_be_handed_over_is_hung_up_on_and_named(running: Running, said: list[str]) -> None:
+    async def refuse(_data: bytes, _fds: Sequence[int]) -> None:
+        raise OSError(errno.ETOOMANYREFS, "Too many references")
+
+    with running.connect() as client:
+        running.ask(client)
+        client.send(reserve_out(0)[:9], [client.socket.fileno()])
+        handing_over, left = hand_over(running, refuse)
+        assert (handing_over.count, left) == (0, [])
+        assert client.hung_up()
+    assert f"pid {os.getpid()}" in said[-1]
+    assert "cannot be handed over to the next prhelper: Too many references; hung up" in said[-1]
+    running.server.parted = None
+
+
+def connection(**changed: object) -> dict[str, object]:
+    known = Connection(1, 0, 5.0, 0, b"", False, None, os.getpid(), os.getuid(), 0, "", "here")
+    return known._asdict() | {"begun": ""} | changed
+
+
+REFUSED: dict[str, tuple[dict[str, object], str]] = {
+    "another version": ({"prhelper_handover": 2}, "version 2 of the format"),
+    "a descriptor missing": ({"connections": [connection(device=True)]}, "descriptors did not arrive"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_understood_is_hung_up_on_and_said(
+    running: Running, ends: Ends, said: list[str], name: str
+) -> None:
+    changed, reason = REFUSED[name]
+    message = {"prhelper_handover": 1, "accepted": 1, "answered": 0, "connections": [connection()]} | changed
+    ours, theirs = socket.socketpair()
+    assert mailbox.put(ends[0], json.dumps(message).encode(), [ours.fileno()])
+    ours.close()
+    assert take(running.portal, running, ends) == 0
+    assert theirs.recv(1) == b""
+    theirs.close()
+    assert reason in said[-1]
+
+
+def test_request_that_cannot_have_been_begun_is_hung_up_on(running: Running, ends: Ends, said: list[str]) -> None:
+    with ExitStack() as stack:
+        ours, theirs = map(stack.enter_context, socket.socketpair())
+        connections = [connection(agreed=1)]
+        message = {"prhelper_handover": 1, "accepted": 1, "answered": 0, "connections": connections}
+        assert mailbox.put(ends[0], json.dumps(message).encode(), [ours.fileno()])
+        ours.close()
+        assert take(running.portal, running, ends) == 1
+        assert theirs.recv(1) == b""
+    wait_until(lambda: said, what="a line in the log")
+    assert "features 0x1" in said[-1]
+
+
+def test_mailbox_that_is_still_open_elsewhere_is_left_when_it_is_empty(running: Running, ends: Ends) -> None:
+    assert running.portal.call(take_over, running.server, ends[1]) == 0
+
+
+def test_mailbox_that_is_none_is_an_error_and_nothing_else(running: Running, said: list[str]) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        assert running.portal.call(take_over, running.server, sock) == 0
+    assert "cannot take over" in said[-1]
+
+
+class TestWhoItIs:
+    PEER = Peer(4711, 107, "qemu", "machine-a.scope", 99)
+
+    @pytest.fixture
+    def channel(self) -> Iterator[SocketChannel]:
+        ours, theirs = socket.socketpair()
+        with SocketChannel(ours) as channel, theirs:
+            yield channel
+
+    def peer(self, channel: SocketChannel, now: Peer | None, **said: object) -> Peer:
+        mine = {"pid": os.getpid(), "uid": os.getuid(), "started": 7, "name": "old", "account": "old.scope"}
+        fields = connection(**mine) | said | {"begun": b""}
+
+        def peer_of(_: SocketChannel) -> Peer:
+            if now is None:
+                raise ProcessLookupError
+            return now
+
+        return Former(Connection(**fields), None).peer(channel, peer_of)  # type: ignore[arg-type]
+
+    def test_kernel_is_asked_again(self, channel: SocketChannel) -> None:
+        now = Peer(os.getpid(), os.getuid(), "new", "new.scope", 7)
+        assert self.peer(channel, now) == now
+
+    @pytest.mark.parametrize("ended", [None, Peer(os.getpid(), os.getuid(), "another", "its.scope", 8)])
+    def test_process_that_has_ended_counts_as_before(self, channel: SocketChannel, ended: Peer | None) -> None:
+        assert self.peer(channel, ended) == Peer(os.getpid(), os.getuid(), "old", "old.scope", 7)
+
+    def test_word_of_another_process_is_not_believed(self, channel: SocketChannel) -> None:
+        with pytest.raises(ProcessLookupError):
+            self.peer(channel, None, pid=1)
+        now = Peer(os.getpid(), os.getuid(), "new", "new.scope", 9)
+        assert self.peer(channel, now, uid=4711) == now
+
+
+@pytest.mark.parametrize(
+    ("agreed", "begun", "deadline", "later"),
+    [(0, b"", None, None), (0, b"x", 5.0, 5.0), (None, b"", 5.0, 5.0), (0, b"x", 1000.0, 10.0), (0, b"x", None, 10.0)],
+)
+def test_client_gains_no_time(agreed: int | None, begun: bytes, deadline: float | None, later: float | None) -> None:
+    now = time.monotonic()
+    said = Connection(1, 0, 5.0, agreed, begun, False, deadline and now + deadline, 1, 1, 1, "", "")
+    rest = Former(said, None).rest(10.0)
+    if later is None:
+        assert rest.deadline is None
+    else:
+        assert rest.deadline is not None
+        assert now + later <= rest.deadline <= time.monotonic() + later
