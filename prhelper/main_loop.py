@@ -6,11 +6,14 @@ It is an ordinary anyio program. It never touches a device, so no device can blo
 import logging
 import signal
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import anyio
 
+from . import restart
 from .channel import SocketListener, UnixListener
+from .host.activation import Mailbox
 from .host.background import Background
 from .host.signals import STOP_SIGNALS
 from .host.systemd import manager_is_there, notify, notify_until_taken, watchdog_interval
@@ -29,9 +32,6 @@ _STATUS_PAUSE = 1.0
 _STATUS_REFRESH = 30.0
 """Seconds after which the status is checked even if no client came or went."""
 
-_NAME_AFTER = 1.0
-"""Seconds after a stop signal when the log names what is still in flight."""
-
 _STOPPING_PATIENCE = 1.0
 """Seconds for the service manager to take STOPPING=1, once all else is done."""
 
@@ -44,10 +44,11 @@ async def run(
     background: Background | None,
     ready: threading.Event,
     control: "ControlServer | None" = None,
+    mailboxes: Sequence[Mailbox] = (),
 ) -> list[str]:
     """Serve until SIGTERM, SIGINT or SIGHUP, then let commands in flight finish. Returns those that did not, in words.
 
-    ready: set once clients are served.
+    ready: set once clients are served. mailboxes: those of an earlier start of the unit, with its clients.
     control: answers until all else is done.
     Those signals must be blocked on entry, and are blocked again on return: a second one changes nothing.
     """
@@ -59,14 +60,22 @@ async def run(
             if control is not None:
                 helpers.start_soon(control.serve)
             async with anyio.create_task_group() as serving:
+                await restart.take_over(server, mailboxes)
                 serving.start_soon(server.accept_clients, listener)
                 _tell_ready(listener, background)
                 ready.set()
                 serving.start_soon(notify_until_taken, "READY=1")
                 number = await anext(signals)
                 _log.info("%s: stopping", signal.Signals(number).name)
+                helpers.start_soon(restart.keep_time)
+                successor = await restart.find_successor(server)
+                if successor is not None:
+                    await successor.finish_begun(stop_timeout)
                 serving.cancel_scope.cancel()
-            stuck = await _stop(listener, server, stop_timeout)
+            if successor is not None:
+                stuck = await successor.hand_over(listener)
+            else:
+                stuck = await _stop(listener, server, stop_timeout)
             helpers.cancel_scope.cancel()
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     return stuck
@@ -77,18 +86,11 @@ async def _stop(listener: SocketListener, server: Server, timeout: float) -> lis
         telling.start_soon(notify_until_taken, "STOPPING=1")
         remove_socket_file(listener)
         async with anyio.create_task_group() as naming:
-            naming.start_soon(_name_what_is_waited_for, server)
+            naming.start_soon(restart.name_what_is_waited_for, server.unfinished)
             stuck = await server.drain(listener, timeout)
             naming.cancel_scope.cancel()
         telling.cancel_scope.deadline = anyio.current_time() + _STOPPING_PATIENCE
     return stuck
-
-
-async def _name_what_is_waited_for(server: Server) -> None:
-    """Name them well before libvirt loses patience and kills us, after 10 s."""
-    await anyio.sleep(_NAME_AFTER)
-    for one in server.unfinished():
-        _log.warning("still waiting for %s", one)
 
 
 def remove_socket_file(listener: SocketListener) -> None:

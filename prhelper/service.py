@@ -75,9 +75,8 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
     _start_threads(logs, threads, server, made_devices.start)
 
     # Serve until a stop signal.
-    stuck = anyio.run(
-        main_loop.run, listener, server, threads, options.stop_timeout, started.background, ready, control
-    )
+    run = functools.partial(main_loop.run, control=control, mailboxes=started.mailboxes)
+    stuck = anyio.run(run, listener, server, threads, options.stop_timeout, started.background, ready)
 
     # Finally, remove everything we made.
     for one in stuck:

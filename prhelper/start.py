@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .channel.socket_file import SocketFile, listen_at
 from .host import file_lock
-from .host.activation import adopt_listening_socket
+from .host.activation import Mailbox, Passed, adopt_passed
 from .host.background import Background, go_into_background, open_standard_descriptors
 from .host.environment import remove_variables_of_other_processes
 from .host.errors import StartError, with_remedy
@@ -42,6 +42,7 @@ class Started(NamedTuple):
 
     listening: the socket with its file; or the bare socket that systemd passed. Owned by the second half.
     control: the control socket, if there is to be one; owned by the second half, too.
+    mailboxes: what an earlier start of the unit has left, with its clients. Owned by the second half as well.
     background: how to tell the parent that waits; None in the foreground.
     open_files: how many may be open.
     managed: whether libvirt, or something like it, started this process: it reads standard error no longer than until
@@ -50,6 +51,7 @@ class Started(NamedTuple):
 
     listening: SocketFile | socket.socket
     control: SocketFile | None
+    mailboxes: tuple[Mailbox, ...]
     asked: Asked
     background: Background | None
     open_files: int
@@ -68,7 +70,8 @@ def start(options: Options, made: contextlib.ExitStack) -> Started:
 
     # From here on there is something to clean up, so a stop signal waits until the main loop takes it.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    listening = _listen(options)
+    passed = adopt_passed()
+    listening = _listen(options, passed)
     if isinstance(listening, SocketFile):
         made.callback(_remove, listening)
     if (control := _listen_for_control(options, asked)) is not None:
@@ -76,7 +79,7 @@ def start(options: Options, made: contextlib.ExitStack) -> Started:
 
     # Next, the background; the parent waits until we are ready or dead.
     background = go_into_background() if options.daemon else None
-    return Started(listening, control, asked, background, open_files, managed)
+    return Started(listening, control, passed.mailboxes, asked, background, open_files, managed)
 
 
 def _ask(options: Options) -> Asked:
@@ -106,11 +109,11 @@ def _check_installation() -> None:
         raise StartError("cannot start: the Python package anyio is missing; install it, or prhelper anew")
 
 
-def _listen(options: Options) -> SocketFile | socket.socket:
-    if (passed := adopt_listening_socket()) is not None:
+def _listen(options: Options, passed: Passed) -> SocketFile | socket.socket:
+    if passed.listening is not None:
         if options.socket is not None:
             raise StartError(f"--socket {options.socket} cannot be used with socket activation: remove one of the two")
-        return passed
+        return passed.listening
     path = options.socket or (options.multipath_socket if options.multipath_worker else DEFAULT_SOCKET)
     try:
         return listen_at(path, options.socket_mode, backlog=options.max_clients)

@@ -4,9 +4,11 @@ The code is our own: systemd-python's blocks while the service manager does not 
 The environment is trusted: `environment` has removed the variables meant for other processes.
 """
 
+import array
 import errno
 import os
 import socket
+from collections.abc import Sequence
 
 import anyio
 
@@ -18,8 +20,10 @@ _MAX_DIGITS = 20
 """Of a 64-bit number."""
 
 
-def notify(*assignments: str) -> bool:
+def notify(*assignments: str, fds: Sequence[int] = ()) -> bool:
     """Notify the service manager (sd_notify(3)), without blocking: False if it has no room now, so try again later.
+
+    fds: descriptors of which duplicates go along.
 
     True, too, where there is no service manager, or it cannot be reached.
     """
@@ -30,15 +34,20 @@ def notify(*assignments: str) -> bool:
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
-            sock.sendto("\n".join(assignments).encode(), address)
+            message = "\n".join(assignments).encode()
+            if fds:
+                rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
+                sock.sendmsg([message], [rights], 0, address)
+            else:
+                sock.sendto(message, address)
     except OSError as error:
         return error.errno not in _NO_ROOM
     return True
 
 
-async def notify_until_taken(*assignments: str) -> None:
+async def notify_until_taken(*assignments: str, fds: Sequence[int] = ()) -> None:
     """Notify the service manager; retry while it has no room."""
-    while not notify(*assignments):
+    while not notify(*assignments, fds=fds):
         await anyio.sleep(_PAUSE)
 
 

@@ -68,6 +68,12 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     return held("sendmsg") ? -1 : NEXT(sendmsg)(fd, message, flags);
 }
 
+ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+    int many = message->msg_controllen > CMSG_SPACE(100 * sizeof(int)); /* descriptors: a handover */
+    return many && held("recvmsg_many") ? -1 : NEXT(recvmsg)(fd, message, flags);
+}
+
 int unshare(int flags)
 {
     return held("unshare") ? -1 : NEXT(unshare)(flags);

@@ -43,6 +43,11 @@ class Hold:
             (self._directory / call).unlink(missing_ok=True)
             self._held(call).unlink(missing_ok=True)
 
+    def next_but_one(self, call: str) -> None:
+        """Let the call that is held up go on, and hold up the one that follows it, inside a block of `next`."""
+        (self._directory / call).write_text("")
+        self._held(call).unlink()
+
     def fail(self, call: str, error: int) -> None:
         """The next call fails with this errno."""
         self._arm(call, str(error))

@@ -1,0 +1,89 @@
+"""Restarts while many clients send commands: each is answered exactly once, with its own data."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+
+import pytest
+
+from ...support.client import Client, HungUpError
+from ...support.fake_device import PATTERN
+from ...support.spc import GOOD, keys, reserve_in, reserve_out
+from .conftest import Bench
+
+CLIENTS = 200
+THREADS = 4
+RESTARTS = 50 if "PRHELPER_THOROUGH" in os.environ else 8
+
+
+class Load(threading.Thread):
+    """Some clients that have one command each under way, of a length of its own, sent in pieces now and then."""
+
+    def __init__(self, bench: Bench, clients: list[Client], seed: int) -> None:
+        super().__init__()
+        self._bench = bench
+        self._clients = clients
+        self._random = random.Random(seed)
+        self.enough = threading.Event()
+        self.answered = 0
+        self.start()
+
+    def run(self) -> None:
+        while not self.enough.is_set():
+            sizes = [self._send(client) for client in self._clients]
+            for client, size in zip(self._clients, sizes, strict=True):
+                reply = client.reply()
+                assert (reply.status, reply.payload) == (GOOD, PATTERN[:size])
+                self.answered += 1
+
+    def _send(self, client: Client) -> int:
+        size = self._random.randrange(8, 2000)
+        if self._random.random() < 0.2:
+            request, size = reserve_out(0) + keys(size, size), 0
+        else:
+            request = reserve_in(0, size)
+        cut = self._random.choice([0, 0, self._random.randrange(1, len(request))])
+        if cut:
+            client.send(request[:cut], [self._bench.healthy])
+            client.send(request[cut:])
+        else:
+            client.send(request, [self._bench.healthy])
+        return size
+
+
+@pytest.mark.timeout(300)
+def test_each_command_is_answered_once_with_its_own_data_through_all_restarts(bench: Bench) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    options = ("--stop-timeout", "0.3")
+    bench.unit.start(*options)
+    before = bench.device.commands
+    clients = [bench.connect() for _ in range(CLIENTS)]
+    loads = [Load(bench, clients[number::THREADS], seed + number) for number in range(THREADS)]
+    stuck_commands = 0
+    for number in range(RESTARTS):
+        if number % 2:  # with a command that is stuck
+            bench.device.hold()
+            stuck = bench.connect()
+            stuck.send(reserve_in(0), [bench.hanging])
+            stuck_commands += 1
+            bench.wait_for_hanging(stuck_commands)  # those of processes that are gone stay counted
+            bench.unit.restart(*options)
+            with pytest.raises(HungUpError):
+                stuck.reply()
+            bench.device.release()
+        else:
+            bench.unit.restart(*options)
+    for load in loads:
+        load.enough.set()
+    for load in loads:
+        load.join(60)
+        assert not load.is_alive()
+    answered = sum(load.answered for load in loads)
+    assert answered >= CLIENTS
+    assert bench.device.commands == before + answered + stuck_commands
+    for client in clients:
+        bench.check_served(client)
+    assert "Traceback" not in bench.unit.output()
