@@ -3,94 +3,21 @@
 A server of our own stands in for it here, on a real socket. The real one is asked in tests/kernel.
 """
 
-import fcntl
 import os
 import socket
 import struct
-import termios
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from prhelper.device.multipath.multipathd import MAX_REPLY, PAUSE, Multipathd, Reply
 
-from ....support.helper import wait_until
+from .multipathd_stand_in import Answer, hold_until_hung_up, message, pieces, serving
 
 LATE = "multipathd does not answer in time"
 ENDED = "multipathd ended the connection without a reply"
 US = os.getuid()
-
-Answer = Callable[[socket.socket], None]
-
-
-def message(text: bytes) -> bytes:
-    """As the specification has it: a native size_t, the text, a NUL that is counted."""
-    return struct.pack("@N", len(text) + 1) + text + b"\0"
-
-
-def pieces(*parts: bytes) -> Answer:
-    """Answer with these bytes, each sent when the one before it has been taken."""
-
-    def answer(connection: socket.socket) -> None:
-        for part in parts:
-            connection.sendall(part)
-            wait_until(lambda: not unread(connection), what="a client that reads")
-
-    return answer
-
-
-def unread(connection: socket.socket) -> int:
-    """Bytes that were sent and not taken."""
-    (size,) = struct.unpack("@i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))
-    return int(size)
-
-
-def hold_until_hung_up(connection: socket.socket) -> None:
-    assert connection.recv(1) == b""
-
-
-class Server:
-    """Listens at an address, and answers each connection in turn; `requests` are what it was asked."""
-
-    def __init__(self, address: str, answer: Answer) -> None:
-        self.address = address
-        self.requests: list[bytes] = []
-        self._answer = answer
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(address)
-        self._listener.listen()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            connection, _ = self._listener.accept()
-            with connection:
-                head = connection.recv(8, socket.MSG_WAITALL)
-                if not head:
-                    return
-                (size,) = struct.unpack("@N", head)
-                self.requests.append(connection.recv(size, socket.MSG_WAITALL))
-                with suppress(BrokenPipeError, ConnectionResetError):  # the client has hung up
-                    self._answer(connection)
-
-    def close(self) -> None:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
-            end.connect(self.address)
-        self._thread.join()
-        self._listener.close()
-
-
-@contextmanager
-def serving(address: str | Path, answer: Answer) -> Iterator[Server]:
-    server = Server(str(address), answer)
-    try:
-        yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture
@@ -264,52 +191,3 @@ def test_process_without_descriptors_has_a_trouble(path: str, monkeypatch: pytes
     monkeypatch.setattr(socket, "socket", refuse)
     trouble = "multipathd cannot be asked (Too many open files)"
     assert Multipathd((path,), uid=US).request("getprkey map dm-0") == Reply("", trouble)
-
-
-# The file of keys
-
-WWID = "360014050000000000000000000000001"
-
-
-def config(defaults: str = "", *maps: str) -> bytes:
-    """A reply to `show config local`, in multipathd's own words."""
-    of_all = f"\treservation_key {defaults}\n" if defaults else ""
-    sections = "".join(f"\tmultipath {{\n{each}\t}}\n" for each in maps)
-    blacklist = f'blacklist {{\n\tdevnode "!^(sd[a-z])"\n\twwid "{WWID}"\n}}\n'
-    devices = 'devices {\n\tdevice {\n\t\tvendor "LIO-ORG"\n\t}\n}\noverrides {\n}\n'
-    return f"defaults {{\n\tverbosity 2\n{of_all}}}\n{blacklist}{devices}multipaths {{\n{sections}}}\n".encode()
-
-
-def section(wwid: str, key: str) -> str:
-    of_map = f"\t\treservation_key {key}\n" if key else ""
-    return f'\t\twwid "{wwid}"\n\t\talias "x {{"\n{of_map}'
-
-
-@pytest.mark.parametrize(
-    ("reply", "answer"),
-    [
-        (config(), False),
-        (config('"file"'), True),
-        (config("0xaaa"), False),
-        (config('"file"', section(WWID, "")), True),
-        (config('"file"', section(WWID, "0xaaa:aptpl")), False),
-        (config("", section(WWID, '"file"')), True),
-        (config("0xaaa", section(WWID, '"file"')), True),
-        (config("", section("other", '"file"')), False),
-        (config('"file"', section("other", "0xaaa")), True),
-        (config("", section("other", ""), section(WWID, '"file"')), True),
-        (config("", section(WWID, ""), section("other", '"file"')), False),
-        (config('"file"', section(WWID, "0xaaa"), section(WWID, '"file"')), False),
-        (b"timeout\n", None),
-        (b"fail\nmultipath-tools v0.11.1\nCLI commands reference:\n", None),
-    ],
-)
-def test_whether_a_map_has_its_key_in_the_file(path: str, reply: bytes, answer: bool | None) -> None:
-    with serving(path, pieces(message(reply))) as server:
-        assert Multipathd((path,), uid=US).keeps_keys(WWID) is answer
-    assert server.requests == [b"show config local\0"]
-
-
-def test_quotes_in_a_wwid_are_doubled(path: str) -> None:
-    with serving(path, pieces(message(config("", section('a""b', '"file"'))))):
-        assert Multipathd((path,), uid=US).keeps_keys('a"b') is True
