@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := $(wildcard /var/lib/dpkg/status)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-platforms test-unit unit-channel unit-others check coverage mutants bench bench-quick build deb rpm clean system-packages
+.PHONY: help venv demo test test-fast test-platforms test-unit unit-channel unit-others check coverage mutants bench bench-quick build deb rpm image release clean system-packages
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,12 @@ deb: venv  ## the package for this Debian, in dist/; needs debhelper, dh-python
 
 rpm: venv  ## the package for this Fedora or Enterprise Linux, in dist/; needs rpm-build, python3-devel, systemd-rpm-macros
 	@$(BIN)/python -m tools.rpm
+
+image: venv  ## the container image, of the Debian package; needs buildah
+	@$(BIN)/python -m tools.image
+
+release: venv  ## make release VERSION=1.2.3: version, changelog, packages, checksums, tag; publishes nothing
+	@$(BIN)/python -m tools.release $(VERSION)
 
 clean:  ## remove everything that was made
 	rm -rf $(VENV) .cache build dist .mypy_cache .pytest_cache .ruff_cache

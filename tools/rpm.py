@@ -21,15 +21,15 @@ SPEC = REPOSITORY / "packaging/rpm/prhelper.spec"
 MAINTAINER = "prhelper maintainers <maintainers@prhelper.invalid>"
 
 
-def build(options: list[str], top: Path, destination: Path) -> Iterator[Path]:
-    """Build in the folder `top`, with options for rpmbuild; move both packages to `destination`."""
+def build(options: Iterable[str], top: Path, destination: Path) -> Iterator[Path]:
+    """Build in the folder `top`, with options for rpmbuild, such as -ba or -bs; move the packages to `destination`."""
     sources = top / "SOURCES"
     sources.mkdir()
     run(sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(sources))
     bundled.pack(REPOSITORY / "packaging/debian/bundled.txt", top / "bundled", sources / "bundled.tar.gz")
     spec = top / SPEC.name
     spec.write_text(specification())
-    run("rpmbuild", "-ba", "--define", f"_topdir {top}", *options, str(spec))
+    run("rpmbuild", "--define", f"_topdir {top}", *options, str(spec))
     for built in sorted([*top.glob("RPMS/noarch/*.rpm"), *top.glob("SRPMS/*.rpm")]):
         yield Path(shutil.move(built, destination / built.name))
 
@@ -64,11 +64,13 @@ def run(*command: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.rpm", description=__doc__)
     parser.add_argument("--directory", type=Path, default=REPOSITORY / "dist", help="where to put what was built")
+    parser.add_argument("--source", action="store_true", help="the source package only, which any rpm can build")
     parser.add_argument("options", nargs="*", help="more of rpmbuild, behind --")
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as top:
-        for built in build(options.options, Path(top), options.directory):
+        kind = ["-bs", "--nodeps"] if options.source else ["-ba"]
+        for built in build([*kind, *options.options], Path(top), options.directory):
             print(built)
     return 0
 

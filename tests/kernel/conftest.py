@@ -3,6 +3,7 @@
     kernel.py     Debian's kernel, downloaded and unpacked into a cache, to boot into the host's root directory
     qemu.py       QEMU as a Debian suite ships it, unpacked, to run here or in a guest
     root.py       a root directory of a Debian suite's packages instead; archive.py, unpacking.py: how it is made
+    installed_root.py  one where a suite is installed, for tests that install more
     initramfs.py  what the kernel starts with: the way into a root directory
     emulator.py   one machine
     suite.py      what is run in which machine, and the machines of one test run

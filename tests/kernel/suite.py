@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.support import debian_package
 
-from . import emulator, kernel, root
+from . import emulator, installed_root, kernel, root
 
 Report = dict[str, Any]
 
@@ -32,6 +32,7 @@ class Suite:
     silence: seconds without a report after which the machine counts as hung; longer than any of its tests may take.
     of_packages: boot into a root directory of Debian packages (root.py), not into the host's.
     kernel_of_packages: take the kernel from such a root, and boot into the host's, which has QEMU.
+    installed: boot into a root where the wanted suite is installed (installed_root.py), such as the host's.
     init: a script to go on with before the tests.
     revisions: how many revisions of the Debian package its tests need.
     """
@@ -40,6 +41,7 @@ class Suite:
     silence: float = 330
     of_packages: bool = False
     kernel_of_packages: bool = False
+    installed: bool = False
     init: str = ""
     revisions: int = 0
 
@@ -47,6 +49,8 @@ class Suite:
         """Find what to boot. Raises MissingError."""
         if self.kernel_of_packages:
             return kernel.Kernel(root.obtain().root)
+        if self.installed:
+            return installed_root.obtain()
         return root.obtain() if self.of_packages else kernel.obtain()
 
 
@@ -55,7 +59,7 @@ SUITES = {
     "chain": Suite(memory=2048, silence=400),
     "multipath_chain": Suite(memory=2048, silence=400, kernel_of_packages=True),
     "multipath": Suite(memory=1536, of_packages=True),
-    "package": Suite(init="guest/systemd/boot.sh", revisions=2),
+    "package": Suite(installed=True, init="guest/systemd/boot.sh", revisions=2),
     "scsi": Suite(),
     "systemd": Suite(init="guest/systemd/boot.sh"),
 }
@@ -166,6 +170,11 @@ class Boot:
     def _console(self) -> Path:
         return self._folder / f"{self._name}.{self._boots}.console"
 
+    def _package(self, revision: int) -> Path:
+        """A revision of the Debian package, where every guest can see it."""
+        (built,) = debian_package.built(revision).glob("*.deb")
+        return Path(shutil.copy(built, self._folder))
+
     def _write_script(self, booted: kernel.Kernel) -> Path:
         """The script that the guest boots into: run the tests, then reset the machine, which ends the emulator."""
         environment = {
@@ -175,7 +184,7 @@ class Boot:
             "TMPDIR": "/run",
             "CI": os.environ.get("CI", ""),  # what is missing there fails
             "GUEST_SUITE": self._name,
-            "GUEST_PACKAGES": ":".join(str(debian_package.built(n + 1)) for n in range(self._suite.revisions)),
+            "GUEST_PACKAGES": ":".join(str(self._package(n + 1)) for n in range(self._suite.revisions)),
             "GUEST_KERNEL": str(booted.seen_by_guest),
             "GUEST_HELPER": os.environ.get("PRHELPER_COMMAND") or f"{booted.python} -I -m prhelper",
             "PRHELPER_THOROUGH": os.environ.get("PRHELPER_THOROUGH", ""),
@@ -226,12 +235,12 @@ class Fleet:
         self._pool.shutdown()
 
     def _start(self) -> None:
-        found: dict[tuple[bool, bool], kernel.Kernel | Exception] = {}
+        found: dict[tuple[bool, bool, bool], kernel.Kernel | Exception] = {}
         folder: Path | None = None
         for name, suite in SUITES.items():
             if name not in self._tests:
                 continue
-            wanted = suite.of_packages, suite.kernel_of_packages
+            wanted = suite.of_packages, suite.kernel_of_packages, suite.installed
             if wanted not in found:
                 found[wanted] = obtained(suite)
             booted = found[wanted]

@@ -18,6 +18,7 @@ from tests.support import package_contents
 from tests.support.debian_package import MissingError, built, inside
 from tests.support.programs import missing, require_program
 
+OF_DEBIAN = ("/usr/share/doc/prhelper/", "/usr/share/lintian/", "/usr/share/python3/runtime.d/")
 BUNDLED = ("/usr/lib/prhelper/anyio/", "/usr/lib/prhelper/typing_extensions.py")
 
 pytestmark = pytest.mark.timeout(240)
@@ -71,7 +72,7 @@ def test_executable_is_a_file_that_whoever_starts_it_cannot_influence(unpacked: 
 def test_contents_are_those_of_every_package(package: Path) -> None:
     with tarfile.open(fileobj=BytesIO(run("dpkg-deb", "--fsys-tarfile", package))) as archive:
         files = {member.name.removeprefix("."): read(archive, member) for member in archive if member.isfile()}
-    package_contents.check("deb", files, also=("/usr/share/doc/prhelper/", "/usr/share/python3/runtime.d/", *BUNDLED))
+    package_contents.check("deb", files, also=(*OF_DEBIAN, *BUNDLED))
 
 
 def read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

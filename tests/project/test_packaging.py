@@ -12,13 +12,19 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 import prhelper
+from tests.support import package_contents
+from tests.support.programs import require_program
+from tools.install import entries
 
 REPOSITORY = Path(__file__).parents[2]
+WHEELS_OF_DEBIAN = Path("/usr/share/python-wheels")
 FEATURES = bytes(4)
 """What the helper says first to every client."""
 
@@ -59,8 +65,9 @@ def build(target: str, source: Path, destination: Path) -> Path:
     return built
 
 
-def run(*command: str | Path, cwd: Path | None = None) -> str:
-    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True, check=False)
+def run(*command: str | Path, cwd: Path | None = None, settings: Mapping[str, str] = MappingProxyType({})) -> str:
+    environment = {**os.environ, **settings}
+    done = subprocess.run(list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -136,19 +143,56 @@ def test_the_changelog_tells_of_the_version() -> None:
     assert prhelper.__version__ in (REPOSITORY / "CHANGELOG.md").read_text()
 
 
+def test_contents_of_the_wheel_are_those_of_every_package(wheel: Path) -> None:
+    places = {"prhelper/": "/usr/lib/prhelper/prhelper/", f"{stem(wheel)}.data/data/": "/usr/"}
+    with zipfile.ZipFile(wheel) as archive:
+        files = {
+            name.replace(place, installed, 1): archive.read(name)
+            for name in archive.namelist()
+            for place, installed in places.items()
+            if name.startswith(place)
+        }
+        others = {name.split("/")[0] for name in archive.namelist() if not name.startswith(tuple(places))}
+    package_contents.check("wheel", files, also=())
+    assert others == {f"{stem(wheel)}.dist-info"}
+
+
+def stem(wheel: Path) -> str:
+    """What the names of the wheel's own folders begin with."""
+    return "-".join(wheel.name.split("-")[:2])
+
+
 @NEEDS_PIP
 def test_manual_and_units_are_installed_where_they_are_looked_for(environment: Path) -> None:
-    for installed, source in {
-        "share/man/man8/prhelper.8": "man/prhelper.8",
-        "share/man/man8/prhelperctl.8": "man/prhelperctl.8",
-        "share/bash-completion/completions/prhelperctl": "packaging/prhelperctl.bash",
-        "lib/systemd/system/prhelper.service": "packaging/prhelper.service",
-        "lib/systemd/system/prhelper.socket": "packaging/prhelper.socket",
-        "lib/systemd/system/prhelper-multipath.service": "packaging/prhelper-multipath.service",
-        "lib/systemd/system/prhelper-multipath.socket": "packaging/prhelper-multipath.socket",
-        "lib/sysusers.d/prhelper.conf": "packaging/prhelper.sysusers",
-    }.items():
-        assert (environment / installed).read_bytes() == (REPOSITORY / source).read_bytes()
+    for entry in entries("wheel"):
+        installed = environment / entry.target.relative_to("usr")
+        assert installed.read_bytes() == (REPOSITORY / entry.source).read_bytes()
+
+
+def test_pipx_installs_it_without_a_network(wheel: Path, tmp_path: Path) -> None:
+    pipx = require_program("pipx", "pipx")
+    index = tmp_path / "index"
+    index.mkdir()
+    for name in requirements("prhelper"):
+        repack(importlib.metadata.distribution(name), index)
+    for shared in WHEELS_OF_DEBIAN.glob("*.whl"):  # of pip, which pipx shares between its environments
+        (index / shared.name).symlink_to(shared)
+    home, commands = tmp_path / "home", tmp_path / "bin"
+    settings = {"PIPX_HOME": str(home), "PIPX_BIN_DIR": str(commands), "PIPX_MAN_DIR": str(tmp_path / "man")}
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "PIP_CONFIG_FILE": os.devnull}
+    run("unshare", "--map-root-user", "--net", pipx, "install", wheel, settings=settings | offline)
+    assert run(commands / "prhelper", "--version").split() == ["prhelper", prhelper.__version__]
+    for entry in entries("wheel"):
+        assert (home / "venvs/prhelper" / entry.target.relative_to("usr")).is_file()
+
+
+def repack(distribution: importlib.metadata.Distribution, folder: Path) -> None:
+    """Make a wheel again of a distribution that is installed here."""
+    name = distribution.metadata["Name"].replace("-", "_")
+    with zipfile.ZipFile(folder / f"{name}-{distribution.version}-py3-none-any.whl", "w") as archive:
+        for file in distribution.files or []:
+            if file.parts[0] != ".." and file.suffix != ".pyc":
+                archive.write(str(distribution.locate_file(file)), str(file))
 
 
 @NEEDS_PIP

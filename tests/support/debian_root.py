@@ -22,7 +22,7 @@ from tests.kernel.kernel import REPOSITORY, MissingError, cache_folder, locked
 
 BASE = ("python3", "python3-anyio")
 KINDS = {
-    "base": BASE,
+    "base": (*BASE, "systemd-standalone-sysusers"),
     "build": (
         *BASE,
         *("build-essential", "debhelper", "dh-python", "dpkg-dev", "lintian", "python3-hatchling"),
@@ -75,7 +75,8 @@ def inside(root: Path, *command: str, shared: Sequence[Path] = (), network: bool
 
     What is mounted for that is so for this command only.
     """
-    mounts = [f"mount -t proc proc {root}/proc", f"mount --rbind /dev {root}/dev"]
+    kernels = [f"mount -t proc proc {root}/proc", f"mount --rbind /dev {root}/dev"]
+    mounts = [*kernels, f"mount -t tmpfs -o mode=1777 tmpfs {root}/tmp"]
     for folder in (REPOSITORY, *shared):
         mounts += [f"mkdir -p {root}{folder}", f"mount --bind {folder} {root}{folder}"]
     where = 'cd "$1"; shift; exec "$@"'

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.client import Client, HungUpError
-from tests.support.nexus import Holder
+from tests.support.client import Client
+from tests.support.nexus import Holder, Nexus
+from tests.support.pr_manager import PrManager
 from tests.support.spc import APTPL, GOOD, Out
 
-from ..initiators import through_helper
-from ..systemd.units import SERVICE, SOCKET, WORKER, WORKER_SOCKET, listens_at, show, systemctl
+from ..initiators import opened, through_helper
+from ..systemd.units import LOG, SERVICE, SOCKET, WORKER, WORKER_SOCKET, listens_at, show, systemctl
 from .installing import (
     GROUP,
     USER,
@@ -118,25 +120,50 @@ def test_unit_that_is_started_takes_the_place_of_the_other(first: Path) -> None:
     assert show(SERVICE, "ActiveState") == "active"
 
 
-def test_upgrade_keeps_the_socket_and_the_emulated_reservations(first: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def machine(first: Path, tmp_path: Path) -> Iterator[Nexus]:
+    """An emulated disk that a virtual machine has registered with and reserved, with APTPL."""
     disk = tmp_path / "disk.img"
     disk.write_bytes(bytes(4096))
-    EMULATING.parent.mkdir(parents=True)
-    EMULATING.write_text("[Service]\nExecStart=\nExecStart=/usr/bin/prhelper --emulate\n")
+    EMULATING.parent.mkdir(parents=True, exist_ok=True)
+    EMULATING.write_text(f"[Service]\nExecStart=\nExecStart=/usr/bin/prhelper --emulate\nStandardError=append:{LOG}\n")
     systemctl("daemon-reload")
     systemctl("try-restart", SERVICE)
     with ExitStack() as stack:
-        client = through_helper(disk, first, stack)
-        assert client.write(Out.REGISTER, new=0xA, flags=APTPL).status == GOOD
-        assert client.write(Out.RESERVE, key=0xA, kind=5).status == GOOD
+        fd = opened(disk, stack)
+        manager = stack.enter_context(closing(PrManager(first)))
+        machine = Nexus(lambda cdb, data, _allocation: manager.execute(fd, cdb, data))
+        assert machine.write(Out.REGISTER_AND_IGNORE_EXISTING_KEY, new=0xA, flags=APTPL).status == GOOD
+        assert machine.write(Out.RESERVE, key=0xA, kind=5).status == GOOD
+        yield machine
+
+
+def test_upgrade_and_downgrade_cost_an_idle_machine_no_command_and_no_reservation(first: Path, machine: Nexus) -> None:
+    for other in (2, 1):
+        assert machine.keys() == [0xA]
         listening, running = first.stat().st_ino, show(SERVICE, "MainPID")
-        install(2)
+        install(other)
+        assert installed() == version(other)
         assert first.stat().st_ino == listening
-        assert show(SERVICE, "MainPID") != running
-        with pytest.raises((HungUpError, BrokenPipeError)):
-            client.keys()
-        client = through_helper(disk, first, stack)  # as QEMU does, at the next command
-        assert (client.keys(), client.reservation()) == ([0xA], Holder(0xA, 5))
+        assert show(SERVICE, "MainPID") not in ("0", running)
+        assert (machine.keys(), machine.reservation()) == ([0xA], Holder(0xA, 5))
+
+
+def test_state_that_a_newer_version_wrote_is_refused_by_name_and_kept(machine: Nexus) -> None:
+    systemctl("stop", SERVICE)
+    state = Path("/var/lib/prhelper/emulated.sqlite")
+    written = state.read_bytes()
+    with sqlite3.connect(state) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    LOG.write_bytes(b"")
+    with pytest.raises(RuntimeError):
+        systemctl("start", SERVICE)
+    assert "the state was written by a newer prhelper (version 99" in LOG.read_text()
+    assert show(SOCKET, "ActiveState") == "active"
+    systemctl("stop", SERVICE)
+    state.write_bytes(written)
+    assert (machine.keys(), machine.reservation()) == ([0xA], Holder(0xA, 5))
 
 
 def test_purge_leaves_nothing(before: dict[str, str]) -> None:
