@@ -63,11 +63,11 @@ DISK = DeviceId(stat.S_IFBLK, os.makedev(7, 9999))
 REGISTER = Command(reserve_out(0), keys(0, 0xA1))
 
 
-def remember(controlled: Controlled, command: Command = REGISTER, **more: Any) -> None:
+def remember(controlled: Controlled, command: Command = REGISTER, device: DeviceId | None = DISK, **more: Any) -> None:
     """As if a client's command had ended."""
     (client,) = controlled.clients
     client.machine_name = MachineName("db1", False)
-    client.remember(client.end(command, DISK, Result(Outcome(0), 0.5, **more)))
+    client.remember(client.end(command, device, Result(Outcome(0), 0.5, **more)))
 
 
 def check_served(controlled: Controlled) -> None:
