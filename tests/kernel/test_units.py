@@ -17,6 +17,7 @@ from ..support import debian_root
 from ..support.programs import missing, require_program
 from .kernel import REPOSITORY, MissingError
 
+SUITE = os.environ.get("PRHELPER_SUITE")
 PACKAGING = REPOSITORY / "packaging"
 
 MOST_EXPOSURE = {"prhelper.service": 1.1, "prhelper-multipath.service": 1.5}
@@ -29,12 +30,13 @@ WITH_DROP_IN = {"root.conf": 1.8, "own-user.conf": 1.9}
 def units(tmp_path: Path) -> list[Path]:
     """Copies of the units that start an interpreter which this machine has."""
     require_program("systemd-analyze", "systemd")
+    interpreter = "/usr/bin/python3" if SUITE else sys.executable
     copies = []
     for source in sorted(PACKAGING.iterdir()):
         if source.suffix not in (".service", ".socket"):
             continue
         copy = tmp_path / source.name
-        copy.write_text(source.read_text().replace("=/usr/bin/prhelper", f"={sys.executable} -I -m prhelper"))
+        copy.write_text(source.read_text().replace("=/usr/bin/prhelper", f"={interpreter} -I -m prhelper"))
         copies.append(copy)
     return copies
 
@@ -42,9 +44,9 @@ def units(tmp_path: Path) -> list[Path]:
 def analyze(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run systemd-analyze, for units that are in a folder."""
     command = ["systemd-analyze", *arguments]
-    if suite := os.environ.get("PRHELPER_SUITE"):
+    if SUITE:
         try:
-            command = debian_root.inside(debian_root.obtain(suite, "build"), *command, shared=[folder])
+            command = debian_root.inside(debian_root.obtain(SUITE, "build"), *command, shared=[folder])
         except MissingError as error:
             missing(str(error))
     done = subprocess.run(command, capture_output=True, text=True)

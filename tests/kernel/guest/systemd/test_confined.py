@@ -23,7 +23,7 @@ from .units import SERVICE, WORKER, main_pid, show, systemctl, with_options
 PROFILES = ("prhelper", "prhelper-multipath")
 """Of the daemon and the worker."""
 
-pytestmark = pytest.mark.usefixtures("clean")
+pytestmark = [pytest.mark.usefixtures("clean"), pytest.mark.timeout(180)]  # several starts, slow ones
 
 TRY = """\
 import json, os, socket, sys

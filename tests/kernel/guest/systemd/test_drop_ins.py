@@ -15,7 +15,7 @@ from tests.support.spc import GOOD
 from .conftest import ONLY_SYS_RAWIO, nexus
 from .units import INSTALLED, SERVICE, SOURCE, WORKER, WORKER_SOCKET, main_pid, show, systemctl
 
-pytestmark = pytest.mark.usefixtures("clean")
+pytestmark = [pytest.mark.usefixtures("clean"), pytest.mark.timeout(180)]  # several starts, slow ones
 
 
 @contextmanager
