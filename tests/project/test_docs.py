@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from prhelper.host.machine_name import name_of_unit, named
+from prhelper.host.peer import Peer
+
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
-AWAITED = {"libvirt.md", "migration.md"}
-"""Pages that are named already and still being written."""
+AWAITED = {"libvirt.md"}
+"""Named already, and still being written."""
 PAGES = sorted(DOCS.glob("*.md"))
 
 
@@ -29,3 +32,17 @@ def test_index_has_every_page() -> None:
 )
 def test_links_lead_to_files_that_there_are(page: Path) -> None:
     assert [link for link in sorted(links(page)) if not (page.parent / link).exists() and link not in AWAITED] == []
+
+
+POD = "kubepods.slice/kubepods-pod0d1c6b7e_5c43_4b5e_9a53_0e6a2f3b8c11.slice"
+
+
+@pytest.mark.parametrize(
+    ("page", "peer", "unit"),
+    [
+        ("kubevirt.md", Peer(4711, 107, "qemu-kvm"), POD),
+        ("proxmox.md", Peer(4711, 0, "kvm"), "qemu.slice/101.scope"),
+    ],
+)
+def test_page_names_a_machine_as_the_log_does(page: str, peer: Peer, unit: str) -> None:
+    assert f"{named(peer, name_of_unit(unit))}: device 8:16 (sdb): " in (DOCS / page).read_text()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from ..support import manifest
 from ..support.programs import require_module
 
+DOCS = Path(__file__).parents[2] / "docs"
 PLACE = "/var/run/kubevirt/daemons/pr"
 
 
@@ -44,3 +48,15 @@ def test_pod_is_as_that_of_kubevirts_own_helper(daemon_set: dict[str, Any]) -> N
     volumes = {volume["name"]: volume["hostPath"]["path"] for volume in pod["volumes"]}
     mounted = {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
     assert mounted == {place: place for place in (PLACE, "/dev", "/var/lib/prhelper-multipath")}
+
+
+def test_page_patches_the_container_of_virt_handler() -> None:
+    require_module("yaml", "make venv")
+    yaml = importlib.import_module("yaml")
+    text = (DOCS / "kubevirt.md").read_text()
+    whole, other = re.findall(r"^```yaml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    (patch,) = yaml.safe_load(whole)["spec"]["customizeComponents"]["patches"]
+    assert (patch["resourceType"], patch["resourceName"], patch["type"]) == ("DaemonSet", "virt-handler", "strategic")
+    for each in (patch["patch"], yaml.safe_load(other)["patch"]):
+        (container,) = json.loads(each)["spec"]["template"]["spec"]["containers"]
+        assert container["name"] == "pr-helper"
