@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from prhelper.device.emulated.rules import execute
 from prhelper.device.emulated.state import power_cycled
 from prhelper.device.multipath import rules
-from prhelper.device.multipath.rules.steps import Done, Memory, Path, Steps, Tell
+from prhelper.device.multipath.rules.steps import Done, Entry, Memory, Path, Steps, Tell
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, OutAction
 
@@ -83,17 +83,29 @@ class Story(Guest):
         """The process is killed, perhaps in a sequence: everything or nothing of it has happened, in the end."""
         command, start, calm = self.command, self.start, self.was_settled and not (self.events or self.broken)
         self.log.append("crash")
+        rebooted = self.number() % 4 == 1
+        if rebooted and self.journal is not None:
+            self.journal = self._renumbered(self.journal)
         self.memory = Memory(entry=self.journal)
         self.crashes += 1
         crashes = self.crashes
         self._watch()
         calm = calm and crashes == self.crashes and self.memory.is_recalled
-        if command is None or self.may_be_half_done(command) or self.is_pending():
+        if command is None or self.may_be_half_done(command) or self.is_pending() or rebooted:
             return
         if calm and not (self.events or self.broken):
             done, _ = execute(start, US, self.by_one_nexus(command))
             allowed = [self.essence(start)[:2], self.essence(told_everything(done))[:2]]
             assert self.essence(self.collapsed())[:2] in allowed, f"{allowed}\n{self}"
+
+    def _renumbered(self, entry: Entry) -> Entry:
+        """The machine restarts, and its paths have other names afterwards."""
+        self.log.append("reboot")
+        paths = list(self.nexuses)
+        shift = self.number() % len(paths)
+        names = dict(zip(paths, paths[shift:] + paths[:shift], strict=True))
+        had, doubtful = tuple(names[path] for path in entry.had), entry.doubtful and names[entry.doubtful]
+        return entry._replace(had=had, doubtful=doubtful, is_of_another_boot=True)
 
     def in_order(self, orders: Sequence[tuple[Path, Command]]) -> Sequence[tuple[Path, Command]]:
         return orders if self.event() % 2 == 0 else orders[::-1]

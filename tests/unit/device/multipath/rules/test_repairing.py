@@ -108,13 +108,13 @@ def test_take_over_is_ended_after_a_restart_of_the_machine(is_fenced: bool, keys
 
 @pytest.mark.parametrize("ports_known", [True, False])
 def test_path_without_a_key_may_be_the_one_that_was_fenced_after_a_restart_of_the_machine(ports_known: bool) -> None:
-    cluster = Cluster({"a": K, "b": K}, paths="abc", others={SOURCE: K}, ports_known=ports_known)
-    cluster.leave("c")
-    is_cut_off(cluster, out(REGISTER, K, K2), before="b REGISTER K>K2")
+    cluster = Cluster(dict.fromkeys("ab", K), SOURCE, WR, others={SOURCE: K}, ports_known=ports_known)
+    is_cut_off(cluster, out(PREEMPT, K, K, kind=WR), before="a PREEMPT K K")
     cluster.fence()
     cluster.by(SOURCE, out(REGISTER, 0, K))
-    renumbered(cluster)
-    cluster.away.clear()
+    assert cluster.keys() == "b:T"
+    assert cluster.journal is not None
+    cluster.journal = cluster.journal._replace(had=("x", "y"), is_of_another_boot=True)
     cluster.restart()
     assert (cluster.keys(), cluster.memory.key) == ("", 0)
 
