@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..client import DEFAULT_SOCKET
-from . import changing, reading, show, values
+from . import changing, clients, log_level, reading, seen_disks, show, status, trace, values, watch
 from .control import DEFAULT_CONTROL
 from .exits import Exit, exit_status
 
@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("-V", "--version", action="version", version=f"prhelperctl {__version__}")
     subcommands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     _add_show(subcommands.add_parser)
+    _add_daemons(subcommands.add_parser)
     _add_operations(subcommands.add_parser)
     return parser
 
@@ -62,6 +63,23 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_show(add: _Subcommands) -> None:
     parser = add("show", help="a disk's reservation and registrations, and whose they are")
     _finish(parser, show.execute, helper=True, control=True, disk=True)
+
+
+def _add_daemons(add: _Subcommands) -> None:
+    """What is asked of the control socket."""
+    _finish(add("status", help="what the running daemon says of itself"), status.execute, control=True)
+    _finish(add("clients", help="who is connected to it, and what is in flight"), clients.execute, control=True)
+    _finish(add("disks", help="which disks it has seen, and who is registered"), seen_disks.execute, control=True)
+    parser = add("watch", help="every change of a reservation as it happens")
+    parser.add_argument("-n", "--count", type=values.count, metavar="NUMBER", help="end after so many")
+    _finish(parser, watch.execute, control=True)
+    parser = add("log-level", help="how much it logs, now or from now on")
+    parser.add_argument("level", metavar="LEVEL", nargs="?", choices=log_level.LEVELS, help="error, info, debug, bytes")
+    _finish(parser, log_level.execute, control=True)
+    parser = add("trace", help="which trace events it logs, now or from now on")
+    parser.add_argument("patterns", metavar="PATTERN", nargs="*", help="log these events")
+    parser.add_argument("--off", action="store_true", help="no longer")
+    _finish(parser, trace.execute, control=True)
 
 
 def _add_operations(add: _Subcommands) -> None:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..channel import OwnedFd
-from ..device.identity import DeviceId, Target
+from ..device.identity import DeviceId, Target, as_multipath_writes
 from ..device.multipath.paths import uuid_if_there, wwid_of
 from ..device.stack import is_multipath, name_of
 from .exits import Exit, ToolError
 
 _SYS_DEV = Path("/sys/dev")
-_KINDS_OF_NAME = {"naa.": "3", "eui.": "2", "t10.": "1"}
 
 
 class Disk(NamedTuple):
@@ -42,7 +41,7 @@ class Disk(NamedTuple):
     def is_same_unit(self, number: str | None, wwid: str | None) -> bool:
         """Whether something else that has this number and WWID is the same logical unit."""
         if self.wwid is not None and wwid is not None:
-            return self.wwid == normal_wwid(wwid)
+            return self.wwid == wwid
         return number is not None and number == self.number
 
     def as_json(self) -> dict[str, object]:
@@ -96,12 +95,6 @@ def wwid_in(folder: Path) -> str | None:
         if slaves := list((folder / "slaves").glob("*")):
             return wwid_in(slaves[0].resolve()) if len(slaves) == 1 else None
         whole = folder.parent if (folder / "partition").exists() else folder
-        return normal_wwid((whole / "device/wwid").read_text().strip()) or None
+        return as_multipath_writes((whole / "device/wwid").read_text(errors="replace").strip()) or None
     except OSError:
         return None
-
-
-def normal_wwid(text: str) -> str:
-    """multipath's way to write what sysfs calls naa.6001405...: with a digit for the kind of name."""
-    kind = _KINDS_OF_NAME.get(text[:4])
-    return text if kind is None else kind + text[4:]

@@ -3,6 +3,7 @@
 To the disk this host is one initiator. What prhelperctl registers, releases or takes away there, it does to them.
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,21 +12,24 @@ from .control import devices_seen
 from .disks import Disk
 from .exits import Exit, ToolError
 from .hosts_machines import machines
-from .owners import ports_of, registered_on
+from .owners import Registered, ports_of, registered_on
 from .reading import reading
-
-OURSELVES = "prhelperctl"
 
 
 async def refuse_if_in_use(client: Client, fd: int, disk: Disk, control: Path) -> None:
     """Raise ToolError if a machine of this host is registered there, as the daemon or the disk itself says."""
     registered = registered_on(disk, devices_seen(control) or [])
-    using = [str(each) for each in registered if each.connected and each.comm != OURSELVES]
+    using = [str(each) for each in registered if each.connected and not _is_ourselves(each)]
     if not using:
         having = [each for each in machines() if each.uses(disk)]
         using = list(map(str, having)) if having and await _is_registered_here(client, fd, disk) else []
     if using:
         raise ToolError(Exit.REFUSED, _refusal(disk, using))
+
+
+def _is_ourselves(registered: Registered) -> bool:
+    """This process, or another run of this program."""
+    return registered.pid == os.getpid() or registered.comm == "prhelperctl"
 
 
 def _refusal(disk: Disk, using: Iterable[str]) -> str:

@@ -59,6 +59,14 @@ def seconds(text: str) -> float:
     return value
 
 
+def count(text: str) -> int:
+    """How many, at least one."""
+    value = _number(text, 10, "a number")
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is less than 1")
+    return value
+
+
 def _number(text: str, base: int, what: str) -> int:
     try:
         value = int(text, base)

@@ -83,9 +83,7 @@ class DeviceId(NamedTuple):
         folder = self._sysfs().resolve()
         for place in (folder / "device/wwid", folder.parent / "device/wwid"):  # of a disk, of a partition
             with contextlib.suppress(OSError):
-                text = place.read_text(errors="replace").strip()
-                prefix = _WWID_PREFIXES.get(text[:4])
-                return f"{prefix}{text[4:]}" if prefix else text
+                return as_multipath_writes(place.read_text(errors="replace").strip())
         return None
 
     def whole(self) -> str | None:
@@ -150,3 +148,9 @@ class Target(NamedTuple):
     def is_path_only(self) -> bool:
         """Whether it was opened with O_PATH, for which no permission to read or write is needed."""
         return bool(fcntl.fcntl(self.fd, fcntl.F_GETFL) & os.O_PATH)
+
+
+def as_multipath_writes(wwid: str) -> str:
+    """What sysfs calls naa.6001405... with a digit for the kind of name in place of a word."""
+    prefix = _WWID_PREFIXES.get(wwid[:4])
+    return f"{prefix}{wwid[4:]}" if prefix else wwid

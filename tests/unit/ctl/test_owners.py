@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from prhelper.client import SasPort
-from prhelper.ctl.disks import Disk, normal_wwid
+from prhelper.ctl.disks import Disk
 from prhelper.ctl.owners import Owner, Registered, registered_on, who
 from prhelper.device.identity import DeviceId
 from prhelper.device.multipath.ports import Ports
@@ -45,11 +45,3 @@ def test_registrations_are_those_on_the_same_number_or_the_same_unit() -> None:
     assert [each.key for each in registered_on(disk, seen)] == ["0xa1", "0xc3"]
     seen[0]["device"]["wwid"] = "3600b"  # the number has another unit now
     assert [each.key for each in registered_on(disk, seen)] == ["0xc3"]
-
-
-@pytest.mark.parametrize(
-    ("sysfs", "multipath"),
-    [("naa.6001405a", "36001405a"), ("eui.0025385a", "20025385a"), ("36001405a", "36001405a"), ("t10.ATA x", "1ATA x")],
-)
-def test_wwid_of_sysfs_and_of_multipath_are_the_same(sysfs: str, multipath: str) -> None:
-    assert normal_wwid(sysfs) == multipath

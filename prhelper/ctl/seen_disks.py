@@ -1,0 +1,37 @@
+"""disks: the devices that the running daemon has had commands for, and who is registered on them through it."""
+
+import argparse
+from typing import Any
+
+from .control import Control
+from .output import print_json, table
+from .wording import device, duration, moment, process
+
+_HEADS = ("DISK", "NUMBER", "COMMANDS", "FAILED", "SLOWEST", "LAST", "REGISTERED")
+_GOOD = "GOOD"
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Carry the subcommand out."""
+    with Control(options.control) as control:
+        answer = control.call("GetDevices")
+    if options.json:
+        print_json(answer)
+        return 0
+    print(table(_HEADS, [_row(each) for each in answer["devices"]]) if answer["devices"] else "no devices")
+    if answer["omitted"]:
+        print(f"and {answer['omitted']} commands for others")
+    return 0
+
+
+def _row(told: dict[str, Any]) -> tuple[object, ...]:
+    failed = sum(count for how, count in told["outcomes"].items() if how != _GOOD)
+    slowest = "-" if told["slowest"] is None else duration(told["slowest"]["duration_usec"])
+    registered = ", ".join(map(_registration, told["registrations"])) or "-"
+    number = told["device"]["number"] or "-"
+    return device(told["device"]), number, told["commands"], failed, slowest, moment(told["last_at"]), registered
+
+
+def _registration(told: dict[str, Any]) -> str:
+    gone = "" if told["connected"] else " (gone)"
+    return f"{process(told['process'])} {told['key']}{gone}"
