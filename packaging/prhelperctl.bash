@@ -9,19 +9,25 @@ _prhelperctl() {
         esac
     done
     case $previous in
-        -k | --socket | -c | --control)
+        -k | --socket | -c | --control | --log)
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             compopt -o filenames 2>/dev/null
             return ;;
         -T | --prout-type)
             mapfile -t COMPREPLY < <(compgen -W '1 3 5 6 7 8' -- "$current")
             return ;;
+        --as)
+            mapfile -t COMPREPLY < <(compgen -u -- "$current")
+            return ;;
+        -m | --vm | -n | --count) return ;;
         -K | -S | -X | -Q | --param-rk | --param-sark | --transport-id | --relative-target-port | --timeout) return ;;
     esac
     if [ -z "$command" ]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_prhelperctl_words)" -- "$current")
     elif [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_prhelperctl_words "$command")" -- "$current")
+    elif [ "$command" = log-level ]; then
+        mapfile -t COMPREPLY < <(compgen -W 'error info debug bytes' -- "$current")
     else
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         compopt -o filenames 2>/dev/null

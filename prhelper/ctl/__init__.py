@@ -8,6 +8,7 @@
     hosts_machines.py the virtual machines of this host; qemu.py: what a QEMU's command line says
     control.py        calls to the daemon's control socket: status.py, clients.py, seen_disks.py, watch.py,
                       log_level.py, trace.py; wording.py: its answers in words
+    check/            why reservations do not work here
     output.py         tables for people, JSON for programs
 
 It changes nothing but what it is told to change. A disk sees its commands as those of this host: it is the same

@@ -12,6 +12,7 @@ from typing import NoReturn
 from .. import __version__
 from ..client import DEFAULT_SOCKET
 from . import changing, clients, log_level, reading, seen_disks, show, status, trace, values, watch
+from .check import command as check
 from .control import DEFAULT_CONTROL
 from .exits import Exit, exit_status
 
@@ -54,10 +55,28 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-V", "--version", action="version", version=f"prhelperctl {__version__}")
     subcommands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_check(subcommands.add_parser)
     _add_show(subcommands.add_parser)
     _add_daemons(subcommands.add_parser)
     _add_operations(subcommands.add_parser)
     return parser
+
+
+def _add_check(add: _Subcommands) -> None:
+    parser = add("check", help="why reservations do not work here, if they do not")
+    parser.add_argument("--as", dest="user", metavar="USER", help="whether this user may connect and open the disks")
+    parser.add_argument(
+        *("--vm", "-m"),
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="look at this machine, by name or PID (default: all that have a pr-manager)",
+    )
+    parser.add_argument("--log", type=Path, metavar="FILE", help="look for denials in this log instead of the journal")
+    parser.add_argument("disks", metavar="DISK", nargs="*", help="look at this disk (default: those of the machines)")
+    _add_path(parser, "-k", "--socket", DEFAULT_SOCKET, "the helper's socket")
+    _finish(parser, check.execute, control=True)
+    parser.set_defaults(socket=None)
 
 
 def _add_show(add: _Subcommands) -> None:

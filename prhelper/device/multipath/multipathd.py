@@ -97,12 +97,17 @@ class Multipathd:
         return Reply(text, _REFUSED if reason.startswith("permission deny") else None)
 
     def keeps_keys(self, wwid: str) -> bool | None:
-        """Whether `reservation_key` is `file` for the map with this WWID; None if that cannot be told.
+        """Whether `reservation_key` is `file` for the map with this WWID, as setprkey needs; None as for that."""
+        key = self.reservation_key(wwid)
+        return None if key is None else key == "file"
 
-        It is what setprkey needs, and is that of the running multipathd, which reads multipath.conf when told to.
+    def reservation_key(self, wwid: str) -> str | None:
+        """`reservation_key` for the map with this WWID, empty if it is not set; None if that cannot be told.
+
+        It is that of the running multipathd, which reads multipath.conf when told to.
         """
         reply = self.request("show config local")
-        return _has_keys_in_file(reply.text, wwid) if reply.text.startswith("defaults") else None
+        return _reservation_key_in(reply.text, wwid) if reply.text.startswith("defaults") else None
 
     def _connect(self) -> socket.socket:
         """The first address that somebody listens at. Raises TimeoutError, BlockingIOError or _TroubleError."""
@@ -171,7 +176,7 @@ def _receive(connection: socket.socket, size: int, deadline: _Deadline) -> bytes
     return bytes(data)
 
 
-def _has_keys_in_file(config: str, wwid: str) -> bool:
+def _reservation_key_in(config: str, wwid: str) -> str:
     """What the reply to `show config local` says: the map's own `reservation_key`, or else that of the defaults.
 
     A section with a WWID names it first, between quotes; those within it are doubled.
@@ -185,4 +190,4 @@ def _has_keys_in_file(config: str, wwid: str) -> bool:
         elif word == "reservation_key":
             keys.setdefault(section, value)
     quoted = wwid.replace('"', '""')
-    return keys.get(f'"{quoted}"', keys.get("defaults")) == '"file"'
+    return keys.get(f'"{quoted}"', keys.get("defaults", "")).strip('"')

@@ -13,10 +13,9 @@ import pytest
 
 from prhelper.ctl.cli import main
 
+from ...support.checking import PAGE
 from ...support.helper import Helper
 from ...support.varlink_types import Types
-
-PAGE = Path(__file__).parents[3] / "docs" / "prhelperctl.md"
 
 
 class Done(NamedTuple):

@@ -44,6 +44,11 @@ def test_options_of_the_subcommand_are_offered(program: Path) -> None:
     assert offered(program, "reserve", "-T", "") == ["1", "3", "5", "6", "7", "8"]
 
 
+def test_levels_and_users_are_offered(program: Path) -> None:
+    assert offered(program, "log-level", "d") == ["debug"]
+    assert offered(program, "check", "--as", "roo") == ["root"]
+
+
 def test_disks_are_offered_as_files(program: Path) -> None:
     assert offered(program, "show", f"{program.parent}/d") == [f"{program.parent}/disk.img"]
 

@@ -1,0 +1,54 @@
+"""Whether a user may connect to a socket, and open a disk: which part of the path keeps it out."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from .causes import DISK_CLOSED_TO_USER, SOCKET_CLOSED_TO_USER, Finding
+from .users import User, may
+
+
+def to_socket(user: User, path: Path, name: str) -> Iterator[Finding]:
+    """To connect is to write. `name`: the path as people know it."""
+    if (barrier := _barrier(user, path, os.W_OK)) is not None:
+        remedy = "" if barrier == path else f"Let the user through the directory {barrier} (chmod o+x, setfacl)."
+        yield SOCKET_CLOSED_TO_USER.found(f"{name}, {user.name}", _seen(user, barrier), remedy)
+
+
+def to_disk(user: User, path: Path, name: str) -> Iterator[Finding]:
+    """Both ways, as QEMU opens it."""
+    if (barrier := _barrier(user, path, os.R_OK | os.W_OK)) is not None:
+        remedy = "" if barrier == path else f"Let the user through the directory {barrier} (chmod o+x, setfacl)."
+        yield DISK_CLOSED_TO_USER.found(f"{name}, {user.name}", _seen(user, barrier), remedy)
+
+
+def _barrier(user: User, path: Path, mode: int) -> Path | None:
+    """The first directory that the user may not pass, or the file itself; None if nothing is in its way.
+
+    A directory further down cannot be seen by a user who may not pass one above it, so that the first is the one.
+    """
+    real = Path(os.path.realpath(path))
+    for folder in reversed(real.parents):
+        if not may(user, folder, os.X_OK):
+            return folder
+    return None if may(user, real, mode) else path
+
+
+def _seen(user: User, path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError as error:
+        return f"{path}: {error.strerror}; {user}"
+    owners = User(status.st_uid, status.st_gid, (), "")
+    return f"{path} is {stat.filemode(status.st_mode)} {_owner(path, owners)}; the user is {user}"
+
+
+def _owner(path: Path, owners: User) -> str:
+    names = []
+    for ask, number in ((path.owner, owners.uid), (path.group, owners.gid)):
+        try:
+            names.append(ask())
+        except KeyError:
+            names.append(str(number))
+    return ":".join(names)

@@ -1,0 +1,146 @@
+"""The subcommand: what is looked at, in which order, and what is told of it."""
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ... import __version__
+from ...device.multipath.multipathd import Multipathd
+from ..control import Control, devices_seen
+from ..disks import Disk
+from ..exits import Exit, ToolError
+from ..output import print_json
+from . import access, denials, disk, machine, neighbours, on_maps, privileges, recent, serving
+from .causes import Finding
+from .report import as_json, as_text, in_order
+from .subjects import Node, Socket, Subjects, disks_among, gather, reserving_disks
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Carry the subcommand out."""
+    subjects = gather(options)
+    findings = in_order(_Check(options, subjects).look())
+    worst = findings[0].cause.severity if findings else 0
+    if options.json:
+        print_json(_report(subjects, findings))
+    elif findings:
+        print("\n\n".join(map(as_text, findings)))
+    else:
+        print(f"nothing found wrong with {', '.join(_names(subjects))}")
+    return worst
+
+
+def _names(subjects: Subjects) -> list[str]:
+    """All that was looked at."""
+    sockets = [each.name for each in subjects.sockets]
+    return [*sockets, *map(str, subjects.machines), *(each.name for each in subjects.disks)]
+
+
+def _report(subjects: Subjects, findings: list[Finding]) -> dict[str, object]:
+    """The type Checked of docs/prhelperctl.md."""
+    return {
+        "version": __version__,
+        "at": int(time.time() * 1_000_000),
+        "worst": findings[0].cause.severity.name.lower() if findings else None,
+        "findings": list(map(as_json, findings)),
+        "checked": _names(subjects),
+        "log": recent.lines(),
+    }
+
+
+class _Check:
+    """One run. status, seen: what the daemon says of itself and of devices, if it can be asked."""
+
+    def __init__(self, options: argparse.Namespace, subjects: Subjects) -> None:
+        self._options = options
+        self._subjects = subjects
+        self._multipathd = Multipathd()
+        self._status: dict[str, Any] | None = None
+        self._seen: list[dict[str, Any]] = []
+        self._disks: list[Disk] = []
+
+    def look(self) -> Iterator[Finding]:
+        served = []
+        for socket in self._subjects.sockets:
+            silent = list(serving.look(socket.path, socket.name, socket.is_default))
+            yield from silent
+            served += [] if silent else [socket]
+        self._ask_daemon()
+        for socket in self._subjects.sockets:
+            yield from self._of_socket(socket)
+        yield from self._denials()
+        for node in self._subjects.disks:
+            yield from self._of_disk(node, served)
+        yield from self._of_machines()
+
+    def _ask_daemon(self) -> None:
+        """Not before its socket was connected to, which may have started it."""
+        self._status = _status_of(self._options.control)
+        self._seen = devices_seen(self._options.control) or []
+
+    def _of_machines(self) -> Iterator[Finding]:
+        """Where disks are named, any machine that has one of them, though it has no pr-manager."""
+        subjects, named = self._subjects, bool(self._options.vm)
+        if not self._options.disks:
+            for each in subjects.machines:
+                yield from machine.look(each, reserving_disks(each, named))
+            return
+        for each in subjects.machines if named else subjects.all_machines:
+            yield from machine.look(each, disks_among(each, self._disks))
+
+    def _of_socket(self, socket: Socket) -> Iterator[Finding]:
+        """Who may use it, and what its helper may do, whether it answers or not."""
+        if socket.is_here:
+            for user in socket.users:
+                yield from access.to_socket(user, socket.path, socket.name)
+        if socket.may_be_there:
+            status = self._status if self._is_ours(socket) else None
+            yield from privileges.look(socket.path, socket.name, status, socket.is_default)
+
+    def _is_ours(self, socket: Socket) -> bool:
+        """Whether it is of the daemon that has the control socket; systemd's has no name there."""
+        path = self._status and self._status["socket"]
+        return path == str(socket.path) if path else socket.is_default
+
+    def _denials(self) -> Iterator[Finding]:
+        lines = _lines_of(self._options.log) if self._options.log else denials.recent_lines()
+        yield from denials.look(lines, [each.name for each in self._subjects.sockets], time.time())
+
+    def _of_disk(self, node: Node, served: list[Socket]) -> Iterator[Finding]:
+        looked = disk.look(node.path, node.name)
+        yield from looked.findings
+        if looked.disk is None:
+            return
+        self._disks.append(looked.disk)
+        if self._options.disks:
+            yield from access.to_disk(self._subjects.user, Path(node.path), node.name)
+        yield from neighbours.look(looked.disk, self._subjects.all_machines, self._seen)
+        refusal = on_maps.refusal(self._status, self._subjects.sockets)
+        yield from on_maps.look(looked.disk, refusal, self._multipathd)
+        if looked.is_sound:
+            for socket in self._helpers_of(looked.disk, served):
+                yield from disk.ask(node.path, node.name, socket.path)
+                yield from on_maps.registrations(looked.disk, node.path, socket.path, self._seen)
+
+    def _helpers_of(self, disk: Disk, served: list[Socket]) -> list[Socket]:
+        """Those by which machines have the disk; without a machine, any."""
+        uses = [(each, used) for each in self._subjects.all_machines for used in each.uses(disk)]
+        names = {each.command_line.managers.get(used.pr_manager or "") for each, used in uses}
+        return [socket for socket in served if socket.name in names] or served[:1]
+
+
+def _status_of(control: Path) -> dict[str, Any] | None:
+    try:
+        with Control(control) as daemon:
+            return daemon.call("GetStatus")
+    except ToolError:
+        return None
+
+
+def _lines_of(file: Path) -> list[str]:
+    try:
+        return file.read_text(errors="replace").splitlines()
+    except OSError as error:
+        raise ToolError(Exit.USAGE, f"--log {file}: {error.strerror}") from error

@@ -1,0 +1,63 @@
+"""What the helper may do: SG_IO needs CAP_SYS_RAWIO, and that in the first user namespace."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...host.privileges import CAP_SYS_RAWIO
+from .causes import EMULATED, NO_CAPABILITY, UNIT_SANDBOX, USER_NAMESPACE, Finding
+from .serving import SERVICE_UNIT, server_pid
+from .units import properties_of
+
+_WHOLE = ["0", "0", "4294967295"]
+_BREAKING = {"PrivateUsers": ("no", ""), "PrivateDevices": ("no", "")}
+"""Settings of a unit that make SG_IO fail, with the values that do not."""
+
+
+def look(path: Path, name: str, status: dict[str, Any] | None, is_default: bool) -> Iterator[Finding]:
+    """`status`: what the daemon answers to GetStatus, if it can be asked. `is_default`: the socket is the unit's."""
+    if status is not None and status["emulate"] is not None:
+        yield EMULATED.found(name, f"prhelper runs with --emulate={status['emulate']}")
+        if status["emulate"] == "all":
+            return
+    yield from _of_process(status["pid"] if status else _pid(path, is_default), name)
+    if is_default:
+        yield from of_unit(name, SERVICE_UNIT)
+
+
+def _pid(path: Path, is_default: bool) -> int | None:
+    pid = server_pid(path)
+    return int(properties_of(SERVICE_UNIT).get("MainPID", "0")) or None if pid is None and is_default else pid
+
+
+def uid_of_helper(path: Path, is_default: bool) -> int | None:
+    """The user that the helper runs as; None if it cannot be told."""
+    try:
+        return Path(f"/proc/{_pid(path, is_default)}").stat().st_uid
+    except OSError:
+        return None
+
+
+def _of_process(pid: int | None, name: str) -> Iterator[Finding]:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        mapping = Path(f"/proc/{pid}/uid_map").read_text().split()
+    except OSError:
+        return
+    effective = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
+    if not effective >> CAP_SYS_RAWIO & 1:
+        yield NO_CAPABILITY.found(name, f"/proc/{pid}/status: CapEff {effective:016x}")
+    if mapping != _WHOLE:
+        yield USER_NAMESPACE.found(name, f"/proc/{pid}/uid_map: {' '.join(mapping) or 'empty'}")
+
+
+def of_unit(name: str, unit: str) -> Iterator[Finding]:
+    """A unit's settings, whether the service runs or not."""
+    properties = properties_of(unit)
+    wrong = [
+        f"{setting}={properties[setting]}"
+        for setting, right in _BREAKING.items()
+        if properties.get(setting, "") not in right
+    ]
+    if wrong:
+        yield UNIT_SANDBOX.found(name, f"{unit} has {', '.join(wrong)}")

@@ -1,0 +1,71 @@
+"""Whether a helper answers at a socket."""
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...client import Unreachable, connect, run
+from .causes import HELPER_MISSING, HELPER_SILENT, NOT_A_SOCKET, SOCKET_UNSERVED, Finding
+from .units import state_of
+
+PATIENCE = 10.0
+"""Seconds for a helper to say its first word. One that systemd starts for it needs some."""
+
+SOCKET_UNIT, SERVICE_UNIT = "prhelper.socket", "prhelper.service"
+WORKER_UNIT = "prhelper-multipath.service"
+
+
+def look(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
+    """`name`: the path as people know it. `is_default`: that of the unit."""
+    try:
+        mode = path.stat().st_mode
+    except PermissionError:
+        return  # is `access`'s to find
+    except OSError as error:
+        state = f"; {SOCKET_UNIT} is {state_of(SOCKET_UNIT)}" if is_default and state_of(SOCKET_UNIT) else ""
+        yield HELPER_MISSING.found(name, f"{path}: {error.strerror}{state}")
+        return
+    if not stat.S_ISSOCK(mode):
+        yield NOT_A_SOCKET.found(name, f"{path} is {stat.filemode(mode)}")
+        return
+    if (refusal := connecting(path)) is None:
+        yield from _listening(path, name, is_default)
+    elif refusal.errno == errno.ECONNREFUSED:
+        yield SOCKET_UNSERVED.found(name, f"connecting to {path}: {refusal.strerror}")
+
+
+def connecting(path: Path) -> OSError | None:
+    """What comes of connecting: None if somebody listens."""
+    with socket.socket(socket.AF_UNIX) as trial:
+        trial.settimeout(PATIENCE)
+        try:
+            trial.connect(os.fspath(path))
+        except OSError as error:
+            return error
+    return None
+
+
+def _listening(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
+    try:
+        with contextlib.closing(run(connect(path, PATIENCE))):
+            return
+    except Unreachable as error:
+        state = f"; {SERVICE_UNIT} is {state_of(SERVICE_UNIT)}" if is_default and state_of(SERVICE_UNIT) else ""
+        yield HELPER_SILENT.found(name, f"{error}{state}")
+
+
+def server_pid(path: Path) -> int | None:
+    """The process that listens; None if it is systemd, or cannot be told."""
+    with socket.socket(socket.AF_UNIX) as trial:
+        trial.settimeout(PATIENCE)
+        try:
+            trial.connect(os.fspath(path))
+            pid = int.from_bytes(trial.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4), sys.byteorder)
+        except OSError:
+            return None
+    return pid if pid > 1 else None

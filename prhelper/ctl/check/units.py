@@ -1,0 +1,30 @@
+"""What systemd says of units; nothing where there is no systemd."""
+
+import shutil
+import subprocess
+from functools import cache
+
+_PATIENCE = 10.0
+
+
+@cache
+def properties_of(unit: str) -> dict[str, str]:
+    """All properties of a unit (systemctl show); empty if it is not installed, or there is no systemd to ask."""
+    if shutil.which("systemctl") is None:
+        return {}
+    try:
+        done = subprocess.run(
+            ["systemctl", "show", "--no-pager", unit], capture_output=True, text=True, timeout=_PATIENCE, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    lines = (line.partition("=") for line in done.stdout.splitlines())
+    found = {name: value for name, _, value in lines}
+    return found if found.get("LoadState") == "loaded" else {}
+
+
+def state_of(unit: str) -> str:
+    """As "inactive" or "failed (exit-code)"; empty if it is not installed."""
+    properties = properties_of(unit)
+    state, result = properties.get("ActiveState", ""), properties.get("Result", "success")
+    return f"{state} ({result})" if state and result != "success" else state

@@ -1,0 +1,111 @@
+"""Users as the kernel sees them, and what they may do: asked of the kernel itself where this process is root."""
+
+import grp
+import json
+import os
+import pwd
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from ..exits import Exit, ToolError
+
+_READ_WRITE_EXECUTE = 0o7
+
+
+class User(NamedTuple):
+    """uid, gid and supplementary groups of a process or an account."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    name: str
+
+    def __str__(self) -> str:
+        groups = ", ".join(sorted({_group_name(gid) for gid in (self.gid, *self.groups)}))
+        return f"{self.name} (uid {self.uid}, groups {groups})"
+
+
+def named(name: str) -> User:
+    """An account, by name or number. Raises ToolError."""
+    try:
+        entry = pwd.getpwuid(int(name)) if name.isdecimal() else pwd.getpwnam(name)
+    except (KeyError, OverflowError) as error:
+        raise ToolError(Exit.USAGE, f"--as {name}: there is no such user") from error
+    groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
+    return User(entry.pw_uid, entry.pw_gid, groups, entry.pw_name)
+
+
+def ourselves() -> User:
+    """The user of this process."""
+    uid = os.geteuid()
+    return User(uid, os.getegid(), tuple(os.getgroups()), _user_name(uid))
+
+
+def of_process(pid: int) -> User | None:
+    """The user that a process runs as; None if it is not there."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    status = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
+    uid, gid = int(status["Uid"][1]), int(status["Gid"][1])
+    return User(uid, gid, tuple(map(int, status["Groups"])), _user_name(uid))
+
+
+def may(user: User, path: Path, mode: int) -> bool:
+    """Whether a user may do that (os.R_OK...) with a path, as far as modes, groups and access control lists go.
+
+    Without root only this process's own user is asked of the kernel. For others, modes alone are looked at.
+    """
+    if user.uid == os.geteuid() and set(user.groups) <= {*os.getgroups(), os.getegid()}:
+        return os.access(path, mode, effective_ids=True)
+    if os.geteuid() == 0:
+        return as_user(user, lambda: os.access(path, mode, effective_ids=True))
+    return _may_by_mode(user, path, mode)
+
+
+def as_user(user: User, ask: Callable[[], bool]) -> bool:
+    """What `ask` says in a child that has become that user. Needs root."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups(user.groups)
+            os.setresgid(user.gid, user.gid, user.gid)
+            os.setresuid(user.uid, user.uid, user.uid)
+            os.write(writing, json.dumps(ask()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as pipe:  # noqa: PTH123
+        answer = pipe.read()
+    os.waitpid(child, 0)
+    if not answer:
+        raise ToolError(Exit.OTHER, f"cannot act as {user}")
+    return bool(json.loads(answer))
+
+
+def _may_by_mode(user: User, path: Path, mode: int) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    if user.uid == 0:
+        return True
+    shift = 6 if status.st_uid == user.uid else 3 if status.st_gid in (user.gid, *user.groups) else 0
+    return (status.st_mode >> shift & _READ_WRITE_EXECUTE) & mode == mode
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group_name(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -1,0 +1,186 @@
+"""check: what is wrong with a socket, and who may not use it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from prhelper.ctl.check.causes import CAUSES
+
+from ...support.checking import PAGE, check
+from ...support.helper import Helper, wait_until
+from ...support.programs import require_program
+from .conftest import Run
+
+NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder that other users may enter: pytest's own are for its user alone."""
+    with tempfile.TemporaryDirectory(prefix="prhelper-check-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def helper(tmp_path: Path) -> Iterator[Helper]:
+    with Helper(tmp_path) as helper:
+        yield helper
+
+
+def test_healthy_helper_is_found_in_order(ctl: Run, helper: Helper) -> None:
+    assert check("-k", helper.socket).codes == []
+    assert "nothing found wrong with" in ctl("check", "-k", helper.socket).out
+
+
+def test_no_helper(tmp_path: Path) -> None:
+    found = check("-k", tmp_path / "none")
+    assert found.codes == ["helper-missing"]
+    assert "No such file" in found.one("helper-missing")["seen"]
+
+
+def test_helper_that_was_killed_has_left_a_socket_that_nobody_serves(helper: Helper) -> None:
+    helper.kill()
+    assert check("-k", helper.socket).codes == ["socket-unserved"]
+
+
+def test_file_in_place_of_the_socket(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert check("-k", tmp_path / "file").codes == ["not-a-socket"]
+
+
+def test_socket_that_systemd_holds_open_for_a_service_that_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prhelper.ctl.check.serving.PATIENCE", 0.2)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+        found = check("-k", tmp_path / "socket")
+    assert found.codes == ["helper-silent"]
+    assert "it took too long" in found.one("helper-silent")["seen"]
+
+
+def test_helper_that_hangs(helper: Helper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prhelper.ctl.check.serving.PATIENCE", 0.2)
+    helper.process.send_signal(signal.SIGSTOP)
+    assert check("-k", helper.socket).codes == ["helper-silent"]
+    helper.process.send_signal(signal.SIGCONT)
+
+
+@NEEDS_ROOT
+def test_user_who_is_not_in_the_sockets_group(helper: Helper) -> None:
+    helper.socket.chmod(0o660)
+    found = check("-k", helper.socket, "--as", "nobody")
+    assert found.codes == ["socket-closed-to-user"]
+    assert f"{helper.socket} is srw-rw---- root:root; the user is nobody" in found.one("socket-closed-to-user")["seen"]
+
+
+@NEEDS_ROOT
+def test_user_who_is_in_the_sockets_group(helper: Helper) -> None:
+    os.chown(helper.socket, 0, 65534)
+    helper.socket.chmod(0o660)
+    assert check("-k", helper.socket, "--as", "nobody").codes == []
+
+
+@NEEDS_ROOT
+def test_user_who_may_not_pass_a_directory(helper: Helper, tmp_path: Path) -> None:
+    helper.socket.chmod(0o666)
+    tmp_path.chmod(0o700)
+    finding = check("-k", helper.socket, "--as", "nobody").one("socket-closed-to-user")
+    assert f"{tmp_path} is drwx------" in finding["seen"]
+    assert f"through the directory {tmp_path}" in finding["remedy"]
+
+
+@NEEDS_ROOT
+def test_unprivileged_user_finds_out_what_keeps_others_out(helper: Helper) -> None:
+    """By the modes alone, since it cannot become them."""
+    helper.socket.chmod(0o660)
+    program = (
+        "import os, sys; from prhelper.ctl.cli import main; os.setgroups([]); os.setresgid(1, 1, 1)\n"
+        f"os.setresuid(1, 1, 1); sys.exit(main(['check', '-k', {str(helper.socket)!r}, '--as', 'nobody']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "the user is nobody" in " ".join(done.stdout.split())
+
+
+def test_unknown_user_is_refused(ctl: Run, helper: Helper) -> None:
+    done = ctl("check", "-k", helper.socket, "--as", "no-such-user")
+    assert done.status == 64
+    assert "no such user" in done.err
+
+
+@pytest.fixture
+def started_by() -> Iterator[list[subprocess.Popen[bytes]]]:
+    processes: list[subprocess.Popen[bytes]] = []
+    yield processes
+    for process in processes:
+        process.terminate()
+        process.wait()
+
+
+def start_under(started_by: list[subprocess.Popen[bytes]], path: Path, *under: str) -> None:
+    command = [*under, sys.executable, "-I", "-m", "prhelper", "-q", "-k", str(path)]
+    started_by.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+    wait_until(path.is_socket)
+
+
+@NEEDS_ROOT
+def test_helper_without_its_capability(tmp_path: Path, started_by: list[subprocess.Popen[bytes]]) -> None:
+    setpriv = require_program("setpriv", "util-linux")
+    start_under(started_by, tmp_path / "socket", setpriv, "--bounding-set=-sys_rawio")
+    found = check("-k", tmp_path / "socket")
+    assert found.codes == ["no-capability"]
+    assert "CapEff" in found.one("no-capability")["seen"]
+
+
+@NEEDS_ROOT
+def test_helper_in_the_user_namespace_of_a_container(tmp_path: Path, started_by: list[subprocess.Popen[bytes]]) -> None:
+    unshare = require_program("unshare", "util-linux")
+    if subprocess.run([unshare, "--user", "--map-root-user", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("user namespaces cannot be made here")
+    start_under(started_by, tmp_path / "socket", unshare, "--user", "--map-root-user")
+    assert check("-k", tmp_path / "socket").codes == ["user-namespace"]
+
+
+@NEEDS_ROOT
+def test_two_causes_at_once_are_both_found(tmp_path: Path, started_by: list[subprocess.Popen[bytes]]) -> None:
+    setpriv = require_program("setpriv", "util-linux")
+    start_under(started_by, tmp_path / "socket", setpriv, "--bounding-set=-sys_rawio")
+    assert check("-k", tmp_path / "socket", "--as", "nobody").codes == ["socket-closed-to-user", "no-capability"]
+
+
+def test_denials_are_found_in_the_log_that_is_named(helper: Helper, tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    log.write_text(
+        f'type=AVC msg=audit({time.time():.3f}:99): apparmor="DENIED" operation="connect" class="file" '
+        f'profile="libvirt-1" name="{helper.socket}" pid=1 comm="qemu-system-x86" denied_mask="wr"\n'
+    )
+    assert check("-k", helper.socket, "--log", log).codes == ["denied-by-apparmor"]
+
+
+def test_log_that_cannot_be_read_is_refused(ctl: Run, tmp_path: Path) -> None:
+    done = ctl("check", "--log", tmp_path / "none")
+    assert (done.status, "No such file" in done.err) == (64, True)
+
+
+def test_reservations_that_are_emulated_are_warned_of(tmp_path: Path) -> None:
+    control = tmp_path / "control"
+    options = ["--emulate=all", f"--state-directory={tmp_path / 'state'}", f"--control={control}"]
+    with Helper(tmp_path, options=options) as helper:
+        assert check("-k", helper.socket, "-c", control).codes == ["emulated"]
+
+
+def test_page_names_every_cause() -> None:
+    text = PAGE.read_text()
+    assert [each.code for each in CAUSES if f"| `{each.code}` | {each.means} |" not in text] == []
+    assert len({each.code for each in CAUSES}) == len(CAUSES)
