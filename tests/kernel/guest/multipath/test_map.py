@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from .steps import play
 pytestmark = pytest.mark.timeout(180)
 
 PORT_OF_C = 3
+
+SECTOR = 512
 
 
 def test_reading_through_the_map_is_reading_the_unit(cluster: Cluster) -> None:
@@ -40,8 +43,8 @@ def test_the_reservation_can_be_moved_to_another_port(cluster: Cluster) -> None:
     assert cluster.state().is_as("a=K b=K c=O, c holds 5")
 
 
-@pytest.fixture
-def volume(multipath_map: Path) -> Iterator[Path]:
+@contextmanager
+def logical_volume(multipath_map: Path) -> Iterator[Path]:
     """A volume on the map, a part of it."""
     table = f"0 1024 linear {multipath_map} 0"
     subprocess.run(["dmsetup", "create", "--uuid", "LVM-test", "volume", "--table", table], check=True)
@@ -49,9 +52,29 @@ def volume(multipath_map: Path) -> Iterator[Path]:
     subprocess.run(["dmsetup", "remove", "--retry", "volume"], check=True)
 
 
-def test_on_a_volume_that_lies_on_a_map_a_command_acts_on_the_map_s_paths(cluster: Cluster, volume: Path) -> None:
-    with ExitStack() as stack:
-        nexus = through_helper(volume, cluster.ours.socket, stack)
+@contextmanager
+def partition(multipath_map: Path) -> Iterator[Path]:
+    """A partition of the map, as kpartx makes it."""
+    multipath_map.write_bytes(partition_table(start=2048, sectors=4096))
+    subprocess.run(["kpartx", "-a", "-s", str(multipath_map)], check=True)
+    (uuid,) = [file for file in Path("/sys/block").glob("dm-*/dm/uuid") if file.read_text().startswith("part1-mpath-")]
+    yield Path("/dev") / uuid.parts[3]
+    subprocess.run(["kpartx", "-d", "-s", str(multipath_map)], check=True)
+    multipath_map.write_bytes(bytes(SECTOR))
+
+
+def partition_table(start: int, sectors: int) -> bytes:
+    """An MBR with one partition of Linux."""
+    entry = struct.pack("<B3sB3sII", 0, bytes(3), 0x83, bytes(3), start, sectors)
+    return bytes(446) + entry + bytes(3 * 16) + b"\x55\xaa"
+
+
+@pytest.mark.parametrize("made", [logical_volume, partition])
+def test_on_what_lies_on_a_map_a_command_acts_on_the_map_s_paths(
+    cluster: Cluster, multipath_map: Path, made: Callable[[Path], AbstractContextManager[Path]]
+) -> None:
+    with made(multipath_map) as device, ExitStack() as stack:
+        nexus = through_helper(device, cluster.ours.socket, stack)
         play([REGISTERED], cluster)
         assert nexus.reserve(K, WR) == GOOD
         assert cluster.state().is_as("a=K b=K, we hold 5")
