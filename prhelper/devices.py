@@ -19,6 +19,7 @@ from .preconditions import may_send_commands, why_no_multipath
 from .serving.server import DevicesFor
 
 if TYPE_CHECKING:
+    from .device.emulated.units import Units
     from .device.multipath.executor import Multipath
 
 _log = logging.getLogger(__name__)
@@ -30,27 +31,29 @@ class Made(NamedTuple):
     for_client: makes the devices as one client meets them.
     multipath: who acts on maps: None for this process, the socket of a worker, or in words why nobody does as yet.
     start: starts the threads of its own; raises RuntimeError if it cannot.
+    emulated: the emulated units, which the next process goes on with.
     """
 
     for_client: DevicesFor
     multipath: Path | str | None
     start: Callable[[], None]
+    emulated: "Units | None" = None
 
 
 def make(options: Options, made: contextlib.ExitStack) -> Made:
     """Make all of it, after the privileges were dropped; `made` is told what to undo. Raises StartError."""
     multipath = _make_multipath(options)
-    for_client = _make_devices(options, multipath, made)
+    for_client, units = _make_devices(options, multipath, made)
     if isinstance(multipath, str):
-        return Made(for_client, _cannot(multipath), _start_nothing)
+        return Made(for_client, _cannot(multipath), _start_nothing, units)
     if isinstance(multipath, Worker):
         if (reason := multipath.why_not()) is not None:
-            return Made(for_client, _cannot(reason), _start_nothing)
+            return Made(for_client, _cannot(reason), _start_nothing, units)
         there_are_maps = _tell_of_maps(f"are reserved on all their paths, by the worker on {multipath.path}")
-        return Made(for_client, multipath.path, multipath.wake if there_are_maps else _start_nothing)
+        return Made(for_client, multipath.path, multipath.wake if there_are_maps else _start_nothing, units)
     _tell_of_maps("are reserved on all their paths")
     made.callback(multipath.stop)
-    return Made(for_client, None, multipath.start)
+    return Made(for_client, None, multipath.start, units)
 
 
 def _cannot(reason: str) -> str:
@@ -65,14 +68,16 @@ def _tell_of_maps(what: str) -> bool:
     return bool(names)
 
 
-def _make_devices(options: Options, multipath: "Multipath | Worker | str", made: contextlib.ExitStack) -> DevicesFor:
+def _make_devices(
+    options: Options, multipath: "Multipath | Worker | str", made: contextlib.ExitStack
+) -> tuple[DevicesFor, "Units | None"]:
     scsi = NO_MAP if options.multipath_worker else ScsiDevice(options.timeout)
 
     def maps(peer: Peer, number: int) -> MapExecutors | str:
         return multipath.link(origin_of(peer, number)) if isinstance(multipath, Worker) else multipath
 
     if options.emulate is None:
-        return lambda peer, number: Devices(scsi, maps(peer, number))
+        return lambda peer, number: Devices(scsi, maps(peer, number)), None
 
     from .device.emulated.devices import Emulation  # late: only emulation needs SQLite
     from .device.emulated.storage import Storage, StorageError
@@ -91,7 +96,7 @@ def _make_devices(options: Options, multipath: "Multipath | Worker | str", made:
     )
     emulation = Emulation(units, options.emulate_nexus, may_send_commands())
     always = options.emulate == "all"
-    return lambda peer, number: Devices(scsi, maps(peer, number), emulation.for_client(peer, number), always)
+    return lambda peer, number: Devices(scsi, maps(peer, number), emulation.for_client(peer, number), always), units
 
 
 def _make_multipath(options: Options) -> "Multipath | Worker | str":

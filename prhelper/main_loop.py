@@ -45,10 +45,12 @@ async def run(
     ready: threading.Event,
     control: "ControlServer | None" = None,
     mailboxes: Sequence[Mailbox] = (),
+    emulated: restart.Emulated | None = None,
 ) -> list[str]:
     """Serve until SIGTERM, SIGINT or SIGHUP, then let commands in flight finish. Returns those that did not, in words.
 
     ready: set once clients are served. mailboxes: those of an earlier start of the unit, with its clients.
+    emulated: the units that go along with them.
     control: answers until all else is done.
     Those signals must be blocked on entry, and are blocked again on return: a second one changes nothing.
     """
@@ -60,7 +62,7 @@ async def run(
             if control is not None:
                 helpers.start_soon(control.serve)
             async with anyio.create_task_group() as serving:
-                await restart.take_over(server, mailboxes)
+                await restart.take_over(server, mailboxes, emulated)
                 serving.start_soon(server.accept_clients, listener)
                 _tell_ready(listener, background)
                 ready.set()
@@ -68,7 +70,7 @@ async def run(
                 number = await anext(signals)
                 _log.info("%s: stopping", signal.Signals(number).name)
                 helpers.start_soon(restart.keep_time)
-                successor = await restart.find_successor(server)
+                successor = await restart.find_successor(server, emulated)
                 if successor is not None:
                     await successor.finish_begun(stop_timeout)
                 serving.cancel_scope.cancel()

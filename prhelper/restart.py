@@ -5,12 +5,14 @@ The old process serves on until the commands that were in flight when it was tol
 """
 
 import logging
+import socket
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import anyio
 
 from .channel import SocketListener
-from .handover.store import Store
+from .handover.store import FIRST, Store, take_first
 from .host import fd_store
 from .host.activation import Mailbox
 from .host.systemd import notify
@@ -30,16 +32,37 @@ _DROP_PATIENCE = 1.0
 """Seconds for a service manager that does not read: a mailbox that it keeps any longer is empty."""
 
 
-async def take_over(server: Server, mailboxes: Sequence[Mailbox]) -> None:
+class Emulated(Protocol):
+    """The emulated units, which go along."""
+
+    def leave(self) -> bytes:
+        """All that they are."""
+
+    def go_on_from(self, data: bytes) -> None:
+        """Be what was left. Raises ValueError."""
+
+
+async def take_over(server: Server, mailboxes: Sequence[Mailbox], emulated: Emulated | None) -> None:
     """Go on with the clients of the last start, if it left any. Closes the mailboxes, and has them dropped."""
     count = 0
-    for mailbox in mailboxes:
+    for mailbox in sorted(mailboxes, key=lambda one: not one.name.endswith(FIRST)):
         with mailbox.socket as taking:
-            count += await handing_over.take_over(server, taking)
+            if mailbox.name.endswith(FIRST):
+                _take_first(taking, emulated)
+            else:
+                count += await handing_over.take_over(server, taking)
         with anyio.move_on_after(_DROP_PATIENCE):
             await fd_store.drop(mailbox.name)
     if mailboxes:
         _log.info("took over %d connections from the last start", count)
+
+
+def _take_first(taking: socket.socket, emulated: Emulated | None) -> None:
+    try:
+        if (data := take_first(taking)) is not None and emulated is not None:
+            emulated.go_on_from(data)
+    except (OSError, ValueError) as error:
+        _log.error("emulated reservations without APTPL are lost: %s", error)
 
 
 async def keep_time() -> None:
@@ -53,19 +76,20 @@ async def keep_time() -> None:
         await anyio.sleep(_MORE_TIME / 4)
 
 
-async def find_successor(server: Server) -> "Successor | None":
+async def find_successor(server: Server, emulated: Emulated | None) -> "Successor | None":
     """The next start of the unit, if it may get the clients; None if they have to be hung up on."""
     if (store := await Store.open()) is None:
         return None
     notify("STOPPING=1")  # it has room, since it has just read all that there was
-    return Successor(store, HandingOver(server, store.put))
+    return Successor(store, HandingOver(server, store.put), emulated)
 
 
 class Successor:
     """What the clients are handed over to."""
 
-    def __init__(self, store: Store, handing_over: HandingOver) -> None:
+    def __init__(self, store: Store, handing_over: HandingOver, emulated: Emulated | None) -> None:
         self._store = store
+        self._emulated = emulated
         self._handing_over = handing_over
 
     async def finish_begun(self, timeout: float) -> None:
@@ -78,6 +102,10 @@ class Successor:
     async def hand_over(self, listener: SocketListener) -> list[str]:
         """Hand over the clients. Returns what could not be, since it is in a command, in words."""
         stuck = await self._handing_over.run(listener)
+        if self._emulated is not None and not await self._store.put_first(self._emulated.leave()):
+            _log.warning(
+                "emulated reservations without APTPL are lost: systemd keeps no more (FileDescriptorStoreMax=)"
+            )
         self._store.close()
         notify("WATCHDOG=1")  # the last: it is not to count what a stuck process takes to end
         _log.info("left %d connections to the next start", self._handing_over.count)

@@ -75,7 +75,7 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
     _start_threads(logs, threads, server, made_devices.start)
 
     # Serve until a stop signal.
-    run = functools.partial(main_loop.run, control=control, mailboxes=started.mailboxes)
+    run = functools.partial(main_loop.run, control=control, mailboxes=started.mailboxes, emulated=made_devices.emulated)
     stuck = anyio.run(run, listener, server, threads, options.stop_timeout, started.background, ready)
 
     # Finally, remove everything we made.

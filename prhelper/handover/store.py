@@ -18,6 +18,9 @@ from ..host.activation import KEPT
 from ..host.systemd import manager_is_there
 from . import mailbox
 
+FIRST = "first"
+"""How the name of the mailbox ends that has to be looked into first."""
+
 _PATIENCE = 2.0
 """Seconds for systemd to take a mailbox."""
 
@@ -41,22 +44,49 @@ class Store:
         if not await self._add() or not mailbox.put(self._giving[-1], data, fds):
             raise OSError(errno.ENOBUFS, "systemd keeps no more (FileDescriptorStoreMax=)")
 
+    async def put_first(self, data: bytes) -> bool:
+        """Keep what the next process needs before any connection, of any size. Returns whether that was possible."""
+        if (giving := await self._open(FIRST)) is None:
+            return False
+        with giving, os.fdopen(os.memfd_create(FIRST), "w+b") as file:
+            file.write(data)
+            file.flush()
+            return mailbox.put(giving, FIRST.encode(), [file.fileno()])
+
     def close(self) -> None:
         """Let the next process see the end, even if this one cannot exit."""
         for giving in self._giving:
             giving.close()
 
     async def _add(self) -> bool:
+        giving = await self._open(str(len(self._giving)))
+        if giving is not None:
+            self._giving.append(giving)
+        return giving is not None
+
+    async def _open(self, name: str) -> socket.socket | None:
         giving, taking = mailbox.pair()
         try:
             with taking, anyio.fail_after(_PATIENCE):
-                await fd_store.keep(taking.fileno(), f"{KEPT}{os.getpid()}-{len(self._giving)}")
+                await fd_store.keep(taking.fileno(), f"{KEPT}{os.getpid()}-{name}")
                 await fd_store.barrier()
         except OSError:  # TimeoutError among them
             giving.close()
-            return False
+            return None
         if fd_store.hung_up(giving.fileno()):
             giving.close()
-            return False
-        self._giving.append(giving)
-        return True
+            return None
+        return giving
+
+
+def take_first(taking: socket.socket) -> bytes | None:
+    """What was kept by `put_first`; None if that was not done. Raises OSError."""
+    try:
+        received = mailbox.take(taking)
+    except BlockingIOError:
+        return None
+    if received is None or not received.fds:
+        return None
+    with os.fdopen(received.take().detach(), "rb") as file:
+        file.seek(0)  # the position came along
+        return file.read()

@@ -34,7 +34,20 @@ _PROC = Path("/proc")
 _NAA_LOCALLY_ASSIGNED = 0x3
 """First digit of a locally assigned address (SPC-4, 7.8.6.6.4)."""
 
+_run = RUN
+
 Rule = Callable[[Peer, int], str]
+
+
+def run() -> str:
+    """What the names of connections have in common: no other process has it but one that goes on with them."""
+    return _run
+
+
+def go_on_as(former: str) -> None:
+    """Go on with the connections of a process whose `run` that was."""
+    global _run
+    _run = former
 
 
 def nexus_of(rule: str, peer: Peer, number: int) -> Nexus:
@@ -62,7 +75,7 @@ def _by_process(peer: Peer, number: int) -> str:
 
 
 def _by_connection(_: Peer, number: int) -> str:
-    return f"connection {number} run {RUN}"
+    return f"connection {number} run {_run}"
 
 
 def _by_uid(peer: Peer, _: int) -> str:

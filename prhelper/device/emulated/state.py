@@ -152,21 +152,21 @@ class State:
         reservation = self.reservation
         return {
             "aptpl": self.aptpl,
-            "registrations": [{**_nexus_to_dict(each.nexus), "key": each.key} for each in self.registrations],
+            "registrations": [{**nexus_to_dict(each.nexus), "key": each.key} for each in self.registrations],
             "reservation": reservation
             and {
                 "type": int(reservation.type),
-                "holder": reservation.holder and _nexus_to_dict(reservation.holder),
+                "holder": reservation.holder and nexus_to_dict(reservation.holder),
             },
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "State":
         """A unit just powered on, from what `to_dict` returned. Raises KeyError, TypeError or ValueError if damaged."""
-        registrations = tuple(Registration(_nexus_from_dict(each), int(each["key"])) for each in data["registrations"])
+        registrations = tuple(Registration(nexus_from_dict(each), int(each["key"])) for each in data["registrations"])
         reservation = None
         if (stored := data["reservation"]) is not None:
-            holder = stored["holder"] and _nexus_from_dict(stored["holder"])
+            holder = stored["holder"] and nexus_from_dict(stored["holder"])
             reservation = Reservation(ReservationType(stored["type"]), holder)
         return cls(registrations=registrations, reservation=reservation, aptpl=bool(data["aptpl"]))
 
@@ -178,9 +178,11 @@ def power_cycled(state: State) -> State:
     return replace(state, generation=0, attentions=())
 
 
-def _nexus_to_dict(nexus: Nexus) -> dict[str, Any]:
+def nexus_to_dict(nexus: Nexus) -> dict[str, Any]:
+    """A nexus, as JSON types."""
     return {"name": nexus.name, "transport_id": str(nexus.transport_id), "port": nexus.relative_port}
 
 
-def _nexus_from_dict(data: Mapping[str, Any]) -> Nexus:
+def nexus_from_dict(data: Mapping[str, Any]) -> Nexus:
+    """What `nexus_to_dict` returned. Raises KeyError, TypeError or ValueError if damaged."""
     return Nexus(str(data["name"]), parse_transport_id(data["transport_id"]), int(data["port"]))

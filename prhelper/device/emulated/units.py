@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from ...scsi.outcome import Outcome
 from ...scsi.reservation import Command
+from . import initiators
+from .handed_over import decode, encode
 from .rules import execute
 from .state import Nexus, State, power_cycled
 from .storage import Storage
@@ -52,6 +54,19 @@ class Units:
         """The key that a nexus is registered with at a unit; None if it is not registered."""
         with self._using(name) as unit:
             return unit.state.key_of(nexus)
+
+    def leave(self) -> bytes:
+        """All units as they are, for a process that goes on with them."""
+        with self._lock:
+            return encode(initiators.run(), {name: unit.state for name, unit in self._units.items()})
+
+    def go_on_from(self, data: bytes) -> None:
+        """Go on with what another process has left, before any command. Raises UnitsError."""
+        run, states = decode(data)
+        initiators.go_on_as(run)
+        with self._lock:
+            self._units |= {name: _Unit(state) for name, state in states.items()}
+            self._empty = {name: None for name, unit in self._units.items() if unit.state.is_empty}
 
     @contextlib.contextmanager
     def _using(self, name: str) -> Iterator[_Unit]:

@@ -57,7 +57,7 @@ def test_initiator_is_the_same_after_a_restart(rule: str) -> None:
 
 def test_connections_of_two_runs_are_never_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     before = nexus_of("connection", UNSEEN, 1)
-    monkeypatch.setattr(initiators, "RUN", "another")
+    monkeypatch.setattr(initiators, "_run", "another")
     assert nexus_of("connection", UNSEEN, 1) != before
 
 
