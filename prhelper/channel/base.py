@@ -233,7 +233,7 @@ class Channel(Operations, Transfer):
         lifetime.begin_wait(direction, waiter)
         try:
             # Not before the waiter is known (docs/architecture.md, Lock-free steps).
-            quiesced = 0 < until_quiesced <= self._quiesced
+            quiesced = self._quiesced and 0 < until_quiesced <= self._quiesced
             if not quiesced:
                 await (current_context().wait(waiter) if self.home is None else self._wait_at(self.home, waiter))
         finally:

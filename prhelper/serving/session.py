@@ -142,13 +142,10 @@ async def read_request(channel: Channel, decoder: RequestDecoder, timeout: float
     """Return the next request, or why there is none. Raises IncompleteRead if the client hung up inside one."""
     fds: list[OwnedFd] = []
     data = await channel.read_next(decoder.needed, fds)
-    if data is None:
-        return AtRest.of(decoder, None)
-    if not data:
-        return End.HUNG_UP
-    if (request := decoder.feed(data, fds)) is not None:
-        return request
-    return await read_rest(channel, decoder, _in(timeout))
+    if data:
+        request = decoder.feed(data, fds)
+        return request or await read_rest(channel, decoder, _in(timeout))
+    return AtRest.of(decoder, None) if data is None else End.HUNG_UP
 
 
 async def read_rest(channel: Channel, decoder: RequestDecoder, deadline: float | None) -> Request | AtRest:
