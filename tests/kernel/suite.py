@@ -59,7 +59,7 @@ SUITES = {
     "chain": Suite(memory=2048, silence=400),
     "multipath_chain": Suite(memory=2048, silence=400, kernel_of_packages=True),
     "multipath": Suite(memory=1536, of_packages=True),
-    "package": Suite(installed=True, init="guest/systemd/boot.sh", revisions=2),
+    "package": Suite(silence=630, installed=True, init="guest/systemd/boot.sh", revisions=2),
     "scsi": Suite(),
     "systemd": Suite(init="guest/systemd/boot.sh"),
 }

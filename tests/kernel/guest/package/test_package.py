@@ -35,7 +35,7 @@ THEIRS = Path("/run/systemd/system/qemu-pr-helper.socket")
 EMULATING = Path(f"/etc/systemd/system/{SERVICE}.d/emulate.conf")
 HELPER_OF_QEMU = "/usr/bin/qemu-pr-helper"
 
-pytestmark = pytest.mark.timeout(300)  # dpkg and the compiler of Python are slow in an emulated machine
+pytestmark = pytest.mark.timeout(600)  # dpkg and the compiler of Python are slow in an emulated machine
 
 
 def test_installation_listens_and_starts_nothing(first: Path) -> None:
