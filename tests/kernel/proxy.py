@@ -16,6 +16,7 @@ import pytest
 
 from ..support.programs import missing
 from .kernel import MissingError
+from .qemu import UnfitError
 from .suite import Fleet, GuestError
 
 GUEST = Path(__file__).parent / "guest"
@@ -40,6 +41,8 @@ class GuestTest(pytest.Item):
             data = fleet_of(self.session).report(self.suite, self.nodeid)
         except MissingError as error:
             missing(str(error))
+        except UnfitError as error:
+            pytest.skip(str(error))
         report = self.config.hook.pytest_report_from_serializable(config=self.config, data=data)
         if isinstance(report.longrepr, list):  # a tuple, before JSON: a skip's file, line and reason
             report.longrepr = tuple(report.longrepr)

@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.support import debian_package
 
-from . import emulator, installed_root, kernel, root
+from . import emulator, installed_root, kernel, qemu, root
 
 Report = dict[str, Any]
 
@@ -35,6 +35,7 @@ class Suite:
     installed: boot into a root where the wanted suite is installed (installed_root.py), such as the host's.
     init: a script to go on with before the tests.
     revisions: how many revisions of the Debian package its tests need.
+    least_qemu: the major version of QEMU that its tests need at least, from the same suite as the root of packages.
     """
 
     memory: int = 1024
@@ -44,9 +45,12 @@ class Suite:
     installed: bool = False
     init: str = ""
     revisions: int = 0
+    least_qemu: int = 0
 
     def obtain(self) -> kernel.Kernel:
-        """Find what to boot. Raises MissingError."""
+        """Find what to boot. Raises MissingError and UnfitError."""
+        if self.least_qemu:
+            qemu.require_major(root.wanted_suite(), self.least_qemu)
         if self.kernel_of_packages:
             return kernel.Kernel(root.obtain().root)
         if self.installed:
@@ -59,6 +63,7 @@ SUITES = {
     "chain": Suite(memory=2048, silence=400),
     "multipath_chain": Suite(memory=2048, silence=400, kernel_of_packages=True),
     "multipath": Suite(memory=1536, of_packages=True),
+    "migration": Suite(memory=1536, of_packages=True, least_qemu=11),
     "package": Suite(silence=630, installed=True, init="guest/systemd/boot.sh", revisions=2),
     "scsi": Suite(),
     "systemd": Suite(init="guest/systemd/boot.sh"),
@@ -110,7 +115,7 @@ class Boot:
             if self._hung and not self._finished and not self._stopped:
                 self._boots += 1
                 story = self._follow(booted)
-        except debian_package.MissingError as error:
+        except (debian_package.MissingError, kernel.MissingError) as error:
             story = self._missing = str(error)
         except Exception as error:
             story = f"running the emulator failed: {error!r}"
@@ -177,6 +182,7 @@ class Boot:
 
     def _write_script(self, booted: kernel.Kernel) -> Path:
         """The script that the guest boots into: run the tests, then reset the machine, which ends the emulator."""
+        its_qemu = qemu.obtain(root.wanted_suite()).root if self._suite.least_qemu else ""
         environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/root",
@@ -186,6 +192,7 @@ class Boot:
             "GUEST_SUITE": self._name,
             "GUEST_PACKAGES": ":".join(str(self._package(n + 1)) for n in range(self._suite.revisions)),
             "GUEST_KERNEL": str(booted.seen_by_guest),
+            "GUEST_QEMU": str(its_qemu),
             "GUEST_HELPER": os.environ.get("PRHELPER_COMMAND") or f"{booted.python} -I -m prhelper",
             "PRHELPER_THOROUGH": os.environ.get("PRHELPER_THOROUGH", ""),
         }
@@ -235,12 +242,12 @@ class Fleet:
         self._pool.shutdown()
 
     def _start(self) -> None:
-        found: dict[tuple[bool, bool, bool], kernel.Kernel | Exception] = {}
+        found: dict[tuple[bool, bool, bool, int], kernel.Kernel | Exception] = {}
         folder: Path | None = None
         for name, suite in SUITES.items():
             if name not in self._tests:
                 continue
-            wanted = suite.of_packages, suite.kernel_of_packages, suite.installed
+            wanted = suite.of_packages, suite.kernel_of_packages, suite.installed, suite.least_qemu
             if wanted not in found:
                 found[wanted] = obtained(suite)
             booted = found[wanted]

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from . import kernel, root, suite
+from . import kernel, qemu, root, suite
 
 CAUSES = {
     "missing": kernel.MissingError("there is no apt-get here"),
@@ -48,4 +48,13 @@ def test_a_root_of_packages_that_cannot_be_had_costs_only_the_suite_that_wants_i
         fleet.report("multipath", "b")
     with pytest.raises(OSError, match="no space"):
         fleet.report("scsi", "a")
+    fleet.stop()
+
+
+def test_a_suite_of_packages_with_an_older_qemu_is_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRHELPER_SUITE", "trixie")
+    monkeypatch.setattr(root, "obtain", lambda: pytest.fail("nothing is to be fetched"))
+    fleet = suite.Fleet({"migration": ["a"]})
+    with pytest.raises(qemu.UnfitError, match="needs QEMU 11"):
+        fleet.report("migration", "a")
     fleet.stop()

@@ -26,7 +26,7 @@ def initiator(nexus: int) -> str:
     return f"600140500000001{nexus + 1}"
 
 
-def create(size: int = 16 << 20) -> list[Path]:
+def create(size: int = 16 << 20, nexuses: int = NEXUSES) -> list[Path]:
     """Build the unit and return its devices, in the order of the nexuses."""
     modprobe("sg", "sd_mod", "target_core_mod", "target_core_file", "tcm_loop")
     if not CONFIGFS.is_mount():
@@ -42,7 +42,7 @@ def create(size: int = 16 << 20) -> list[Path]:
     (unit / "control").write_text(f"fd_dev_name={backing},fd_dev_size={size}")
     (unit / "enable").write_text("1")
     (unit / "wwn/vpd_unit_serial").write_text("11111111-2222-3333-4444-555555555555")
-    return [attach(unit, nexus) for nexus in range(NEXUSES)]
+    return [attach(unit, nexus) for nexus in range(nexuses)]
 
 
 def attach(unit: Path, nexus: int) -> Path:

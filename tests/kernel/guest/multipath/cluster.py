@@ -16,7 +16,7 @@ from .paths import MapPath
 
 K, K2, OTHER = 0xAAA, 0xAA2, 0xCCC
 NAMES = {K: "K", K2: "K2", OTHER: "O"}
-LETTERS = "abc"
+LETTERS = "abcde"
 
 SAS = 6
 

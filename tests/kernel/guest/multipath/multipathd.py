@@ -31,6 +31,9 @@ defaults {{
 blacklist {{
     devnode "^{blacklisted}"
 }}
+overrides {{
+    {overrides}
+}}
 """
 
 
@@ -43,16 +46,19 @@ def start_udevd() -> None:
 
 
 class Multipathd:
-    """The daemon, for a host that leaves `blacklisted`, a disk's name, alone."""
+    """The daemon, for a host that leaves `blacklisted`, a disk's name, alone. overrides: further configuration."""
 
-    def __init__(self, blacklisted: str) -> None:
+    def __init__(self, blacklisted: str, overrides: str = "") -> None:
         modprobe("dm_mod", "dm_multipath", "dm_service_time", "scsi_dh_alua")
         self._blacklisted = blacklisted
+        self._overrides = overrides
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, reservation_key: str = "reservation_key file") -> None:
         """Start it; return when it answers."""
-        CONFIGURATION.write_text(TEXT.format(blacklisted=self._blacklisted, reservation_key=reservation_key))
+        CONFIGURATION.write_text(
+            TEXT.format(blacklisted=self._blacklisted, overrides=self._overrides, reservation_key=reservation_key)
+        )
         with LOG.open("ab") as log:
             self._process = subprocess.Popen(["multipathd", "-d"], stdout=log, stderr=log)
         eventually(lambda: self.ask("show daemon").startswith("pid"), "multipathd answers", self.said)
