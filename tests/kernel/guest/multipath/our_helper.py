@@ -22,7 +22,7 @@ class OurHelper:
 
     def start(self) -> None:
         self._service.start()
-        self._client = self._connection.enter_context(Client(self.socket, timeout=60))
+        self._client = self._connection.enter_context(Client(self.socket, timeout=150))
         self._fd = opened(self._device, self._connection)
 
     def kill(self) -> None:
