@@ -1,10 +1,13 @@
-"""A root directory of a Debian suite's own packages to boot into: its kernel, udev, multipathd, fence agents, Python.
+"""A root directory of a Debian suite's own packages to boot into: its kernel, udev, multipathd, fence agents, libvirt,
+QEMU and Python.
 
 It is kept in the cache of the kernels:
 
-    .cache/kernel/roots/trixie/
-        recipe      what it was made by (unpacking.py); by another recipe it is made anew
+    .cache/kernel/roots/trixie-52bf0ab1/
         initramfs   boots into it, made anew for each run
+
+The number is that of the recipe, unpacking.py. By another recipe another root is made, since a machine may be running
+in this one; what no run has booted into for a day is removed then.
 
 PRHELPER_SUITE names another suite than the machine's own.
 """
@@ -12,7 +15,9 @@ PRHELPER_SUITE names another suite than the machine's own.
 from __future__ import annotations
 
 import os
+import shutil
 import sysconfig
+import time
 from pathlib import Path
 
 from . import initramfs, unpacking
@@ -24,6 +29,9 @@ PURE_MODULES = (
     *("pytest_timeout.py", "typing_extensions.py"),
 )
 """What the tests need of this repository's environment: pytest's reports are understood by the same pytest only."""
+
+
+DAY = 24 * 60 * 60.0
 
 
 class Root(Kernel):
@@ -71,10 +79,18 @@ def obtain() -> Root:
     roots = cache_folder() / "roots"
     roots.mkdir(parents=True, exist_ok=True)
     with locked(roots / f"{suite}.lock"):
-        found = Root(roots / suite)
-        if not found.root.exists() or (found.root / "recipe").read_text() != unpacking.recipe():
+        found = Root(roots / f"{suite}-{unpacking.recipe()}")
+        if not found.root.exists():
+            remove_unused(roots)
             unpacking.create(suite, found.root)
         fresh = found.initramfs.with_suffix(".new")
         initramfs.write_boot(fresh, found.root, found.version)
         fresh.rename(found.initramfs)
     return found
+
+
+def remove_unused(roots: Path) -> None:
+    """Remove the roots that no run has booted into for a day."""
+    for used in roots.glob("*/initramfs"):
+        if used.stat().st_mtime < time.time() - DAY:
+            shutil.rmtree(used.parent)

@@ -6,6 +6,7 @@ needs, is done here. No step needs root.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import tempfile
@@ -18,6 +19,9 @@ from .kernel import depmod, run
 PACKAGES = (
     *("base-files", "base-passwd", "bash", "coreutils", "dash", "libc-bin", "mount", "util-linux"),
     *("kmod", "linux-image-amd64", "udev", "dmsetup", "kpartx", "lvm2", "multipath-tools", "sg3-utils", "python3"),
+    # for guest/libvirt
+    *("libvirt-daemon-system", "libvirt-clients", "qemu-system-x86", "dbus", "systemd-container"),
+    *("busybox-static", "cpio", "e2fsprogs", "grep"),
 )
 ANYIO = {"bookworm": ()}
 """Where the suite's own is too old for prhelper, that of this repository's environment is used."""
@@ -41,11 +45,12 @@ GROUPS = ("clock", "crypto", "input", "kvm", "render", "sgx", "tape")
 
 
 def recipe() -> str:
-    return Path(__file__).read_text()
+    """A number that changes with this file."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
 
 
 def create(suite: str, target: Path) -> None:
-    """Make the root of a suite, in place of an older one."""
+    """Make the root of a suite."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="new-") as scratch:
         root = Path(scratch, "root")
         packages = fetch(suite, Path(scratch, "archive"))
@@ -55,9 +60,6 @@ def create(suite: str, target: Path) -> None:
         for package in packages:
             unpack(package, root)
         finish(root)
-        (root / "recipe").write_text(recipe())
-        if target.exists():
-            shutil.rmtree(target)
         root.rename(target)
 
 
@@ -92,6 +94,10 @@ def finish(root: Path) -> None:
     """What the packages' scripts would have done."""
     for folder in ("dev", "proc", "run", "sys", "tmp", "var/tmp", "etc/multipath"):
         (root / folder).mkdir(parents=True, exist_ok=True)
+    for link, place in {root / "var/run": "/run", root / "var/lock": "/run/lock"}.items():
+        if link.is_dir() and not link.is_symlink():
+            link.rmdir()
+            link.symlink_to(place)
     for name in ("passwd", "group"):
         shutil.copy(root / "usr/share/base-passwd" / f"{name}.master", root / "etc" / name)
     with (root / "etc/group").open("a") as groups:
