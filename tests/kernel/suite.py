@@ -62,6 +62,7 @@ class Suite:
 SUITES = {
     "chain": Suite(memory=2048, silence=400),
     "multipath_chain": Suite(memory=2048, silence=400, kernel_of_packages=True),
+    "libvirt": Suite(memory=2048, silence=650, of_packages=True, init="guest/systemd/boot.sh"),
     "multipath": Suite(memory=1536, of_packages=True),
     "migration": Suite(memory=1536, of_packages=True, least_qemu=11),
     "package": Suite(silence=630, installed=True, init="guest/systemd/boot.sh", revisions=2),

@@ -58,4 +58,6 @@ def let_everybody_run_it() -> None:
     """Open the way to the interpreter and the repository, which may lie in somebody's home directory."""
     for place in (Path(sys.executable).resolve(), Path(__file__)):
         for folder in place.parents:
-            folder.chmod(folder.stat().st_mode | 0o011)
+            mode = folder.stat().st_mode
+            if mode | 0o011 != mode:  # where the root directory is another than the host's, it may be read-only
+                folder.chmod(mode | 0o011)

@@ -11,10 +11,11 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -53,9 +54,7 @@ class Machine:
 
     def __init__(self, kernel: Kernel, disks: Sequence[Disk], scratch: Path, accelerator: str) -> None:
         archive = scratch / "initramfs"
-        modules = initramfs.module_files(kernel.root, kernel.version, ("virtio_pci", "virtio_scsi", "sd_mod", "sg"))
-        numbers = " ".join(map(str, range(len(disks))))
-        initramfs.write(archive, f'disks="{numbers}"\n{SERVE_COMMANDS}', modules, program("sg_persist"))
+        write_initramfs(archive, kernel, len(disks))
         self._monitor, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -100,13 +99,7 @@ class Machine:
 
     def _read_result(self) -> tuple[int, str]:
         assert self._process.stdout is not None
-        output: list[str] = []
-        for line in self._process.stdout:
-            text = line.decode(errors="replace").rstrip()
-            if found := re.fullmatch(r"exit status (\d+)", text):
-                return int(found[1]), "\n".join(output)
-            output.append(text)
-        raise EOFError(f"the inner machine ended: {output}")
+        return read_result(self._process.stdout)
 
     def monitor(self, command: str) -> Any:
         """Run a QMP command; events that come meanwhile are kept in `events`."""
@@ -130,6 +123,24 @@ class Machine:
         self._monitor.close()
 
 
+def write_initramfs(archive: Path, kernel: Kernel, disks: int) -> None:
+    """Pack what the inner guest boots into. Its disks are at the SCSI targets 0, 1 and so on."""
+    modules = initramfs.module_files(kernel.root, kernel.version, ("virtio_pci", "virtio_scsi", "sd_mod", "sg"))
+    numbers = " ".join(map(str, range(disks)))
+    initramfs.write(archive, f'disks="{numbers}"\n{SERVE_COMMANDS}', modules, program("sg_persist"))
+
+
+def read_result(lines: Iterable[bytes]) -> tuple[int, str]:
+    """What the inner guest writes about one command: exit status and output."""
+    output: list[str] = []
+    for line in lines:
+        text = line.decode(errors="replace").rstrip()
+        if found := re.fullmatch(r"exit status (\d+)", text):
+            return int(found[1]), "\n".join(output)
+        output.append(text)
+    raise EOFError(f"the inner machine ended: {output}")
+
+
 def attached(number: int, disk: Disk) -> list[str]:
     """QEMU's options for a disk. What other disks of the machine lead to the same device is the test's business."""
     file = f"file.driver=host_device,file.filename={disk.device},file.pr-manager=helper{number}"
@@ -142,7 +153,8 @@ def attached(number: int, disk: Disk) -> list[str]:
 
 def program(name: str) -> dict[str, Path]:
     """A program of the host and the libraries that it loads, each at its own path."""
-    found = subprocess.run(["which", name], check=True, capture_output=True, text=True).stdout.strip()
+    found = shutil.which(name)
+    assert found is not None
     libraries = subprocess.run(["ldd", found], check=True, capture_output=True, text=True).stdout
     return {path: Path(path) for path in [found, *re.findall(r"(/\S+) \(0x", libraries)]}
 
