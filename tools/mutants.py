@@ -50,6 +50,7 @@ NO_DIFFERENCE: dict[tuple[str, str, str], str] = {
     ("scheduler.resting", "fd < 0", "edge"): "descriptor 0 is standard input, and no channel's",
     ("scheduler.resting", "time.perf_counter() - began < BUSY_POLL", "edge"): "never equal, but by chance",
     ("scheduler.resting", "time.perf_counter() < until", "edge"): "never equal, but by chance",
+    ("scheduler.resting", "waiter.deadline < self._awake_at", "edge"): "one kick too many makes no difference",
     ("scheduler.resting", "deadline <= now", "edge"): "never equal, but by chance",
     ("scheduler.resting", "strand.waiter is not None", "True"): "for the type checker: it rested, so it has one",
     ("scheduler.resting", "self._deadlines", "True"): "there is none then: it spares a call",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from prhelper.scheduler.iothread import IOThreads
+from prhelper.scheduler.resting import RestingSet
 
 from ...support.helper import wait_until
 
@@ -18,6 +19,13 @@ def threads() -> Iterator[IOThreads]:
     yield threads
     assert threads.stop(10)
     wait_until(lambda: running() <= before, what="the threads to end")
+
+
+@pytest.fixture
+def resting() -> Iterator[RestingSet]:
+    resting = RestingSet()
+    yield resting
+    resting.close()
 
 
 def running() -> set[str]:

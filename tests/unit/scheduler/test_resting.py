@@ -4,30 +4,16 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from prhelper.channel import BareCoroutine, Direction, SkippableWaiter, Waiter
 from prhelper.scheduler.resting import RestingSet, Strand
 
+from .sleepers import at_rest, ignore, session
+
 LONG = 0.3
 MOST_CPU = 0.1
-
-
-@pytest.fixture
-def resting() -> Iterator[RestingSet]:
-    resting = RestingSet()
-    yield resting
-    resting.close()
-
-
-def ignore(_: object) -> None:
-    """For sessions that never end."""
-
-
-async def session() -> None:
-    """Never stepped here."""
 
 
 def test_a_set_that_was_busy_and_is_no_more_sleeps(resting: RestingSet) -> None:
@@ -125,14 +111,6 @@ def test_a_session_belongs_to_the_thread_that_arms_its_registration_until_that_i
     strand.coroutine.close()
 
 
-def at_rest(resting: RestingSet, fd: int, deadline: float | None = None) -> tuple[Strand, Waiter]:
-    coroutine: BareCoroutine[None] = session()
-    coroutine.close()
-    strand, waiter = Strand(coroutine, ignore), Waiter(fd, Direction.READ, deadline)
-    assert resting.rest(strand, waiter) is None
-    return strand, waiter
-
-
 def test_only_a_session_that_is_still_in_this_wait_is_taken_out(resting: RestingSet) -> None:
     near, far = socket.socketpair()
     with near, far:
@@ -144,40 +122,6 @@ def test_only_a_session_that_is_still_in_this_wait_is_taken_out(resting: Resting
         assert resting.take(strand, waiter) is None
         resting.forget(strand)
         resting.forget(other)
-
-
-def test_a_later_deadline_than_the_one_that_is_waited_for_wakes_nobody(
-    resting: RestingSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kicks: list[None] = []
-    monkeypatch.setattr(resting, "kick", lambda: kicks.append(None))
-    resting._awake_at = time.monotonic() + 5
-    near, far = socket.socketpair()
-    with near, far:
-        late, _ = at_rest(resting, near.fileno(), time.monotonic() + 60)
-        assert not kicks
-        soon, _ = at_rest(resting, far.fileno(), time.monotonic() + 1)
-        assert len(kicks) == 1
-        resting.forget(late)
-        resting.forget(soon)
-
-
-@pytest.mark.parametrize(("rests_anew", "is_late"), [(False, True), (True, False)])
-def test_a_deadline_that_is_over_is_raised_unless_the_session_rests_anew_with_a_later_one(
-    resting: RestingSet, rests_anew: bool, is_late: bool
-) -> None:
-    near, far = socket.socketpair()
-    with near, far:
-        strand, _ = at_rest(resting, near.fileno(), time.monotonic() - 1)
-        waiting, waiter = at_rest(resting, far.fileno(), time.monotonic() + 60)
-        if rests_anew:  # just now
-            strand.waiter = Waiter(near.fileno(), Direction.READ, time.monotonic() + 60)
-        assert resting.wait() == [strand]
-        assert (strand.reply is not None and isinstance(strand.reply.error, TimeoutError)) is is_late
-        assert waiting.reply is None
-        assert resting.take(waiting, waiter) is waiting
-        resting.forget(strand)
-        resting.forget(waiting)
 
 
 def test_after_a_long_wait_it_does_not_busy_poll(resting: RestingSet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,15 +205,3 @@ def test_a_late_wake_does_not_take_out_another_session_under_the_same_number(res
         assert resting.take(gone, waiter) is None
         assert resting.take(other, others) is other
         resting.forget(other)
-
-
-def test_a_deadline_goes_with_its_session_and_not_before_that_rests(resting: RestingSet) -> None:
-    near, far = socket.socketpair()
-    with near, far:
-        strand, waiter = at_rest(resting, near.fileno(), time.monotonic() + 60)
-        assert resting.take(strand, waiter) is strand
-        assert not resting._deadlines
-        resting.forget(strand)
-        resting._deadlines[far.fileno()] = time.monotonic() - 1  # of one that is about to rest
-        assert resting.wait() == []
-        assert far.fileno() in resting._deadlines
