@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from .descriptors import OwnedFd, control_space, unpack_rights
 from .errors import BrokenResourceError, DescriptorsTruncatedError
@@ -16,6 +16,29 @@ _MAX_FDS = 16
 
 _CONTROL_SIZE = control_space(_MAX_FDS)
 _TRUNCATED = int(socket.MSG_CTRUNC)  # a plain integer: an enumeration's operations cost as much as a small system call
+
+_PEEK_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_PEEK)
+
+
+class Arrived(NamedTuple):
+    """What has arrived and was not read.
+
+    size: in bytes, 0 at the end. has_descriptors: whether any come with these or, as the kernel has it, right after.
+    """
+
+    size: int
+    has_descriptors: bool
+
+
+def peek(sock: socket.socket, size: int) -> Arrived | None:
+    """What a read of `size` bytes would get; None if it would block. Raises BrokenResourceError."""
+    try:
+        data, _, flags, _ = sock.recvmsg(size, 0, _PEEK_FLAGS)
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        raise BrokenResourceError from error
+    return Arrived(len(data), bool(flags & _TRUNCATED))
 
 
 def receive(

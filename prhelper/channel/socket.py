@@ -18,14 +18,14 @@ import termios
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 from .base import Channel
 from .context import pause
 from .descriptors import OwnedFd, pack_rights
 from .errors import BrokenResourceError, ShortageError
 from .feature import Feature
-from .receive import receive
+from .receive import Arrived, peek, receive
 from .transfer import ReadableBuffer, WritableBuffer
 from .vectors import IOV_MAX
 from .waiter import BETWEEN, Direction, Waiter
@@ -40,8 +40,6 @@ _MAX_RETRY_DELAY = 0.05
 # Plain integers: an operation on the socket module's enumerations costs as much as a small system call.
 _RECV_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
 _BLOCKING_RECV_FLAGS = int(socket.MSG_CMSG_CLOEXEC)
-_PEEK_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_PEEK)
-_TRUNCATED = int(socket.MSG_CTRUNC)
 _SEND_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 _SHUT = {Direction.READ: socket.SHUT_RD, Direction.WRITE: socket.SHUT_WR, None: socket.SHUT_RDWR}
 _UCRED = struct.Struct("3i")
@@ -49,16 +47,6 @@ _SO_PEERPIDFD = 77  # include/uapi/asm-generic/socket.h
 _SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
 _TIMEVAL = struct.Struct("@ll")
 _RECEIVE_TIMEOUT = _TIMEVAL.pack(0, int(PATIENCE * 1_000_000))
-
-
-class Arrived(NamedTuple):
-    """What has arrived and was not read.
-
-    size: in bytes, 0 at the end. has_descriptors: whether any come with these or, as the kernel has it, right after.
-    """
-
-    size: int
-    has_descriptors: bool
 
 
 class SkippableWaiter(Waiter):
@@ -178,14 +166,9 @@ class SocketChannel(Channel):
         """
         self._lifetime.hold()
         try:
-            data, _, flags, _ = self._socket.recvmsg(size, 0, _PEEK_FLAGS)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise BrokenResourceError from error
+            return peek(self._socket, size)
         finally:
             self._lifetime.release()
-        return Arrived(len(data), bool(flags & _TRUNCATED))
 
     def unread(self) -> int:
         """The number of bytes that have arrived and have not been read (FIONREAD)."""

@@ -28,7 +28,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from ..channel import BareCoroutine, Call, SkippableWaiter, Waiter, stepping
 from ..host.signals import every_signal_blocked
@@ -38,6 +38,7 @@ from .device_speed import DeviceSpeeds
 from .resting import Fault, RestingSet, Strand
 from .shared_cpu import PinnedBurst, SharedCpu
 from .stall_guard import StallGuard, Term
+from .state import State
 from .thread_pool import NoThreadError, ThreadPool
 
 _log = logging.getLogger(__name__)
@@ -46,21 +47,6 @@ _RETRY_PAUSE = 0.1
 """Seconds until the guard tries again to start a thread."""
 
 T = TypeVar("T")
-
-
-class State(NamedTuple):
-    """The threads at one moment.
-
-    threads: all but the guard; idle: those without work; has_reserve: whether a stuck leader can be replaced at once.
-    guard_turns: how often the guard has looked. leaders_replaced: how many it found stuck.
-    """
-
-    threads: int
-    idle: int
-    has_reserve: bool
-    guard_is_alive: bool
-    guard_turns: int
-    leaders_replaced: int
 
 
 class IOThreads:
