@@ -21,6 +21,7 @@ from prhelper.logs.sinks import FileSink
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 
+from ...support.helper import wait_until
 from ...support.spc import keys, reserve_out
 from ...support.varlink import Varlink
 from ..serving.running import Running
@@ -56,7 +57,7 @@ class Controlled:
         running.server.close()
         running.listener.close()
         self.control.close()
-        assert self.clients.seen.watchers.all == ()
+        wait_until(lambda: self.clients.seen.watchers.all == (), what="the last watcher to be forgotten")
 
 
 DISK = DeviceId(stat.S_IFBLK, os.makedev(7, 9999))
