@@ -14,6 +14,8 @@ from .errors import StartError
 KEPT = "handed-over-"
 """How the names of mailboxes in systemd's file descriptor store begin (`handover.store`)."""
 
+_NO_SOCKET = "what systemd passed is no socket: use ListenStream= in the .socket unit"
+
 
 class ActivationError(StartError):
     """systemd passed something other than one listening Unix stream socket; the text gives the remedy."""
@@ -61,7 +63,7 @@ def _adopt(fd: int) -> socket.socket:
         os.set_inheritable(fd, False)
         return socket.socket(fileno=fd)
     except OSError as error:
-        raise ActivationError("what systemd passed is no socket: use ListenStream= in the .socket unit") from error
+        raise ActivationError(_NO_SOCKET) from error
 
 
 def _adopt_listening(fd: int) -> socket.socket:
@@ -80,7 +82,10 @@ def _listen_fds() -> list[int]:
         from systemd.daemon import listen_fds
     except ImportError:
         from .listen_fds import listen_fds
-    return list(listen_fds(unset_environment=True))
+    try:
+        return list(listen_fds(unset_environment=True))
+    except OSError as error:  # systemd-python's makes them close-on-exec, so it notices one that is not open
+        raise ActivationError(_NO_SOCKET) from error
 
 
 def _listens(sock: socket.socket) -> bool:
