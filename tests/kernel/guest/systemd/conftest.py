@@ -28,7 +28,7 @@ def device(devices: list[Path]) -> Path:
     return devices[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def mpath(devices: list[Path]) -> Iterator[Path]:
     """A multipath map over two nexuses of the unit; the third is another host's."""
     modprobe("dm_mod")
@@ -40,7 +40,7 @@ def mpath(devices: list[Path]) -> Iterator[Path]:
     run("dmsetup", "create", "--noudevsync", "--uuid", "mpath-test", "mpatest", "--table", table)
     (name,) = Path("/sys/block").glob("dm-*")
     yield Path("/dev") / name.name
-    run("dmsetup", "remove", "--noudevsync", "mpatest")
+    run("dmsetup", "remove", "--noudevsync", "--retry", "mpatest")
 
 
 @pytest.fixture

@@ -33,16 +33,22 @@ def wait_for_log(text: str) -> None:
     wait_until(lambda: text in LOG.read_text(), what=f"'{text}' in the log")
 
 
-def test_first_command_for_a_map_starts_the_worker_which_reserves_on_every_path(
-    devices: list[Path], mpath: Path, socket: Path
-) -> None:
+def test_without_a_map_the_worker_is_not_started(devices: list[Path], socket: Path) -> None:
     with nexus(devices[0], socket) as disk:
         assert disk.register(0xB) == GOOD
         assert disk.clear(0xB) == GOOD
     assert show(WORKER, "ActiveState") == "inactive"
+
+
+def test_worker_is_started_with_the_daemon_where_there_is_a_map_and_reserves_on_every_path(
+    devices: list[Path], mpath: Path, socket: Path
+) -> None:
+    """Unasked, since it may have something to repair."""
+    with nexus(devices[0], socket) as disk:
+        assert disk.keys() == []
+    wait_until(lambda: show(WORKER, "ActiveState") == "active", timeout=60, what="the worker to be active")
     with nexus(mpath, socket) as ours, ExitStack() as stack:
         assert ours.register(0xA) == GOOD
-        assert show(WORKER, "ActiveState") == "active"
         assert ours.reserve(0xA) == GOOD
         other = straight(devices[2], stack)
         assert other.keys() == [0xA, 0xA]
