@@ -38,7 +38,10 @@ GROUPS = (
         (
             "tests/unit/serving/test_session.py",
             "tests/unit/serving/test_session_answers.py",
+            "tests/unit/serving/test_at_rest.py",
             "tests/unit/serving/test_on_behalf.py",
+            "tests/unit/serving/test_handing_over.py",
+            "tests/unit/serving/test_unasked.py",
         ),
     ),
     Group(
@@ -47,6 +50,7 @@ GROUPS = (
         (
             "tests/unit/serving/test_server.py",
             "tests/unit/serving/test_server_waiting.py",
+            "tests/unit/serving/test_handing_over.py",
             "tests/unit/serving/test_machine_names.py",
         ),
     ),

@@ -110,6 +110,39 @@ def test_out_is_refused_where_it_would_be_wrong_and_in_never(
         assert result.trouble == expected
 
 
+class Maps:
+    """What acts on maps, or the reason why it cannot now."""
+
+    def __init__(self, reason: str | None) -> None:
+        self.reason = reason
+
+    def why_not(self) -> str | None:
+        return self.reason
+
+    def on(self, folder: Path) -> StandIn:
+        assert folder == Path("mpatha")
+        return StandIn()
+
+
+@pytest.mark.parametrize(
+    ("reason", "command", "expected"),
+    [
+        (None, IN, FROM_STAND_IN),
+        (None, OUT, FROM_STAND_IN),
+        ("no worker", IN, FROM_DEVICE),
+        ("no worker", OUT, f"{ON_MULTIPATH.format('mpatha')}: no worker"),
+    ],
+)
+def test_a_map_gets_what_acts_on_maps_while_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reason: str | None, command: Command, expected: object
+) -> None:
+    monkeypatch.setattr(DeviceId, "stack_below", stack(maps=["mpatha"]))
+    monkeypatch.setattr(DeviceId, "name", lambda _: "mapped")
+    with (tmp_path / "disk").open("w+") as disk:
+        result = run(Devices(Device(), Maps(reason)).execute(command, Target(disk.fileno(), MAPPED)))
+    assert expected in (result, result.trouble)
+
+
 def test_where_the_kernel_cannot_say_what_it_is_nobody_is_asked() -> None:
     target = Target(-1, None, OSError(errno.ESTALE, "Stale file handle"))
     for devices in (

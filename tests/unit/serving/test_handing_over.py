@@ -135,13 +135,19 @@ def test_commands_in_flight_are_waited_for_and_later_ones_are_not(running: Runni
         assert one.reply().status == GOOD
 
 
-def test_client_that_cannot_be_handed_over_is_hung_up_on_and_named(running: Running, said: list[str]) -> None:
+@pytest.mark.parametrize("begun", [b"", reserve_out(0)[:9]])
+def test_client_that_cannot_be_handed_over_is_hung_up_on_and_named(
+    running: Running, said: list[str], begun: bytes
+) -> None:
     async def refuse(_data: bytes, _fds: Sequence[int]) -> None:
         raise OSError(errno.ETOOMANYREFS, "Too many references")
 
     with running.connect() as client:
         running.ask(client)
-        client.send(reserve_out(0)[:9], [client.socket.fileno()])
+        if begun:
+            client.send(begun, [client.socket.fileno()])
+            (record,) = running.server.clients
+            wait_until(lambda: not record.channel.unread(), what="the server to have read it")
         handing_over, left = hand_over(running, refuse)
         assert (handing_over.count, left) == (0, [])
         assert client.hung_up()

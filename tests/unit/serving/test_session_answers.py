@@ -9,7 +9,8 @@ import pytest
 from prhelper.device.execution import Result
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.status import Status
-from prhelper.serving import audit
+from prhelper.serving import audit, unasked
+from prhelper.serving.clients import Client, News
 from prhelper.serving.end import AnswerLostError
 from prhelper.serving.ended import Ended
 
@@ -58,6 +59,19 @@ def test_the_log_is_told_of_a_command_once_its_answer_is_on_the_way(
         peer.client.shutdown(socket.SHUT_WR)
         peer.end()
     assert told == [True]
+
+
+def test_what_a_command_has_shown_is_told_unasked(runner: Runner, null: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[bytes, News]] = []
+    news = News([], 0xA1)
+    monkeypatch.setattr(Client, "remember", lambda *_: news)
+    monkeypatch.setattr(unasked, "tell", lambda ended, what: told.append((ended.command.cdb, what)))
+    with session(runner, Loopback()) as peer:
+        peer.send(HELLO)
+        peer.send(reserve_in(0), null)
+        peer.client.shutdown(socket.SHUT_WR)
+        peer.end()
+    assert told == [(reserve_in(0), news)]
 
 
 def test_the_log_is_told_of_a_command_whose_answer_is_lost(
