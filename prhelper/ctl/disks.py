@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..channel import OwnedFd
-from ..device.identity import DeviceId, Target, as_multipath_writes
+from ..device.identity import DeviceId, Target, wwid_in
 from ..device.multipath.paths import uuid_if_there, wwid_of
-from ..device.stack import is_multipath, name_of
+from ..device.stack import is_multipath, name_of, slaves_of
 from .exits import Exit, ToolError
-
-_SYS_DEV = Path("/sys/dev")
 
 
 class Disk(NamedTuple):
@@ -76,25 +74,17 @@ def of_descriptor(path: str, fd: int) -> Disk:
 
 def described(path: str, device: DeviceId) -> Disk:
     """What sysfs tells of a device."""
-    folder = folder_of(device)
-    return Disk(path, device, folder, None if folder is None else wwid_in(folder))
+    folder = device.folder() if device.is_device else None
+    return Disk(path, device, folder, None if folder is None else _unit_of(folder))
 
 
-def folder_of(device: DeviceId) -> Path | None:
-    """A device's own folder in sysfs."""
-    kind = "block" if device.file_type == 0o060000 else "char"
-    folder = _SYS_DEV / kind / device.number
-    return folder.resolve() if device.is_device and folder.exists() else None
-
-
-def wwid_in(folder: Path) -> str | None:
+def _unit_of(folder: Path) -> str | None:
     """The WWID of the unit that a device in sysfs leads to by one way only; None if nothing says it."""
     try:
         if is_multipath(folder):
             return wwid_of(uuid_if_there(folder))
-        if slaves := list((folder / "slaves").glob("*")):
-            return wwid_in(slaves[0].resolve()) if len(slaves) == 1 else None
-        whole = folder.parent if (folder / "partition").exists() else folder
-        return as_multipath_writes((whole / "device/wwid").read_text(errors="replace").strip()) or None
+        if slaves := slaves_of(folder):
+            return _unit_of(slaves[0]) if len(slaves) == 1 else None
     except OSError:
         return None
+    return wwid_in(folder)

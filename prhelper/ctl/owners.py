@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from ..client import TransportID
 from ..device.multipath.ports import Ports, initiator_ports
-from .disks import Disk, folder_of
+from ..device.stack import slaves_of
+from .disks import Disk
 from .output import key_text
 
 _HOST = "host"
@@ -55,14 +56,14 @@ def _registered(registration: dict[str, Any]) -> Registered:
 
 def ports_of(disk: Disk) -> Ports:
     """This host's initiator ports; empty where one through which it has the disk is not known."""
-    return initiator_ports(frozenset(filter(None, map(_host_of, _ends(disk.folder or folder_of(disk.device))))))
+    return initiator_ports(frozenset(filter(None, map(_host_of, _ends(disk.folder)))))
 
 
 def _ends(folder: Path | None) -> list[Path]:
     """The SCSI disks that a device lies on."""
     if folder is None:
         return []
-    slaves = [each.resolve() for each in (folder / "slaves").glob("*")]
+    slaves = slaves_of(folder)
     return [end for slave in slaves for end in _ends(slave)] if slaves else [folder]
 
 

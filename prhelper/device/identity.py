@@ -75,16 +75,18 @@ class DeviceId(NamedTuple):
 
     def name(self) -> str | None:
         """The device's name in sysfs, or the map's own name; None where sysfs does not show it."""
-        sysfs = self._sysfs()
-        return stack.name_of(sysfs.resolve()) if sysfs.exists() else None
+        folder = self.folder()
+        return None if folder is None else stack.name_of(folder)
 
     def wwid(self) -> str | None:
         """The identifier of the SCSI unit, as multipath writes it; None where sysfs has none. Reads sysfs."""
-        folder = self._sysfs().resolve()
-        for place in (folder / "device/wwid", folder.parent / "device/wwid"):  # of a disk, of a partition
-            with contextlib.suppress(OSError):
-                return as_multipath_writes(place.read_text(errors="replace").strip())
-        return None
+        folder = self.folder()
+        return None if folder is None else wwid_in(folder)
+
+    def folder(self) -> Path | None:
+        """Its own folder in sysfs, resolved; None where sysfs does not show it."""
+        sysfs = self._sysfs()
+        return sysfs.resolve() if sysfs.exists() else None
 
     def whole(self) -> str | None:
         """The disk or map that this is only a part of: its reservations are of the whole. None if there is none."""
@@ -150,7 +152,15 @@ class Target(NamedTuple):
         return bool(fcntl.fcntl(self.fd, fcntl.F_GETFL) & os.O_PATH)
 
 
-def as_multipath_writes(wwid: str) -> str:
+def wwid_in(folder: Path) -> str | None:
+    """The identifier of the SCSI unit of a disk or partition, as multipath writes it; None where sysfs has none."""
+    for place in (folder / "device/wwid", folder.parent / "device/wwid"):  # of a disk, of a partition
+        with contextlib.suppress(OSError):
+            return _as_multipath_writes(place.read_text(errors="replace").strip()) or None
+    return None
+
+
+def _as_multipath_writes(wwid: str) -> str:
     """What sysfs calls naa.6001405... with a digit for the kind of name in place of a word."""
     prefix = _WWID_PREFIXES.get(wwid[:4])
     return f"{prefix}{wwid[4:]}" if prefix else wwid

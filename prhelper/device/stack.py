@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 _BLOCK = Path("/sys/block")
 
-_MULTIPATH = "mpath-"
+MULTIPATH = "mpath-"
 """How `dm/uuid` of a multipath map begins: multipathd gives it, and other tools have prefixes of their own."""
 
 
@@ -34,7 +34,7 @@ def is_device_mapper(folder: Path) -> bool:
 
 def is_multipath(folder: Path) -> bool:
     """Whether a device is a multipath map. Raises OSError if it is going away."""
-    return is_device_mapper(folder) and (folder / "dm/uuid").read_text().startswith(_MULTIPATH)
+    return is_device_mapper(folder) and (folder / "dm/uuid").read_text().startswith(MULTIPATH)
 
 
 def multipath_maps() -> Iterator[Path]:
@@ -49,7 +49,7 @@ def stack_of(folder: Path) -> Stack:
     """Walk down from a device. Raises OSError if something of it is going away."""
     if is_multipath(folder):
         return Stack(frozenset({folder}), frozenset())
-    if slaves := _slaves(folder):
+    if slaves := slaves_of(folder):
         stacks = [stack_of(slave) for slave in slaves]
         return Stack(
             frozenset(path for stack in stacks for path in stack.maps),
@@ -79,7 +79,8 @@ def name_of(folder: Path) -> str:
         return folder.name
 
 
-def _slaves(folder: Path) -> list[Path]:
+def slaves_of(folder: Path) -> list[Path]:
+    """What lies directly below a device; nothing below a disk."""
     slaves = folder / "slaves"
     return [slave.resolve() for slave in slaves.iterdir()] if slaves.exists() else []
 

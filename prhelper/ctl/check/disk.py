@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...client import AnswerLost, CheckCondition, HelperError, ScsiError, connect, run
-from ...device.stack import is_device_mapper, name_of, stack_of, whole_of
+from ...device.stack import is_device_mapper, name_of, slaves_of, stack_of, whole_of
 from ...scsi import sense
 from ..disks import Disk, of_descriptor
 from ..reading import reading
@@ -104,9 +104,7 @@ def _crypt_in(folder: Path) -> Path | None:
     """The encrypted device that this is, or lies on."""
     if is_device_mapper(folder) and ((folder / "dm/uuid").read_text().startswith(_CRYPT) or _has_crypt_table(folder)):
         return folder
-    slaves = folder / "slaves"
-    below = (each.resolve() for each in slaves.iterdir()) if slaves.exists() else ()
-    return next((found for each in below if (found := _crypt_in(each)) is not None), None)
+    return next((found for each in slaves_of(folder) if (found := _crypt_in(each)) is not None), None)
 
 
 def _has_crypt_table(folder: Path) -> bool:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from ...channel import OwnedFd
-from ..stack import name_of
+from ..stack import MULTIPATH, name_of
 from .ports import initiator_ports
 from .rules.steps import Path, Paths
 
@@ -21,7 +21,6 @@ _DEV = File("/dev")
 _USABLE = "running"
 _COLONS = 3
 _HIDDEN = (errno.ENOENT, errno.EACCES, errno.EPERM)
-_PREFIX = "mpath-"
 
 
 class Seen(NamedTuple):
@@ -56,7 +55,7 @@ def uuid_if_there(folder: File) -> str:
 
 def wwid_of(uuid: str) -> str:
     """The identifier of the unit that a map leads to."""
-    return uuid.removeprefix(_PREFIX)
+    return uuid.removeprefix(MULTIPATH)
 
 
 def paths_of(folder: File) -> list[Seen]:
