@@ -8,7 +8,7 @@
     privileges.py  what the helper may do: its capability, its user namespace, its unit's sandbox (units.py)
     disk.py        what a disk is, and what it answers; on_maps.py: multipath
     machine.py     how a virtual machine has its disks; qmp.py: what its QEMU says; neighbours.py: two on one disk
-    report.py      findings for people and programs; recent.py: the log's last hour, without keys
+    report.py      findings for people and programs; recent.py: the log's last hour, without keys; journal.py
 
 Each looks at one thing and yields a Finding for each cause that it sees there. What cannot be seen is not guessed at.
 """

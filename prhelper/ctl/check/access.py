@@ -5,22 +5,24 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from .causes import DISK_CLOSED_TO_USER, SOCKET_CLOSED_TO_USER, Finding
+from .causes import DISK_CLOSED_TO_USER, SOCKET_CLOSED_TO_USER, Cause, Finding
 from .users import User, may
 
 
 def to_socket(user: User, path: Path, name: str) -> Iterator[Finding]:
     """To connect is to write. `name`: the path as people know it."""
-    if (barrier := _barrier(user, path, os.W_OK)) is not None:
-        remedy = "" if barrier == path else f"Let the user through the directory {barrier} (chmod o+x, setfacl)."
-        yield SOCKET_CLOSED_TO_USER.found(f"{name}, {user.name}", _seen(user, barrier), remedy)
+    yield from _access(SOCKET_CLOSED_TO_USER, user, path, name, os.W_OK)
 
 
 def to_disk(user: User, path: Path, name: str) -> Iterator[Finding]:
     """Both ways, as QEMU opens it."""
-    if (barrier := _barrier(user, path, os.R_OK | os.W_OK)) is not None:
+    yield from _access(DISK_CLOSED_TO_USER, user, path, name, os.R_OK | os.W_OK)
+
+
+def _access(cause: Cause, user: User, path: Path, name: str, mode: int) -> Iterator[Finding]:
+    if (barrier := _barrier(user, path, mode)) is not None:
         remedy = "" if barrier == path else f"Let the user through the directory {barrier} (chmod o+x, setfacl)."
-        yield DISK_CLOSED_TO_USER.found(f"{name}, {user.name}", _seen(user, barrier), remedy)
+        yield cause.found(f"{name}, {user.name}", _seen(user, barrier), remedy)
 
 
 def _barrier(user: User, path: Path, mode: int) -> Path | None:

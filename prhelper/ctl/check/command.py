@@ -1,6 +1,7 @@
 """The subcommand: what is looked at, in which order, and what is told of it."""
 
 import argparse
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,12 +118,15 @@ class _Check:
         if self._options.disks:
             yield from access.to_disk(self._subjects.user, Path(node.path), node.name)
         yield from neighbours.look(looked.disk, self._subjects.all_machines, self._seen)
-        refusal = on_maps.refusal(self._status, self._subjects.sockets)
-        yield from on_maps.look(looked.disk, refusal, self._multipathd)
+        yield from on_maps.look(looked.disk, self._refusal_of_maps, self._multipathd)
         if looked.is_sound:
             for socket in self._helpers_of(looked.disk, served):
                 yield from disk.ask(node.path, node.name, socket.path)
                 yield from on_maps.registrations(looked.disk, node.path, socket.path, self._seen)
+
+    @functools.cached_property
+    def _refusal_of_maps(self) -> str | None:
+        return on_maps.refusal(self._status, self._subjects.sockets)
 
     def _helpers_of(self, disk: Disk, served: list[Socket]) -> list[Socket]:
         """Those by which machines have the disk; without a machine, any."""

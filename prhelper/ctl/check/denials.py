@@ -3,12 +3,11 @@
 import contextlib
 import os
 import re
-import shutil
-import subprocess
 import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from . import journal
 from .causes import DENIED_BY_APPARMOR, DENIED_BY_SELINUX, Finding
 
 LATELY = 3600.0
@@ -17,7 +16,6 @@ LATELY = 3600.0
 _FILES = ("/var/log/audit/audit.log", "/var/log/kern.log", "/var/log/syslog", "/var/log/messages")
 _MAX_SIZE = 8 << 20  # bytes of the end of a file
 _MAX_RECORD = 8192
-_PATIENCE = 20.0
 
 _GUESTS_RULES = "/etc/apparmor.d/local/abstractions/libvirt-qemu"
 _RULES = dict.fromkeys(("prhelper", "prhelper-multipath"), "/etc/apparmor.d/local/prhelper")
@@ -42,19 +40,9 @@ def look(lines: Iterable[str], names: Collection[str], now: float) -> Iterator[F
 
 def recent_lines() -> list[str]:
     """The kernel's and the audit daemon's messages, as far as this user may read them."""
-    return _journal() or [*(line for file in _FILES for line in _end_of(Path(file))), *_ring()]
-
-
-def _journal() -> list[str]:
-    if shutil.which("journalctl") is None:
-        return []
     since = f"--since=@{int(time.time() - LATELY)}"
-    command = ["journalctl", "-q", "--no-pager", "-o", "cat", since, "_TRANSPORT=kernel", "+", "_TRANSPORT=audit"]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return done.stdout.decode(errors="replace").splitlines()
+    found = journal.lines("-o", "cat", since, "_TRANSPORT=kernel", "+", "_TRANSPORT=audit")
+    return found or [*(line for file in _FILES for line in _end_of(Path(file))), *_ring()]
 
 
 def _ring() -> list[str]:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from ...client import AnswerLost, CheckCondition, HelperError, ScsiError, connect, run
 from ...device.stack import is_device_mapper, name_of, slaves_of, stack_of, whole_of
 from ...scsi import sense
-from ..disks import Disk, of_descriptor
+from ..disks import Disk, of_descriptor, opened
+from ..exits import ToolError
 from ..reading import reading
 from .causes import (
     COMMANDS_FAIL,
@@ -121,21 +122,16 @@ def _has_crypt_table(folder: Path) -> bool:
 def ask(path: str, name: str, socket: Path) -> list[Finding]:
     """What the disk answers through a helper. What this user may not open is not asked."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return []
-    try:
-        run(_ask(fd, socket))
+        with opened(path, to_write=False) as (fd, _):
+            run(_ask(fd, socket))
     except CheckCondition as error:
         return [_why(error).found(name, str(error))]
     except ScsiError as error:
         return [DISK_FAILS.found(name, str(error))]
     except AnswerLost as error:
         return [DISK_HANGS.found(name, str(error))] if isinstance(error.__cause__, TimeoutError) else []
-    except HelperError:
-        return []  # is found at its socket
-    finally:
-        os.close(fd)
+    except (ToolError, HelperError):  # what is wrong with the helper is found at its socket
+        return []
     return []
 
 

@@ -26,8 +26,9 @@ def look(path: Path, name: str, status: dict[str, Any] | None, is_default: bool)
 
 
 def _pid(path: Path, is_default: bool) -> int | None:
-    pid = server_pid(path)
-    return int(properties_of(SERVICE_UNIT).get("MainPID", "0")) or None if pid is None and is_default else pid
+    if (pid := server_pid(path)) is not None or not is_default:
+        return pid
+    return int(properties_of(SERVICE_UNIT).get("MainPID", "0")) or None
 
 
 def uid_of_helper(path: Path, is_default: bool) -> int | None:

@@ -1,24 +1,17 @@
 """The helper's log of the last hour, without keys, for a report."""
 
 import re
-import shutil
-import subprocess
+
+from . import journal
 
 _KEY = re.compile(r"(key )0x[0-9a-f]+")
 _MAX_LINES = 1000
-_PATIENCE = 20.0
 
 
 def lines() -> list[str]:
     """The last lines of the journal that are the helper's; none where there is no journal to read."""
-    if shutil.which("journalctl") is None:
-        return []
-    command = ["journalctl", "-q", "--no-pager", "-o", "short-iso", "--since=-1h", "-t", "prhelper", f"-n{_MAX_LINES}"]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return [without_keys(line) for line in done.stdout.decode(errors="replace").splitlines()]
+    recent = journal.lines("-o", "short-iso", "--since=-1h", "-t", "prhelper", f"-n{_MAX_LINES}")
+    return list(map(without_keys, recent))
 
 
 def without_keys(line: str) -> str:

@@ -3,7 +3,8 @@
 import textwrap
 from collections.abc import Iterable
 
-from ..output import RED, WIDTH, YELLOW, coloured, harmless_line
+from ...host.chosen_text import printable
+from ..output import RED, WIDTH, YELLOW, coloured
 from .causes import CAUSES, Finding, Severity
 
 _COLOURS = {Severity.ERROR: RED, Severity.WARNING: YELLOW}
@@ -18,14 +19,14 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 def as_text(finding: Finding) -> str:
     """A few lines."""
     severity = finding.cause.severity
-    head = f"{severity.name.lower()}: {harmless_line(finding.about)} [{finding.cause.code}]"
+    head = f"{severity.name.lower()}: {printable(finding.about)} [{finding.cause.code}]"
     parts = [_wrapped(finding.cause.means), _wrapped(finding.seen, "seen: "), _wrapped(finding.remedy, "do:   ")]
     return "\n".join([coloured(head, _COLOURS[severity]), *parts])
 
 
 def _wrapped(text: str, label: str = "") -> str:
     return textwrap.fill(
-        harmless_line(text),
+        printable(text),
         WIDTH,
         initial_indent=f"  {label}",
         subsequent_indent="  " + " " * len(label),

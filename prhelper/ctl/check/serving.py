@@ -27,8 +27,7 @@ def look(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
     except PermissionError:
         return  # is `access`'s to find
     except OSError as error:
-        state = f"; {SOCKET_UNIT} is {state_of(SOCKET_UNIT)}" if is_default and state_of(SOCKET_UNIT) else ""
-        yield HELPER_MISSING.found(name, f"{path}: {error.strerror}{state}")
+        yield HELPER_MISSING.found(name, f"{path}: {error.strerror}{_state(SOCKET_UNIT, is_default)}")
         return
     if not stat.S_ISSOCK(mode):
         yield NOT_A_SOCKET.found(name, f"{path} is {stat.filemode(mode)}")
@@ -41,13 +40,11 @@ def look(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
 
 def connecting(path: Path) -> OSError | None:
     """What comes of connecting: None if somebody listens."""
-    with socket.socket(socket.AF_UNIX) as trial:
-        trial.settimeout(PATIENCE)
-        try:
-            trial.connect(os.fspath(path))
-        except OSError as error:
-            return error
-    return None
+    try:
+        with _connected(path):
+            return None
+    except OSError as error:
+        return error
 
 
 def _listening(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
@@ -55,17 +52,27 @@ def _listening(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
         with contextlib.closing(run(connect(path, PATIENCE))):
             return
     except Unreachable as error:
-        state = f"; {SERVICE_UNIT} is {state_of(SERVICE_UNIT)}" if is_default and state_of(SERVICE_UNIT) else ""
-        yield HELPER_SILENT.found(name, f"{error}{state}")
+        yield HELPER_SILENT.found(name, f"{error}{_state(SERVICE_UNIT, is_default)}")
+
+
+def _state(unit: str, is_default: bool) -> str:
+    state = state_of(unit) if is_default else ""
+    return f"; {unit} is {state}" if state else ""
 
 
 def server_pid(path: Path) -> int | None:
     """The process that listens; None if it is systemd, or cannot be told."""
+    try:
+        with _connected(path) as trial:
+            pid = int.from_bytes(trial.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4), sys.byteorder)
+    except OSError:
+        return None
+    return pid if pid > 1 else None
+
+
+@contextlib.contextmanager
+def _connected(path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as trial:
         trial.settimeout(PATIENCE)
-        try:
-            trial.connect(os.fspath(path))
-            pid = int.from_bytes(trial.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4), sys.byteorder)
-        except OSError:
-            return None
-    return pid if pid > 1 else None
+        trial.connect(os.fspath(path))
+        yield trial
