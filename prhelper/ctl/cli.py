@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..client import DEFAULT_SOCKET
+from ..logs.handler import LEVELS
 from . import changing, clients, log_level, reading, seen_disks, show, status, trace, values, watch
 from .check import command as check
 from .control import DEFAULT_CONTROL
@@ -93,7 +94,7 @@ def _add_daemons(add: _Subcommands) -> None:
     parser.add_argument("-n", "--count", type=values.count, metavar="NUMBER", help="end after so many")
     _finish(parser, watch.execute, control=True)
     parser = add("log-level", help="how much it logs, now or from now on")
-    parser.add_argument("level", metavar="LEVEL", nargs="?", choices=log_level.LEVELS, help="error, info, debug, bytes")
+    parser.add_argument("level", metavar="LEVEL", nargs="?", choices=LEVELS, help="error, info, debug, bytes")
     _finish(parser, log_level.execute, control=True)
     parser = add("trace", help="which trace events it logs, now or from now on")
     parser.add_argument("patterns", metavar="PATTERN", nargs="*", help="log these events")

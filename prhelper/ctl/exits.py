@@ -41,7 +41,7 @@ class ToolError(Exception):
         self.status = status
 
 
-_BY_STATUS = {
+_BY_STATUS: dict[int, Exit] = {
     Status.RESERVATION_CONFLICT: Exit.RESERVATION_CONFLICT,
     Status.BUSY: Exit.BUSY,
     Status.TASK_SET_FULL: Exit.TASK_SET_FULL,
@@ -75,4 +75,4 @@ def _of_answer(error: ScsiError) -> Exit:
         if error.sense == INVALID_OPCODE:
             return Exit.INVALID_OPCODE
         return _BY_SENSE_KEY.get(error.sense.key, Exit.OTHER_SENSE) if error.sense else Exit.OTHER_SENSE
-    return next((status for known, status in _BY_STATUS.items() if known == error.status), Exit.OTHER)
+    return _BY_STATUS.get(error.status, Exit.OTHER)

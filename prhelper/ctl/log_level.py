@@ -5,8 +5,6 @@ import argparse
 from .control import Control
 from .output import print_json
 
-LEVELS = ("error", "info", "debug", "bytes")
-
 
 def execute(options: argparse.Namespace) -> int:
     """Carry the subcommand out. The type LogLevels of docs/prhelperctl.md."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from ..client import ReservationType
+from ..host.chosen_text import printable
 
 WIDTH = 80
 _ELLIPSIS = "..."
@@ -31,7 +32,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
     All columns but the last keep their whole text: keys, numbers and names are of no use in halves.
     """
-    lines = [[harmless_line(str(cell)) for cell in row] for row in rows]
+    lines = [[printable(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
     room = max(WIDTH - sum(widths[:-1]) - 2 * (len(widths) - 1), len(_ELLIPSIS))
     head, *body = (_line(cells, widths, room) for cells in [list(heads), *lines])
@@ -44,11 +45,6 @@ def _line(cells: Sequence[str], widths: Sequence[int], room: int) -> str:
         last = last[: room - len(_ELLIPSIS)] + _ELLIPSIS
     columns = [cell.ljust(width) for cell, width in zip(first, widths, strict=False)]
     return "  ".join([*columns, last]).rstrip()
-
-
-def harmless_line(text: str) -> str:
-    """The same, with nothing that could move the cursor of a terminal: names are chosen by those who are shown."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def key_text(key: int) -> str:

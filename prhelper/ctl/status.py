@@ -3,8 +3,9 @@
 import argparse
 from typing import Any
 
+from ..host.chosen_text import printable
 from .control import Control
-from .output import RED, YELLOW, coloured, harmless_line, print_json
+from .output import RED, YELLOW, coloured, print_json
 from .wording import duration, moment
 
 
@@ -37,7 +38,7 @@ def _lines(told: dict[str, Any]) -> list[str]:
 
 def _said(text: str, colour: str | None = None) -> str:
     """A text that somebody else chose, or part of one."""
-    text = harmless_line(text)
+    text = printable(text)
     return text if colour is None else coloured(text, colour)
 
 

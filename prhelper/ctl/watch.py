@@ -5,8 +5,9 @@ import sys
 from itertools import islice
 from typing import Any
 
+from ..host.chosen_text import printable
 from .control import Control
-from .output import RED, YELLOW, coloured, harmless_line, print_json
+from .output import RED, YELLOW, coloured, print_json
 from .wording import device, moment, outcome, process
 
 _GOOD, _CONFLICT = "GOOD", "RESERVATION CONFLICT"
@@ -29,7 +30,7 @@ def execute(options: argparse.Namespace) -> int:
 
 def _line(event: dict[str, Any]) -> str:
     asks = event["process"]
-    text = harmless_line(
+    text = printable(
         f"{moment(event['at'])} {device(event['device'])} {process(asks)} pid {asks['pid']}: "
         f"{_command(event['command'])}: {outcome(event)}"
     )
