@@ -68,10 +68,7 @@ class Message(NamedTuple):
 
 def encode(message: Message) -> bytes:
     """The message without its descriptors."""
-    connections = [
-        connection._asdict() | {"begun": binascii.hexlify(connection.begun).decode()}
-        for connection in message.connections
-    ]
+    connections = [connection._asdict() | {"begun": connection.begun.hex()} for connection in message.connections]
     fields = {_NAME: VERSION, "accepted": message.accepted, "answered": message.answered, "connections": connections}
     return json.dumps(fields, separators=(",", ":")).encode()
 
@@ -113,10 +110,13 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_hex(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
     try:
-        return isinstance(value, str) and bool(binascii.unhexlify(value) or not value)
+        binascii.unhexlify(value)
     except ValueError:
         return False
+    return True
 
 
 _MESSAGE: dict[str, Callable[[Any], bool]] = {

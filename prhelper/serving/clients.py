@@ -12,7 +12,7 @@ from ..device.identity import DeviceId
 from ..host.machine_name import MachineName, named
 from ..host.peer import Peer
 from ..scsi.reservation import Command
-from .ended import Ended
+from .ended import Ended, device_in_words
 from .registrations import Registration, is_same_machine
 from .seen import Seen
 from .take_over import TakeOver
@@ -36,8 +36,7 @@ class InFlight:
 
     def in_words(self) -> str:
         """For people: which device, which command, for how long."""
-        device = "unknown device" if self.device is None else self.device.in_words()
-        return f"{device}: {self.command}, for {time.monotonic() - self.since:.0f} s"
+        return f"{device_in_words(self.device)}: {self.command}, for {time.monotonic() - self.since:.0f} s"
 
 
 class News(NamedTuple):
