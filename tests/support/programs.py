@@ -32,6 +32,14 @@ def compile_library(source: Path, directory: Path) -> Path:
     return library
 
 
+def require_mount_namespace() -> str:
+    """The path of unshare, where it may make mount namespaces."""
+    unshare = require_program("unshare", "util-linux")
+    if os.geteuid() != 0 or subprocess.run([unshare, "--mount", "true"], capture_output=True).returncode != 0:
+        pytest.skip("only root may make a mount namespace")
+    return unshare
+
+
 def require_module(name: str, remedy: str) -> None:
     """A Python module that the package can do without."""
     if importlib.util.find_spec(name) is None:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,23 +31,10 @@ Run = Callable[..., Done]
 
 
 @pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
 def helper(tmp_path: Path, stack: ExitStack) -> Helper:
     """To it, each process is an initiator."""
     options = ["--emulate=all", f"--state-directory={tmp_path / 'state'}"]
     return stack.enter_context(Helper(tmp_path, options=options))
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Path:
-    path = tmp_path / "disk.img"
-    path.write_bytes(bytes(4096))
-    return path
 
 
 @pytest.fixture

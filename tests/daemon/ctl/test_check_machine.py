@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from prhelper.ctl.hosts_machines import machine_of
 
 from ...support.checking import check
 from ...support.helper import Helper
-from ...support.programs import require_program
+from ...support.idle_qemu import start_idle_qemu
 from .conftest import Run
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -28,29 +29,7 @@ def helper(tmp_path: Path, stack: ExitStack) -> Helper:
 def start() -> Iterator[Start]:
     """Starts a QEMU that runs nothing; returns when it is up."""
     with ExitStack() as stack:
-
-        def start(name: str, *arguments: str) -> subprocess.Popen[bytes]:
-            qemu = require_program("qemu-system-x86_64", "qemu-system-x86")
-            common = ["-machine", "q35", "-accel", "tcg", "-m", "16", "-nodefaults", "-display", "none", "-S"]
-            command = [
-                qemu,
-                "-name",
-                f"guest={name}",
-                *common,
-                "-qmp",
-                "stdio",
-                "-device",
-                "virtio-scsi-pci",
-                *arguments,
-            ]
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            assert process.stdout is not None
-            assert b"QMP" in process.stdout.readline()
-            return process
-
-        yield start
+        yield partial(start_idle_qemu, stack)
 
 
 def disk_of(path: Path, device: str = "scsi-hd") -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """A helper that emulates, started as a test wants it, and a disk: a file."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,19 +18,6 @@ Connect = Callable[..., Node]
 @pytest.fixture
 def state_directory(tmp_path: Path) -> Path:
     return tmp_path / "state"
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Path:
-    path = tmp_path / "disk.img"
-    path.write_bytes(bytes(4096))
-    return path
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture

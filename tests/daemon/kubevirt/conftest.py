@@ -1,8 +1,6 @@
 """A directory as the node's, the device plugin that watches it, and containers."""
 
-import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ...support.fake_device import FakeDevice
-from ...support.programs import require_program
+from ...support.programs import require_mount_namespace
 from .container import Container, DevicePlugin
 
 Start = Callable[[], Container]
@@ -19,9 +17,7 @@ Start = Callable[[], Container]
 @pytest.fixture
 def directory() -> Iterator[Path]:
     """The directory of the sockets, which QEMU's user can reach."""
-    unshare = require_program("unshare", "util-linux")
-    if os.geteuid() != 0 or subprocess.run([unshare, "--mount", "true"], capture_output=True).returncode != 0:
-        pytest.skip("only root may make a mount namespace")
+    require_mount_namespace()
     above = Path(tempfile.mkdtemp(prefix="kubevirt-"))
     above.chmod(0o755)
     made = above / "pr"

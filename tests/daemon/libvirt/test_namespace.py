@@ -3,7 +3,6 @@
 import contextlib
 import os
 import socket
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from ...support.client import Client
 from ...support.helper import wait_until
-from ...support.programs import require_program
+from ...support.programs import require_mount_namespace
 from ...support.spc import GOOD, keys, reserve_in, reserve_out
 from .managed import Machine, StartFailedError
 
@@ -83,9 +82,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 @pytest.fixture
 def namespace(journal: Journal) -> Sequence[str]:
     """The command that runs the rest of its arguments in a machine's namespace, in the same process."""
-    unshare = require_program("unshare", "util-linux")
-    if os.geteuid() != 0 or subprocess.run([unshare, "--mount", "true"], capture_output=True).returncode != 0:
-        pytest.skip("only root may make a mount namespace")
+    unshare = require_mount_namespace()
     return (unshare, "--mount", "sh", "-c", _ENTER, "sh", str(journal.directory))
 
 

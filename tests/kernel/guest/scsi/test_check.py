@@ -12,6 +12,7 @@ import pytest
 from prhelper.ctl.cli import main
 from tests.support.checking import check
 from tests.support.client import Client
+from tests.support.idle_qemu import start_idle_qemu
 
 from .. import helper, lio
 from ..initiators import generic
@@ -47,22 +48,9 @@ def on(helper_socket: Path, control: Path) -> list[str]:
 @pytest.fixture
 def start(helper_socket: Path) -> Iterator[Start]:
     """Starts a QEMU that runs nothing, with these disks; returns when it is up."""
+    manager = ("-object", f"pr-manager-helper,id=pr0,path={helper_socket}")
     with ExitStack() as stack:
-
-        def start(name: str, *options: str) -> subprocess.Popen[bytes]:
-            command = [
-                *("qemu-system-x86_64", "-name", f"guest={name}", "-machine", "q35", "-accel", "tcg", "-m", "16"),
-                *("-nodefaults", "-display", "none", "-S", "-qmp", "stdio", "-device", "virtio-scsi-pci"),
-                *("-object", f"pr-manager-helper,id=pr0,path={helper_socket}"),
-            ]
-            process = subprocess.Popen([*command, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            assert process.stdout is not None
-            assert b"QMP" in process.stdout.readline()
-            return process
-
-        yield start
+        yield lambda name, *options: start_idle_qemu(stack, name, *manager, *options)
 
 
 def disk(device: Path, driver: str = "scsi-block", manager: str = ",pr-manager=pr0", more: str = "") -> tuple[str, ...]:

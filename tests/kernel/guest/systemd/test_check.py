@@ -15,7 +15,7 @@ from tests.support.checking import check
 from tests.support.programs import require_program
 
 from . import apparmor
-from .units import INSTALLED, SERVICE, SOCKET, show, systemctl
+from .units import SERVICE, SOCKET, changed, show, systemctl
 
 pytestmark = pytest.mark.timeout(300)  # systemctl, journalctl and Python's start are slow in an emulated machine
 
@@ -30,14 +30,9 @@ def ask_systemd_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @contextmanager
 def drop_in(unit: str, *lines: str) -> Iterator[None]:
-    changed = INSTALLED / f"{unit}.d" / "zz-changed.conf"
-    changed.write_text("\n".join([f"[{unit.rpartition('.')[2].capitalize()}]", *lines, ""]))
-    systemctl("daemon-reload")
-    try:
+    text = "\n".join([f"[{unit.rpartition('.')[2].capitalize()}]", *lines, ""])
+    with changed(unit, "zz-changed.conf", text):
         yield
-    finally:
-        changed.unlink()
-        systemctl("daemon-reload")
 
 
 @pytest.mark.usefixtures("socket")

@@ -13,7 +13,7 @@ import pytest
 from tests.support.spc import GOOD
 
 from .conftest import ONLY_SYS_RAWIO, nexus
-from .units import INSTALLED, SERVICE, SOURCE, WORKER, WORKER_SOCKET, main_pid, show, systemctl
+from .units import SERVICE, SOURCE, WORKER, WORKER_SOCKET, changed, main_pid, show, systemctl
 
 pytestmark = [pytest.mark.usefixtures("clean"), pytest.mark.timeout(180)]  # several starts, slow ones
 
@@ -21,16 +21,9 @@ pytestmark = [pytest.mark.usefixtures("clean"), pytest.mark.timeout(180)]  # sev
 @contextmanager
 def with_drop_in(name: str) -> Iterator[None]:
     """While this lasts, the daemon's unit has it. It sorts behind those of the tests."""
-    installed = INSTALLED / f"{SERVICE}.d" / name
-    installed.write_text(
-        (SOURCE / "systemd" / name).read_text().replace("/usr/bin/prhelper", os.environ["GUEST_HELPER"])
-    )
-    systemctl("daemon-reload")
-    try:
+    text = (SOURCE / "systemd" / name).read_text().replace("/usr/bin/prhelper", os.environ["GUEST_HELPER"])
+    with changed(SERVICE, name, text):
         yield
-    finally:
-        installed.unlink()
-        systemctl("daemon-reload")
 
 
 def status_of(pid: int) -> dict[str, str]:

@@ -52,14 +52,21 @@ def install(watchdog_seconds: int) -> None:
 @contextmanager
 def with_options(*options: str) -> Iterator[None]:
     """While this lasts, the service starts with these options as well."""
-    folder = INSTALLED / f"{SERVICE}.d"
-    changed = folder / "options.conf"  # sorts behind the other drop-ins
-    changed.write_text(f"[Service]\nExecStart=\nExecStart={command(SERVICE)} {shlex.join(options)}\n")
+    text = f"[Service]\nExecStart=\nExecStart={command(SERVICE)} {shlex.join(options)}\n"
+    with changed(SERVICE, "options.conf", text):
+        yield
+
+
+@contextmanager
+def changed(unit: str, name: str, text: str) -> Iterator[None]:
+    """While this lasts, the unit has one more drop-in, of this name. It must sort behind those that are installed."""
+    drop_in = INSTALLED / f"{unit}.d" / name
+    drop_in.write_text(text)
     systemctl("daemon-reload")
     try:
         yield
     finally:
-        changed.unlink()
+        drop_in.unlink()
         systemctl("daemon-reload")
 
 
