@@ -6,7 +6,7 @@
     installed_root.py  one where a suite is installed, for tests that install more
     initramfs.py  what the kernel starts with: the way into a root directory
     emulator.py   one machine
-    suite.py      what is run in which machine, and the machines of one test run
+    suites.py     what is run in which machine; fleet.py: the machines of one test run
     proxy.py      makes the guest's results this pytest's own
     guest/        everything that runs inside; a folder a suite, and one boot a folder
 

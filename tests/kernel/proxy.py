@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from ..support.programs import missing
+from .fleet import Fleet, GuestError
 from .kernel import MissingError
 from .qemu import UnfitError
-from .suite import Fleet, GuestError
 
 GUEST = Path(__file__).parent / "guest"
 FLEET = pytest.StashKey[Fleet]()

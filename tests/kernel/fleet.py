@@ -1,8 +1,8 @@
-"""Suites of guest-side tests, one boot each, and the fleet of emulators that runs them.
+"""The fleet of emulators that runs the suites of guest-side tests (suites.py), one boot each.
 
-A suite is a folder under `guest/`. `Boot` starts a machine for the tests selected in one suite, listens to the reports
-(see guest/reporter.py) and lets any number of waiters have the report of "their" test. `Fleet` runs the boots that a
-test run needs, as many at a time as there are processors, those that take longest first.
+`Boot` starts a machine for the tests selected in one suite, listens to the reports (see guest/reporter.py) and lets any
+number of waiters have the report of "their" test. `Fleet` runs the boots that a test run needs, as many at a time as
+there are processors, those that take longest first.
 """
 
 from __future__ import annotations
@@ -14,61 +14,15 @@ import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.support import debian_package
 
-from . import emulator, installed_root, kernel, qemu, root
+from . import emulator, kernel, qemu, root
+from .suites import SUITES, Suite
 
 Report = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Suite:
-    """How to boot one folder of tests.
-
-    silence: seconds without a report after which the machine counts as hung; longer than any of its tests may take.
-    of_packages: boot into a root directory of Debian packages (root.py), not into the host's.
-    kernel_of_packages: take the kernel from such a root, and boot into the host's, which has QEMU.
-    installed: boot into a root where the wanted suite is installed (installed_root.py), such as the host's.
-    init: a script to go on with before the tests.
-    revisions: how many revisions of the Debian package its tests need.
-    least_qemu: the major version of QEMU that its tests need at least, from the same suite as the root of packages.
-    """
-
-    memory: int = 1024
-    silence: float = 330
-    of_packages: bool = False
-    kernel_of_packages: bool = False
-    installed: bool = False
-    init: str = ""
-    revisions: int = 0
-    least_qemu: int = 0
-
-    def obtain(self) -> kernel.Kernel:
-        """Find what to boot. Raises MissingError and UnfitError."""
-        if self.least_qemu:
-            qemu.require_major(root.wanted_suite(), self.least_qemu)
-        if self.kernel_of_packages:
-            return kernel.Kernel(root.obtain().root)
-        if self.installed:
-            return installed_root.obtain()
-        return root.obtain() if self.of_packages else kernel.obtain()
-
-
-# The ones that take longest come first.
-SUITES = {
-    "chain": Suite(memory=2048, silence=400),
-    "multipath_chain": Suite(memory=2048, silence=400, kernel_of_packages=True),
-    "libvirt": Suite(memory=2048, silence=650, of_packages=True, init="guest/systemd/boot.sh"),
-    "multipath": Suite(memory=1536, of_packages=True),
-    "migration": Suite(memory=1536, of_packages=True, least_qemu=11),
-    "package": Suite(silence=630, installed=True, init="guest/systemd/boot.sh", revisions=2),
-    "scsi": Suite(),
-    "systemd": Suite(init="guest/systemd/boot.sh"),
-}
 
 
 class GuestError(Exception):

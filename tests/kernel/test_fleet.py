@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from . import kernel, qemu, root, suite
+from . import kernel, qemu, root
+from .fleet import Fleet
 
 CAUSES = {
     "missing": kernel.MissingError("there is no apt-get here"),
@@ -24,7 +25,7 @@ def test_a_kernel_that_cannot_be_had_is_not_tried_again(monkeypatch: pytest.Monk
         raise cause
 
     monkeypatch.setattr(kernel, "obtain", fail)
-    fleet = suite.Fleet({"scsi": ["a", "b"]})
+    fleet = Fleet({"scsi": ["a", "b"]})
     for test in ("a", "b"):
         with pytest.raises(type(cause)):
             fleet.report("scsi", test)
@@ -43,7 +44,7 @@ def test_a_root_of_packages_that_cannot_be_had_costs_only_the_suite_that_wants_i
 
     monkeypatch.setattr(kernel, "obtain", fail_kernel)
     monkeypatch.setattr(root, "obtain", fail_root)
-    fleet = suite.Fleet({"scsi": ["a"], "multipath": ["b"]})
+    fleet = Fleet({"scsi": ["a"], "multipath": ["b"]})
     with pytest.raises(kernel.MissingError):
         fleet.report("multipath", "b")
     with pytest.raises(OSError, match="no space"):
@@ -54,7 +55,7 @@ def test_a_root_of_packages_that_cannot_be_had_costs_only_the_suite_that_wants_i
 def test_a_suite_of_packages_with_an_older_qemu_is_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRHELPER_SUITE", "trixie")
     monkeypatch.setattr(root, "obtain", lambda: pytest.fail("nothing is to be fetched"))
-    fleet = suite.Fleet({"migration": ["a"]})
+    fleet = Fleet({"migration": ["a"]})
     with pytest.raises(qemu.UnfitError, match="needs QEMU 11"):
         fleet.report("migration", "a")
     fleet.stop()
