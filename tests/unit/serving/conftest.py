@@ -23,11 +23,7 @@ def deaf(tmp_path: Path) -> Iterator[Running]:
     with start_blocking_portal() as portal:
         running = Running(tmp_path / "socket", portal)
         yield running
-        running.device.let_go.set()
-        assert running.drain(10) == []
-        assert running.threads.stop(10)
-        running.server.close()
-        running.listener.close()
+        running.close()
 
 
 @pytest.fixture

@@ -76,6 +76,14 @@ class Running:
         self.stop_accepting()
         return self.portal.call(self.server.drain, self.listener, timeout)
 
+    def close(self) -> None:
+        """Stop all of it. No client is in a command that does not end."""
+        self.device.let_go.set()
+        assert self.drain(10) == []
+        assert self.threads.stop(10)
+        self.server.close()
+        self.listener.close()
+
     def connect(self, *, negotiate: bool = True) -> Client:
         return Client(self.path, negotiate=negotiate)
 

@@ -41,11 +41,7 @@ def next_server(running: Running, tmp_path: Path) -> Iterator[Running]:
     """The server that takes over; it is drained by itself, and `running` has nothing to drain then."""
     following = Running(tmp_path / "next", running.portal)
     yield following
-    following.device.let_go.set()
-    assert following.drain(10) == []
-    assert following.threads.stop(10)
-    following.server.close()
-    following.listener.close()
+    following.close()
 
 
 @pytest.fixture
