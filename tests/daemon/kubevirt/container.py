@@ -31,12 +31,13 @@ set -e
 directory=$1 entrypoint=$2 helper=$3 root=/mnt
 shift 3
 mount -t tmpfs -o mode=755 container $root
-for name in bin dev etc home lib lib64 opt proc root sbin srv sys tmp usr work; do
-    if [ -L /$name ]; then
-        cp -P /$name $root/$name
-    elif [ -d /$name ]; then
-        mkdir $root/$name
-        mount --rbind /$name $root/$name
+for path in /*; do
+    case $path in /run | /var | $root) continue ;; esac
+    if [ -L $path ]; then
+        cp -P $path $root$path
+    elif [ -d $path ]; then
+        mkdir $root$path
+        mount --rbind $path $root$path
     fi
 done
 mkdir -p $root/run/kubevirt/daemons/pr $root/var $root/over/new $root/over/work
@@ -47,7 +48,7 @@ cp $helper $root/usr/bin/prhelper
 cp $entrypoint $root/entrypoint.sh
 exec chroot $root "$@"
 """
-"""The host's programs, with a /run, a /var, /entrypoint.sh and /usr/bin/prhelper of the container's own."""
+"""All that the host has, with a /run, a /var, /entrypoint.sh and /usr/bin/prhelper of the container's own."""
 
 IN_CREATE, IN_DELETE, IN_MOVED_FROM = 0x100, 0x200, 0x40
 _EVENT = struct.Struct("iIII")
