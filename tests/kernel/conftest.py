@@ -6,8 +6,8 @@
     installed_root.py  one where a suite is installed, for tests that install more
     initramfs.py  what the kernel starts with: the way into a root directory
     emulator.py   one machine
-    suites.py     what is run in which machine; fleet.py: the machines of one test run
-    proxy.py      makes the guest's results this pytest's own
+    suites.py     what is run in which machine; boot.py: one of those; fleet.py: all those of one test run, a process
+    reports.py    what that process tells; proxy.py: makes the guest's results this pytest's own
     guest/        everything that runs inside; a folder a suite, and one boot a folder
 
 What cannot be had (QEMU, a network for the first run) skips these tests and says why; with CI=true it fails them.
@@ -24,6 +24,7 @@ import os
 
 if "GUEST_SUITE" not in os.environ:
     from .proxy import (  # noqa: F401  (pytest finds its hooks by name)
+        pytest_collection_finish,
         pytest_collection_modifyitems,
         pytest_runtest_makereport,
         pytest_sessionfinish,

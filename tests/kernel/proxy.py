@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from ..support.programs import missing
-from .fleet import Fleet, GuestError
 from .kernel import MissingError
 from .qemu import UnfitError
+from .reports import GuestError, Reports
 
 GUEST = Path(__file__).parent / "guest"
-FLEET = pytest.StashKey[Fleet]()
+REPORTS = pytest.StashKey[Reports]()
 
 
 class GuestTest(pytest.Item):
@@ -38,7 +38,7 @@ class GuestTest(pytest.Item):
 
     def runtest(self) -> None:
         try:
-            data = fleet_of(self.session).report(self.suite, self.nodeid)
+            data = self.session.stash[REPORTS].report(self.suite, self.nodeid)
         except MissingError as error:
             missing(str(error))
         except UnfitError as error:
@@ -57,28 +57,26 @@ class GuestTest(pytest.Item):
         return self._reportinfo
 
 
-def fleet_of(session: pytest.Session) -> Fleet:
-    """The machines of this run, made at first use for exactly the tests that are selected."""
-    if FLEET not in session.stash:
-        tests: dict[str, list[str]] = {}
-        for item in session.items:
-            if isinstance(item, GuestTest):
-                tests.setdefault(item.suite, []).append(item.nodeid)
-        session.stash[FLEET] = Fleet(tests)
-    return session.stash[FLEET]
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Once others have selected and sorted: replace the tests that belong into a guest.
 
-    They come last. The threads that follow the machines open and close descriptors of their own meanwhile, and some of
-    the other tests look at every descriptor there is.
+    They come last: their machines go on beside the others meanwhile, and take longest.
     """
     for index, item in enumerate(items):
         if item.path.is_relative_to(GUEST) and item.parent is not None:
             items[index] = GuestTest.from_parent(item.parent, name=item.name, original=item)
     items.sort(key=lambda item: isinstance(item, GuestTest))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start the machines for exactly the tests that are selected."""
+    tests: dict[str, list[str]] = {}
+    for item in session.items:
+        if isinstance(item, GuestTest):
+            tests.setdefault(item.suite, []).append(item.nodeid)
+    if tests and not session.config.option.collectonly:
+        session.stash[REPORTS] = Reports(tests)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -92,5 +90,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """End the machines: of use when the run was cut short."""
-    if FLEET in session.stash:
-        session.stash[FLEET].stop()
+    if REPORTS in session.stash:
+        session.stash[REPORTS].stop()
