@@ -15,6 +15,7 @@ import anyio.lowlevel
 from ..logs import handler, trace
 from ..scheduler.iothread import IOThreads
 from ..serving.clients import Clients
+from .disks import by_disk
 from .facts import Facts
 from .messages import Call, CallError, encoded, list_reply, reply
 from .names import DeviceNames
@@ -142,7 +143,8 @@ class Methods:
         devices = list(seen.all())
         await self._names.look_up(device for device, _ in devices)
         connected = {one.asker for one in self._clients}
-        items = await _encode(seen_device(device, what, self._names, connected) for device, what in devices)
+        disks = by_disk(devices, self._names)
+        items = await _encode(seen_device(nodes, what, self._names, connected) for nodes, what in disks)
         return list_reply("devices", items, {"omitted": seen.omitted})
 
     async def _set_log_level(self, level: str) -> Json:

@@ -8,6 +8,8 @@ import anyio
 
 from ..channel import EventFd, current_context
 from ..device.identity import DeviceId
+from ..device.stack import name_of
+from ..device.unit import disk_of, unit_of
 from ..scheduler.iothread import IOThreads
 from ..scheduler.thread_pool import NoThreadError
 from ..serving.server import wait_for
@@ -17,10 +19,11 @@ PATIENCE = 0.2
 
 
 class Names(NamedTuple):
-    """Of one device; None where sysfs has none."""
+    """Of one device; None where sysfs has none. disk: of the disk that it is a node of, see `device.unit.disk_of`."""
 
     name: str | None = None
     wwid: str | None = None
+    disk: str | None = None
 
 
 class DeviceNames:
@@ -64,5 +67,6 @@ class DeviceNames:
 
 def _read(device: DeviceId) -> Names:
     with contextlib.suppress(OSError):
-        return Names(device.name(), device.wwid())
+        if (folder := device.folder()) is not None:
+            return Names(name_of(folder), unit_of(folder).wwid, disk_of(folder))
     return Names()

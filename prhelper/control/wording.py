@@ -84,10 +84,12 @@ def event(ended: Ended, names: DeviceNames) -> Json:
     }
 
 
-def seen_device(identity: DeviceId, seen: SeenDevice, names: DeviceNames, connected: set[Peer]) -> Json:
+def seen_device(nodes: list[DeviceId], seen: SeenDevice, names: DeviceNames, connected: set[Peer]) -> Json:
     """A SeenDevice. connected: who asks now."""
+    told = [device(each, names, seen.map_name, seen.wwid) for each in nodes]
     return {
-        "device": device(identity, names, seen.map_name, seen.wwid),
+        "device": told[0],
+        "nodes": told,
         "first_at": usec(seen.first_at),
         "last_at": usec(seen.last_at),
         "commands": sum(seen.outcomes.values()),
@@ -108,5 +110,6 @@ def _registration(one: Registration, connected: set[Peer]) -> Json:
         "client": one.client,
         "process": process(one.peer, one.machine_name),
         "key": f"{one.key:#x}",
+        "addresses": sorted(one.addresses),
         "connected": one.peer in connected,
     }

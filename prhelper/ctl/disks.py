@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..channel import OwnedFd
-from ..device.identity import DeviceId, Target, wwid_in
-from ..device.multipath.paths import uuid_if_there, wwid_of
-from ..device.stack import is_multipath, name_of, slaves_of
+from ..device.identity import DeviceId, Target
+from ..device.stack import name_of
 from .exits import Exit, ToolError
 
 
@@ -17,14 +16,14 @@ class Disk(NamedTuple):
     """What a path leads to.
 
     folder: its own in sysfs; None if it has none there.
-    wwid: of the unit, as multipath has it, so that a disk and a map of it are known to be one unit; None if nothing
-        says it.
+    wwid, addresses: see `device.unit.Unit`.
     """
 
     path: str
     device: DeviceId
     folder: Path | None
     wwid: str | None
+    addresses: frozenset[str]
 
     @property
     def number(self) -> str | None:
@@ -36,11 +35,11 @@ class Disk(NamedTuple):
         """The kernel's name, or the map's own."""
         return None if self.folder is None else name_of(self.folder)
 
-    def is_same_unit(self, number: str | None, wwid: str | None) -> bool:
-        """Whether something else that has this number and WWID is the same logical unit."""
+    def is_same_unit(self, number: str | None, wwid: str | None, addresses: frozenset[str] = frozenset()) -> bool:
+        """Whether something else that has this number, this WWID and these addresses is the same logical unit."""
         if self.wwid is not None and wwid is not None:
             return self.wwid == wwid
-        return number is not None and number == self.number
+        return (number is not None and number == self.number) or not self.addresses.isdisjoint(addresses)
 
     def as_json(self) -> dict[str, object]:
         """The type Disk of docs/prhelperctl.md."""
@@ -74,17 +73,6 @@ def of_descriptor(path: str, fd: int) -> Disk:
 
 def described(path: str, device: DeviceId) -> Disk:
     """What sysfs tells of a device."""
-    folder = device.folder() if device.is_device else None
-    return Disk(path, device, folder, None if folder is None else _unit_of(folder))
-
-
-def _unit_of(folder: Path) -> str | None:
-    """The WWID of the unit that a device in sysfs leads to by one way only; None if nothing says it."""
-    try:
-        if is_multipath(folder):
-            return wwid_of(uuid_if_there(folder))
-        if slaves := slaves_of(folder):
-            return _unit_of(slaves[0]) if len(slaves) == 1 else None
-    except OSError:
-        return None
-    return wwid_in(folder)
+    if not device.is_device:
+        return Disk(path, device, None, None, frozenset())
+    return Disk(path, device, device.folder(), *device.unit())

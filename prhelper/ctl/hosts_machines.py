@@ -56,7 +56,9 @@ class Machine(NamedTuple):
 
 def is_on(disk: Disk, other: Disk | None) -> bool:
     """Whether two devices are one unit."""
-    return other is not None and other.device.is_device and disk.is_same_unit(other.number, other.wwid)
+    if other is None or not other.device.is_device:
+        return False
+    return disk.is_same_unit(other.number, other.wwid, other.addresses)
 
 
 def machines() -> list[Machine]:

@@ -18,13 +18,17 @@ _HOST = "host"
 
 
 class Registered(NamedTuple):
-    """A process of this host that registered through the daemon: the type Registration of io.prhelper.Control."""
+    """A process of this host that registered through the daemon: the type Registration of io.prhelper.Control.
+
+    addresses: of the paths by which it did, as far as the daemon tells.
+    """
 
     key: str
     pid: int
     comm: str
     machine: str | None
     connected: bool
+    addresses: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         what = f'machine "{self.machine}"' if self.machine else f'"{self.comm}"'
@@ -40,18 +44,24 @@ class Owner(NamedTuple):
 
 def registered_on(disk: Disk, seen: Iterable[dict[str, Any]]) -> list[Registered]:
     """Who registered on a unit, of all that the daemon has seen."""
-    found = []
+    found: dict[Registered, None] = {}
     for each in seen:
-        device = each["device"]
-        if disk.is_same_unit(device.get("number"), device.get("wwid")):
-            found += [_registered(registration) for registration in each["registrations"]]
-    return found
+        nodes = each.get("nodes") or [each["device"]]
+        if any(disk.is_same_unit(node.get("number"), node.get("wwid")) for node in nodes):
+            found |= dict.fromkeys(map(_registered, each["registrations"]))
+    return list(found)
 
 
 def _registered(registration: dict[str, Any]) -> Registered:
     process = registration["process"]
-    connected = bool(registration["connected"])
-    return Registered(registration["key"], process["pid"], process["comm"], process.get("machine_name"), connected)
+    return Registered(
+        registration["key"],
+        process["pid"],
+        process["comm"],
+        process.get("machine_name"),
+        bool(registration["connected"]),
+        frozenset(registration.get("addresses", ())),
+    )
 
 
 def ports_of(disk: Disk) -> Ports:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import stack
+from .unit import Unit, unit_of
 
 _SYS_DEV = Path("/sys/dev")
 _PROC_DEVICES = Path("/proc/devices")
@@ -15,9 +16,6 @@ _PROC_DEVICES = Path("/proc/devices")
 # The kernel's include/uapi/linux/major.h. These numbers are assigned statically: no other driver ever gets one.
 _LOOP_MAJOR = 7
 _SCSI_DISK_MAJORS = frozenset({8, *range(65, 72), *range(128, 136)})
-
-_WWID_PREFIXES = {"naa.": "3", "eui.": "2"}
-"""Of the kernel's identifiers, and what multipath and udev write instead."""
 
 _KINDS = {
     stat.S_IFBLK: "block",
@@ -78,10 +76,12 @@ class DeviceId(NamedTuple):
         folder = self.folder()
         return None if folder is None else stack.name_of(folder)
 
-    def wwid(self) -> str | None:
-        """The identifier of the SCSI unit, as multipath writes it; None where sysfs has none. Reads sysfs."""
-        folder = self.folder()
-        return None if folder is None else wwid_in(folder)
+    def unit(self) -> Unit:
+        """Which unit it leads to. Reads sysfs; where that does not show it, it is known by its number alone."""
+        with contextlib.suppress(OSError):
+            if (folder := self.folder()) is not None:
+                return unit_of(folder)
+        return Unit(None, frozenset({self.number}))
 
     def folder(self) -> Path | None:
         """Its own folder in sysfs, resolved; None where sysfs does not show it."""
@@ -150,17 +150,3 @@ class Target(NamedTuple):
     def is_path_only(self) -> bool:
         """Whether it was opened with O_PATH, for which no permission to read or write is needed."""
         return bool(fcntl.fcntl(self.fd, fcntl.F_GETFL) & os.O_PATH)
-
-
-def wwid_in(folder: Path) -> str | None:
-    """The identifier of the SCSI unit of a disk or partition, as multipath writes it; None where sysfs has none."""
-    for place in (folder / "device/wwid", folder.parent / "device/wwid"):  # of a disk, of a partition
-        with contextlib.suppress(OSError):
-            return _as_multipath_writes(place.read_text(errors="replace").strip()) or None
-    return None
-
-
-def _as_multipath_writes(wwid: str) -> str:
-    """What sysfs calls naa.6001405... with a digit for the kind of name in place of a word."""
-    prefix = _WWID_PREFIXES.get(wwid[:4])
-    return f"{prefix}{wwid[4:]}" if prefix else wwid

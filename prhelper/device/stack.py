@@ -56,7 +56,7 @@ def stack_of(folder: Path) -> Stack:
             frozenset(path for stack in stacks for path in stack.disks),
         )
     # A device of the device mapper with nothing below it (error, zero) reaches no disk.
-    return Stack(frozenset(), frozenset() if is_device_mapper(folder) else frozenset({_disk_of(folder)}))
+    return Stack(frozenset(), frozenset() if is_device_mapper(folder) else frozenset({whole_disk(folder)}))
 
 
 def whole_of(folder: Path) -> str | None:
@@ -71,6 +71,11 @@ def whole_of(folder: Path) -> str | None:
     return None if _sectors(whole) == _sectors(folder) else name_of(whole)
 
 
+def whole_disk(folder: Path) -> Path:
+    """The disk of a partition; any other device itself."""
+    return folder.parent if (folder / "partition").exists() else folder
+
+
 def name_of(folder: Path) -> str:
     """A map's own name, any other device's name in the kernel."""
     try:
@@ -83,11 +88,6 @@ def slaves_of(folder: Path) -> list[Path]:
     """What lies directly below a device; nothing below a disk."""
     slaves = folder / "slaves"
     return [slave.resolve() for slave in slaves.iterdir()] if slaves.exists() else []
-
-
-def _disk_of(folder: Path) -> Path:
-    """The disk of a partition; any other device itself."""
-    return folder.parent if (folder / "partition").exists() else folder
 
 
 def _sectors(folder: Path) -> int:

@@ -1,11 +1,10 @@
-"""Which machines of this host are registered on a device, as far as their commands went through here.
+"""Which machines of this host are registered on a unit, as far as their commands went through here.
 
-To a disk, all machines of a host are one initiator (one I_T nexus). So two of them cannot fence each other there, and
-one's registration is the other's.
+By one path to a disk, all machines of a host are one initiator (one I_T nexus). So two of them cannot fence each other
+there, and one's registration is the other's.
 """
 
 import time
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..host.machine_name import MachineName
@@ -14,7 +13,7 @@ from ..scsi.reservation import OutAction
 from .ended import Ended
 
 MAX = 64
-"""Machines remembered for one device; the oldest is forgotten first."""
+"""Registrations remembered of one unit; the oldest is forgotten first."""
 
 _REGISTERING = (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
 _PREEMPTING = (OutAction.PREEMPT, OutAction.PREEMPT_AND_ABORT)
@@ -24,13 +23,21 @@ CHANGING = frozenset(map(int, (*_REGISTERING, OutAction.CLEAR, *_PREEMPTING)))
 
 
 class Registration(NamedTuple):
-    """One machine's. at: when (`time.time`). client: the number of the connection."""
+    """One machine's. at: when (`time.time`). client: the number of the connection.
+
+    addresses: of the device that it was made by, see `device.unit.Unit`.
+    """
 
     at: float
     client: int
     peer: Peer
     machine_name: MachineName | None
     key: int
+    addresses: frozenset[str]
+
+    def is_by(self, addresses: frozenset[str]) -> bool:
+        """Whether it has a nexus in common with a device that is reached by these."""
+        return not self.addresses.isdisjoint(addresses)
 
     def is_of(self, peer: Peer, machine_name: MachineName | None) -> bool:
         """Whether a process is this machine, or is the same machine started anew."""
@@ -45,7 +52,7 @@ def is_same_machine(peer: Peer, name: MachineName | None, other: Peer, other_nam
 
 
 class Registrations:
-    """Those on one device. Not for several threads at once."""
+    """Those on one unit. Not for several threads at once."""
 
     __slots__ = ("_all", "warned")
 
@@ -54,33 +61,29 @@ class Registrations:
         self.warned = False
         """Whether it has been said that several are registered; false again once none is."""
 
-    def __iter__(self) -> Iterator[Registration]:
-        return iter(self._all)
+    def by(self, addresses: frozenset[str]) -> list[Registration]:
+        """Those that have a nexus in common with a device that is reached by these."""
+        return [one for one in self._all if one.is_by(addresses)]
 
-    def copy(self) -> "Registrations":
-        """The same, as they are now."""
-        copy = Registrations()
-        copy._all = self._all
-        return copy
+    def change(self, ended: Ended, addresses: frozenset[str]) -> list[Registration]:
+        """Follow an OUT command, one of CHANGING, that ended well, by these nexuses.
 
-    def change(self, ended: Ended) -> list[Registration]:
-        """Follow an OUT command, one of CHANGING, that ended well.
-
-        Returns the others that are registered, if it registered a machine.
+        Returns the others that are registered by one of them, if it registered a machine.
         """
         command = ended.command
         if (keys := command.keys) is None:
             return []
         _, service_action_key = keys
         action = command.service_action
-        mine = [one for one in self._all if one.is_of(ended.peer, ended.machine_name)]
+        mine = [one for one in self.by(addresses) if one.is_of(ended.peer, ended.machine_name)]
         others = [one for one in self._all if one not in mine]
         if action in _REGISTERING:
             self._all = others
             if service_action_key:
-                new = Registration(time.time(), ended.client, ended.peer, ended.machine_name, service_action_key)
+                who = ended.client, ended.peer, ended.machine_name
+                new = Registration(time.time(), *who, service_action_key, addresses)
                 self._all = [*others[-(MAX - 1) :], new]
-                return others
+                return [one for one in others if one.is_by(addresses)]
         elif action == OutAction.CLEAR:
             self._all = []
         elif action in _PREEMPTING:

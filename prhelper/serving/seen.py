@@ -1,6 +1,7 @@
 """What the commands of all clients have shown of each device, for those who ask.
 
-Written after each answer, by the thread that sent it. Nothing here makes a system call, but to wake who watches.
+Written after each answer, by the thread that sent it. Nothing here makes a system call, but to wake who watches, and to
+read in sysfs to which unit a registration went.
 """
 
 import threading
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from ..device.identity import DeviceId
+from ..device.unit import Unit
 from ..host.machine_name import MachineName
 from ..host.peer import Peer
 from ..scsi.status import Status
@@ -21,9 +23,13 @@ MAX_ANSWERED = 4096
 MAX_REFUSED = 256
 """Devices remembered that never saw one. A client can make them, so the oldest is forgotten first."""
 
+UNIT_LASTS = 1.0
+"""Seconds until sysfs is asked again which unit a device is: that takes 15 us and more of a command's 45."""
+
 NOT_SENT = -1
 """In place of a status: the device never saw the command."""
 
+_NO_UNIT = Unit(None, frozenset())
 _GOOD = int(Status.GOOD)  # a plain integer: an enumeration takes its time
 
 Serves = Callable[[Peer, MachineName | None], bool]
@@ -34,6 +40,8 @@ class SeenDevice:
     """One device. first_at, last_at: `time.time`. outcomes: how many commands ended with which status, or NOT_SENT.
 
     last: the last OUT command that ended well. map_name, wwid: of the multipath map, once a command has gone there.
+    unit: which it was when a registration last went there, as sysfs had it at unit_at (`time.time`).
+    registrations: those that share a nexus with it. Only in copies.
     """
 
     __slots__ = (
@@ -45,6 +53,8 @@ class SeenDevice:
         "registrations",
         "slowest",
         "slowest_seconds",
+        "unit",
+        "unit_at",
         "wwid",
     )
 
@@ -56,7 +66,9 @@ class SeenDevice:
         self.last: Ended | None = None
         self.map_name: str | None = None
         self.wwid: str | None = None
-        self.registrations = Registrations()
+        self.unit = _NO_UNIT
+        self.unit_at = 0.0
+        self.registrations: list[Registration] = []
 
     def slower(self, ended: Ended) -> None:
         """Remember the slowest command so far."""
@@ -69,8 +81,18 @@ class SeenDevice:
         for name in self.__slots__:
             setattr(copy, name, getattr(self, name))
         copy.outcomes = dict(self.outcomes)
-        copy.registrations = self.registrations.copy()
         return copy
+
+    def add_node(self, other: "SeenDevice") -> None:
+        """Add what was seen of another node of the same disk. Only for copies."""
+        self.first_at, self.last_at = min(self.first_at, other.first_at), max(self.last_at, other.last_at)
+        for status, count in other.outcomes.items():
+            self.outcomes[status] = self.outcomes.get(status, 0) + count
+        if other.slowest_seconds > self.slowest_seconds:
+            self.slowest, self.slowest_seconds = other.slowest, other.slowest_seconds
+        if self.last is None or (other.last is not None and other.last.at > self.last.at):
+            self.last = other.last
+        self.registrations += [one for one in other.registrations if one not in self.registrations]
 
 
 class Seen:
@@ -85,6 +107,7 @@ class Seen:
         self._lock = threading.Lock()
         self._answered: dict[DeviceId, SeenDevice] = {}
         self._refused: dict[DeviceId, SeenDevice] = {}
+        self._registrations: dict[str, Registrations] = {}  # by the key of the unit
         self.watchers = Watchers()
         self.omitted = 0
 
@@ -111,20 +134,38 @@ class Seen:
         device, command, result = ended.device, ended.command, ended.result
         if self.watchers.all:
             self.watchers.put(ended)
-        seen = self._answered.get(device)  # type: ignore[arg-type]  # None is there not
-        if seen is None or result.trouble is not None or result.outcome.status != _GOOD:
+        if device is None or (seen := self._answered.get(device)) is None:
             return []
+        if result.trouble is not None or result.outcome.status != _GOOD:
+            return []
+        seen.last = ended
+        if command.service_action not in CHANGING:
+            return []
+        if not 0 <= ended.at - seen.unit_at < UNIT_LASTS:
+            self._find_unit(device, seen, ended)
+        unit = seen.unit
         with self._lock:
-            seen.last = ended
-            others = seen.registrations.change(ended) if command.service_action in CHANGING else None
-        return self._to_warn_of(seen, others) if others and not result.emulated else []
+            registrations = self._registrations.setdefault(unit.key, Registrations())
+            others = registrations.change(ended, unit.addresses)
+        return self._to_warn_of(registrations, others) if others and not result.emulated else []
 
     def all(self) -> Iterator[tuple[DeviceId, SeenDevice]]:
         """Every device, each as it is when it is taken. The lock is held for one at a time: sessions wait for it."""
         for device, seen in [*self._refused.copy().items(), *self._answered.copy().items()]:
             with self._lock:
                 copy = seen.copy()
+                if (registrations := self._registrations.get(seen.unit.key)) is not None:
+                    copy.registrations = registrations.by(seen.unit.addresses)
             yield device, copy
+
+    def _find_unit(self, device: DeviceId, seen: SeenDevice, ended: Ended) -> None:
+        """Find out which unit the device is now. If it was another before, forget who is registered on that one."""
+        # An emulated unit is the device itself.
+        unit = Unit(None, frozenset({str(device)})) if ended.result.emulated else device.unit()
+        with self._lock:
+            if seen.unit.key != unit.key:
+                self._registrations.pop(seen.unit.key, None)
+            seen.unit, seen.unit_at = unit, ended.at
 
     def __len__(self) -> int:
         return len(self._answered) + len(self._refused)
@@ -159,11 +200,11 @@ class Seen:
         self._answered[device] = seen
         return seen
 
-    def _to_warn_of(self, seen: SeenDevice, others: list[Registration]) -> list[Registration]:
+    def _to_warn_of(self, registrations: Registrations, others: list[Registration]) -> list[Registration]:
         """Those that are connected, unless they were returned before. Slow, and rare: it looks at each client."""
         connected = [one for one in others if self._serves(one.peer, one.machine_name)]
         with self._lock:
-            if not connected or seen.registrations.warned:
+            if not connected or registrations.warned:
                 return []
-            seen.registrations.warned = True
+            registrations.warned = True
         return connected

@@ -206,6 +206,11 @@ ONE_NEXUS = _warning(
     "Machines of this host share a disk. To the disk they are one initiator, and cannot fence each other.",
     "Run the nodes of a cluster on different hosts.",
 )
+ONE_HOST = _warning(
+    "one-host",
+    "Machines of this host have one disk by different paths: they can fence each other, but end with one host.",
+    "Run the nodes of a cluster on different hosts.",
+)
 
 CAUSES = tuple(_causes)
 """All, in the order in which those of one severity are listed."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from ... import __version__
 from ...device.multipath.multipathd import Multipathd
+from ...device.unit import Unit
 from ..control import Control, devices_seen
 from ..disks import Disk
 from ..exits import Exit, ToolError
@@ -61,6 +62,7 @@ class _Check:
         self._status: dict[str, Any] | None = None
         self._seen: list[dict[str, Any]] = []
         self._disks: list[Disk] = []
+        self._units: set[str] = set()
 
     def look(self) -> Iterator[Finding]:
         served = []
@@ -117,12 +119,19 @@ class _Check:
         self._disks.append(looked.disk)
         if self._options.disks:
             yield from access.to_disk(self._subjects.user, Path(node.path), node.name)
-        yield from neighbours.look(looked.disk, self._subjects.all_machines, self._seen)
+        yield from self._neighbours_on(looked.disk)
         yield from on_maps.look(looked.disk, self._refusal_of_maps, self._multipathd)
         if looked.is_sound:
             for socket in self._helpers_of(looked.disk, served):
                 yield from disk.ask(node.path, node.name, socket.path)
                 yield from on_maps.registrations(looked.disk, node.path, socket.path, self._seen)
+
+    def _neighbours_on(self, disk: Disk) -> Iterator[Finding]:
+        """Once a unit, by however many nodes it is looked at."""
+        unit = Unit(disk.wwid, disk.addresses).key or disk.path
+        if unit not in self._units:
+            self._units.add(unit)
+            yield from neighbours.look(disk, self._subjects.all_machines, self._seen)
 
     @functools.cached_property
     def _refusal_of_maps(self) -> str | None:

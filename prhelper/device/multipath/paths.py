@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from ...channel import OwnedFd
 from ..stack import MULTIPATH, name_of
+from ..unit import address_of
 from .ports import initiator_ports
 from .rules.steps import Path, Paths
 
 _DEV = File("/dev")
 _USABLE = "running"
-_COLONS = 3
 _HIDDEN = (errno.ENOENT, errno.EACCES, errno.EPERM)
 
 
@@ -71,12 +71,8 @@ def _by_address(path: Seen) -> list[int]:
 
 
 def _seen(disk: File) -> Seen:
-    try:
-        address = (disk / "device").readlink().name
-    except OSError:
-        address = ""
-    address = address if address.count(":") == _COLONS else disk.name
-    return Seen(address, disk.name, _read(disk / "diskseq"), _read(disk / "device/state") == _USABLE)
+    usable = _read(disk / "device/state") == _USABLE
+    return Seen(address_of(disk) or disk.name, disk.name, _read(disk / "diskseq"), usable)
 
 
 class OpenMap:

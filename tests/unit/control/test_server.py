@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prhelper.device import identity
 from prhelper.device.execution import Note
 from prhelper.logs import trace
 from prhelper.scsi.reservation import Command
 
+from ...support import two_paths
 from ...support.helper import wait_until
 from ...support.spc import reserve_in
 from ...support.varlink import CONTROL, SERVICE, CalledInVainError, Varlink, departures
@@ -70,6 +73,26 @@ def test_devices_are_told_with_who_registered_what(controlled: Controlled, peer:
     wait_until(lambda: not peer.call("GetStatus")["clients"])
     disks = [one for one in peer.call("GetDevices")["devices"] if one["registrations"]]
     assert [disk["registrations"][0]["connected"] for disk in disks] == [False]
+
+
+def test_nodes_of_one_disk_are_told_as_one_and_another_path_to_its_unit_apart(
+    controlled: Controlled, peer: Varlink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "_SYS_DEV", two_paths.make(tmp_path))
+    with controlled.running.connect() as client:
+        controlled.running.ask(client)
+        wait_until(lambda: peer.call("GetStatus")["commands"] == 1)
+        remember(controlled, Command(reserve_in(0)), two_paths.SDA1, trouble="the reason")
+        for device in (two_paths.SG0, two_paths.SDA, two_paths.SDB):
+            remember(controlled, device=device)
+        remember(controlled, Command(reserve_in(0)), two_paths.SG0)
+        told = {one["device"]["name"]: one for one in peer.call("GetDevices")["devices"]}
+    assert [each["name"] for each in told["sda"]["nodes"]] == ["sda", "sda1", "sg0"]
+    assert told["sda"]["outcomes"] == {"GOOD": 3, "not sent": 1}
+    assert told["sda"]["last"]["device"]["name"] == "sda"
+    assert told["sda"]["device"]["wwid"] == told["sdb"]["device"]["wwid"] == two_paths.WWID
+    paths = [[each["addresses"] for each in told[name]["registrations"]] for name in ("sda", "sdb")]
+    assert paths == [[[two_paths.FIRST]], [[two_paths.SECOND]]]
 
 
 def test_reservations_are_passed_on_as_they_happen(controlled: Controlled, peer: Varlink) -> None:

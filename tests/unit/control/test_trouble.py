@@ -69,11 +69,11 @@ def test_devices_are_told_without_names_where_no_thread_can_be_had(
 def test_a_device_that_sysfs_loses_meanwhile_has_no_name(
     controlled: Controlled, peer: Varlink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def vanish(_: DeviceId) -> str:
+    def vanish(_: DeviceId) -> None:
         raise FileNotFoundError(errno.ENOENT, "gone")
 
     remember(controlled)
-    monkeypatch.setattr(DeviceId, "name", vanish)
+    monkeypatch.setattr(DeviceId, "folder", vanish)
     assert names_of_all(peer) == {None}
 
 

@@ -39,9 +39,18 @@ def test_process_without_a_machine_is_named_by_its_command_and_that_it_is_gone()
 
 
 def test_registrations_are_those_on_the_same_number_or_the_same_unit() -> None:
-    disk = Disk("/dev/sdx", DeviceId(stat.S_IFBLK, 8 << 8 | 16), None, "3600a")
+    disk = Disk("/dev/sdx", DeviceId(stat.S_IFBLK, 8 << 8 | 16), None, "3600a", frozenset({"2:0:0:0"}))
     seen = [registered("8:16", "0xa1"), registered("8:32", "0xb2"), registered("253:0", "0xc3")]
     seen[2]["device"]["wwid"] = "3600a"
     assert [each.key for each in registered_on(disk, seen)] == ["0xa1", "0xc3"]
     seen[0]["device"]["wwid"] = "3600b"  # the number has another unit now
     assert [each.key for each in registered_on(disk, seen)] == ["0xc3"]
+
+
+def test_registration_that_is_told_with_two_nodes_or_two_paths_of_a_unit_is_one() -> None:
+    disk = Disk("/dev/sdx", DeviceId(stat.S_IFBLK, 8 << 8 | 16), None, "3600a", frozenset({"2:0:0:0"}))
+    told = registered("253:0", "0xa1", addresses=["2:0:0:0"])
+    generic = {"kind": "char", "number": "21:0", "name": "sg0", "wwid": "3600a", "map": None}
+    seen = [told | {"nodes": [told["device"], generic]}, told | {"device": generic}]
+    (one,) = registered_on(disk, seen)
+    assert one.addresses == {"2:0:0:0"}

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 
+from prhelper.device import identity
 from prhelper.device.identity import DeviceId
 from prhelper.host.machine_name import MachineName
 from prhelper.logs.record import LazyMessage
 from prhelper.scsi.reservation import Command, OutAction
-from prhelper.serving import unasked
+from prhelper.serving import seen, unasked
 from prhelper.serving.clients import Client, News
 
+from ...support import two_paths
 from ...support.spc import reserve_in, reserve_out
+from ...support.two_paths import FIRST, MAP, SDA, SDA1, SDB, SG0, VOLUME
 from .hosts import CONFLICT, DISK, GOOD, KEY, NEW_KEY, OTHER_DISK, Host, ended, out, register, remember
 
 
@@ -81,6 +85,62 @@ def test_it_is_told_again_once_no_machine_is_registered_any_more(host: Host) -> 
 def test_machines_on_disks_of_their_own_are_not_told_of(host: Host) -> None:
     register(host.machine("a"))
     assert register(host.machine("b", 2), device=OTHER_DISK).shares_with == []
+
+
+@pytest.fixture
+def two_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit with two paths, and with every node that it has."""
+    monkeypatch.setattr(identity, "_SYS_DEV", two_paths.make(tmp_path))
+
+
+@pytest.mark.usefixtures("two_ways")
+@pytest.mark.parametrize(
+    ("first", "second", "are_one"),
+    [
+        (SDA, SG0, True),
+        (SG0, SDA1, True),
+        (SDA, MAP, True),
+        (MAP, SDB, True),
+        (VOLUME, MAP, True),
+        (SDA, SDB, False),
+        (SDB, SG0, False),
+    ],
+)
+def test_machines_are_told_of_by_whatever_nodes_they_share_a_nexus(
+    host: Host, first: DeviceId, second: DeviceId, are_one: bool
+) -> None:
+    register(host.machine("a"), device=first)
+    assert len(register(host.machine("b", 2), device=second).shares_with) == are_one
+
+
+@pytest.mark.usefixtures("two_ways")
+@pytest.mark.parametrize("other", [SG0, SDB])
+def test_a_clear_by_any_path_ends_all_registrations_of_the_unit(host: Host, other: DeviceId) -> None:
+    first, second = host.machine("a"), host.machine("b", 2)
+    register(first, KEY, SDA)
+    register(second, NEW_KEY, other)
+    assert keys_of(host, SDA) == ([KEY, NEW_KEY] if other == SG0 else [KEY])
+    remember(second, out(OutAction.CLEAR, NEW_KEY), other)
+    assert keys_of(host, SDA) == keys_of(host, other) == []
+
+
+@pytest.mark.usefixtures("two_ways")
+def test_a_machine_that_registers_by_both_paths_has_a_registration_by_each(host: Host) -> None:
+    machine = host.machine("a")
+    for device, key in ((SDA, KEY), (SDB, NEW_KEY), (SG0, KEY)):
+        assert register(machine, key, device).shares_with == []
+    assert [keys_of(host, device) for device in (SDA, SDB)] == [[KEY], [NEW_KEY]]
+
+
+@pytest.mark.usefixtures("two_ways")
+def test_registrations_on_a_disk_that_was_replaced_are_not_those_on_the_next(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seen, "UNIT_LASTS", 0)
+    register(host.machine("a"), device=SDA)
+    (tmp_path / f"devices/host2/{FIRST}/wwid").write_text("naa.6001406\n")
+    assert register(host.machine("b", 2), NEW_KEY, SDA).shares_with == []
+    assert keys_of(host, SDA) == [NEW_KEY]
 
 
 def test_a_machine_that_was_started_anew_is_no_second_one(host: Host) -> None:

@@ -200,13 +200,20 @@ def test_machine_whose_disks_share_a_pr_manager(
     assert check(*on, "--vm", "db1").codes == ["no-reservations", "shared-pr-manager"]
 
 
-def test_two_machines_on_one_unit_by_two_ways(devices: list[Path], on: list[str], start: Start) -> None:
+def test_two_machines_on_one_unit_by_two_paths_or_by_two_nodes_of_one(
+    devices: list[Path], on: list[str], start: Start
+) -> None:
     start("db1", *disk(devices[0]))
     start("db2", *disk(devices[1]))
-    found = check(*on, devices[0])
-    assert found.codes == ["one-nexus"]
-    assert 'machine "db1"' in found.one("one-nexus")["seen"]
-    assert 'machine "db2"' in found.one("one-nexus")["seen"]
+    found = check(*on, devices[0], generic(devices[0]))
+    assert found.codes == ["one-host"]
+    assert 'machine "db1"' in found.one("one-host")["seen"]
+    assert 'machine "db2"' in found.one("one-host")["seen"]
+    start("db3", *disk(generic(devices[0]), "scsi-generic"))
+    found = check(*on, devices[0], generic(devices[0]))
+    assert found.codes == ["one-nexus", "one-host"]
+    assert 'machine "db2"' not in found.one("one-nexus")["seen"]
+    assert 'machine "db3"' in found.one("one-nexus")["seen"]
 
 
 def test_daemon_that_can_be_asked_changes_nothing_of_a_healthy_host(devices: list[Path], tmp_path: Path) -> None:
