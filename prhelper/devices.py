@@ -21,6 +21,7 @@ from .serving.server import DevicesFor
 if TYPE_CHECKING:
     from .device.emulated.units import Units
     from .device.multipath.executor import Multipath
+    from .device.multipath.multipathd import Reply
 
 _log = logging.getLogger(__name__)
 
@@ -32,12 +33,14 @@ class Made(NamedTuple):
     multipath: who acts on maps: None for this process, the socket of a worker, or in words why nobody does as yet.
     start: starts the threads of its own; raises RuntimeError if it cannot.
     emulated: the emulated units, which the next process goes on with.
+    ask_multipathd: see `Multipath`; None if this process does not act on maps.
     """
 
     for_client: DevicesFor
     multipath: Path | str | None
     start: Callable[[], None]
     emulated: "Units | None" = None
+    ask_multipathd: "Callable[[], Reply | None] | None" = None
 
 
 def make(options: Options, made: contextlib.ExitStack) -> Made:
@@ -53,7 +56,7 @@ def make(options: Options, made: contextlib.ExitStack) -> Made:
         return Made(for_client, multipath.path, multipath.wake if there_are_maps else _start_nothing, units)
     _tell_of_maps("are reserved on all their paths")
     made.callback(multipath.stop)
-    return Made(for_client, None, multipath.start, units)
+    return Made(for_client, None, multipath.start, units, multipath.ask_multipathd)
 
 
 def _cannot(reason: str) -> str:

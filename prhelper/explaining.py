@@ -9,6 +9,7 @@ from .channel.socket_file import SocketFile
 from .control.facts import Facts, Multipath
 from .control.methods import Methods
 from .control.names import DeviceNames
+from .control.reaching import AskMultipathd, Reaching
 from .control.server import ControlServer
 from .logs.handler import LogHandler
 from .options import Options
@@ -20,11 +21,17 @@ from .start import Started
 
 
 def make(
-    file: SocketFile, facts: Facts, server: Server, clients: Clients, threads: IOThreads, log: LogHandler
+    file: SocketFile,
+    facts: Facts,
+    server: Server,
+    clients: Clients,
+    threads: IOThreads,
+    log: LogHandler,
+    ask_multipathd: AskMultipathd | None,
 ) -> ControlServer:
-    """Make one that listens on `file`, which it owns."""
+    """Make one that listens on `file`, which it owns. ask_multipathd: see `devices.Made`."""
     names = DeviceNames(threads)
-    methods = Methods(facts, clients, threads, log, names)
+    methods = Methods(facts, clients, threads, log, names, Reaching(threads, ask_multipathd))
     return ControlServer(UnixListener(file), methods, clients.seen.watchers, names, server.hang_up_on)
 
 

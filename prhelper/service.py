@@ -71,7 +71,8 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
         from . import explaining
 
         facts = explaining.facts(options, started, made_devices.multipath)
-        control = explaining.make(started.control, facts, server, clients, threads, logs[0])
+        ask = made_devices.ask_multipathd
+        control = explaining.make(started.control, facts, server, clients, threads, logs[0], ask)
     _start_threads(logs, threads, server, made_devices.start)
 
     # Serve until a stop signal.

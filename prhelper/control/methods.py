@@ -19,6 +19,7 @@ from .disks import by_disk
 from .facts import Facts
 from .messages import Call, CallError, encoded, list_reply, reply
 from .names import DeviceNames
+from .reaching import Reaching
 from .wording import Json, client, seen_device, usec
 
 SERVICE = "org.varlink.service"
@@ -40,16 +41,23 @@ class _Method(NamedTuple):
 
 
 class Methods:
-    """What each answers. For the main thread."""
+    """What each answers. For the main thread. names, reaching: become its own."""
 
     def __init__(
-        self, facts: Facts, clients: Clients, threads: IOThreads, log: handler.LogHandler, names: DeviceNames
+        self,
+        facts: Facts,
+        clients: Clients,
+        threads: IOThreads,
+        log: handler.LogHandler,
+        names: DeviceNames,
+        reaching: Reaching,
     ) -> None:
         self._facts = facts
         self._clients = clients
         self._threads = threads
         self._log = log
         self._names = names
+        self._reaching = reaching
         self._methods = {
             f"{SERVICE}.GetInfo": _Method(self._info),
             f"{SERVICE}.GetInterfaceDescription": _Method(self._description, {"interface": str}),
@@ -59,6 +67,11 @@ class Methods:
             f"{CONTROL}.SetLogLevel": _Method(self._set_log_level, {"level": str}),
             f"{CONTROL}.SetTraceEvents": _Method(self._set_trace_events, {"patterns": list}),
         }
+
+    def close(self) -> None:
+        """Close what it has open, once no thread runs any more."""
+        self._names.close()
+        self._reaching.close()
 
     async def answer(self, call: Call) -> bytes:
         """The reply. Raises CallError."""
@@ -105,10 +118,15 @@ class Methods:
             "devices": len(self._clients.seen),
             "emulate": facts.emulate,
             "limits": self._limits(),
-            "multipath": facts.multipath._asdict(),
+            "multipath": await self._multipath(),
             **self._threads_and_guard(),
             "log": {"level": handler.level(), "waiting": self._log.waiting, "lost": self._log.lost},
         }
+
+    async def _multipath(self) -> Json:
+        reached = await self._reaching.look()
+        multipathd = None if reached is None else {"asked_at": usec(reached.at), "trouble": reached.trouble}
+        return {**self._facts.multipath._asdict(), "multipathd": multipathd}
 
     def _limits(self) -> Json:
         facts, clients = self._facts, self._clients

@@ -40,7 +40,7 @@ Close = Callable[[SocketChannel], None]
 
 
 class ControlServer:
-    """Serves a control socket. Owns neither the listener nor anything else that it is given but `names`."""
+    """Serves a control socket. Owns neither the listener nor anything else that it is given but `methods`."""
 
     def __init__(
         self, listener: SocketListener, methods: Methods, watchers: Watchers, names: DeviceNames, close: Close
@@ -55,7 +55,7 @@ class ControlServer:
 
     def close(self) -> None:
         """Close what this itself has open, once no thread runs any more."""
-        self._names.close()
+        self._methods.close()
 
     async def serve(self) -> None:
         """Serve each that connects and may, until cancelled."""

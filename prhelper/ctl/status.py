@@ -51,7 +51,10 @@ def _in_flight(told: dict[str, Any]) -> str:
 def _multipath(told: dict[str, Any]) -> str:
     if told["handled"] == "no":
         return _said(f"refused: {told['reason']}", YELLOW)
-    return _said("handled here" if told["handled"] == "here" else f"handled by the worker on {told['socket']}")
+    if told["handled"] == "worker":
+        return _said(f"handled by the worker on {told['socket']}")
+    trouble = (told.get("multipathd") or {}).get("trouble")
+    return "handled here" if trouble is None else _said(f"handled here; {trouble}", YELLOW)
 
 
 def _threads(told: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@
     serving.py     whether a helper answers at a socket; access.py: whether a user may connect and open
     denials.py     what AppArmor and SELinux have denied lately
     privileges.py  what the helper may do: its capability, its user namespace, its unit's sandbox (units.py)
-    disk.py        what a disk is, and what it answers; on_maps.py: multipath
+    disk.py        what a disk is, and what it answers; on_maps.py, on_multipathd.py: multipath
     machine.py     how a virtual machine has its disks; qmp.py: what its QEMU says; neighbours.py: two on one disk
     report.py      findings for people and programs; recent.py: the log's last hour, without keys; journal.py
 

@@ -14,7 +14,7 @@ from ..control import Control, devices_seen
 from ..disks import Disk
 from ..exits import Exit, ToolError
 from ..output import print_json
-from . import access, denials, disk, machine, neighbours, on_maps, privileges, recent, serving
+from . import access, denials, disk, machine, neighbours, on_maps, on_multipathd, privileges, recent, serving
 from .causes import Finding
 from .report import as_json, as_text, in_order
 from .subjects import Node, Socket, Subjects, disks_among, gather, reserving_disks
@@ -121,6 +121,8 @@ class _Check:
             yield from access.to_disk(self._subjects.user, Path(node.path), node.name)
         yield from self._neighbours_on(looked.disk)
         yield from on_maps.look(looked.disk, self._refusal_of_maps, self._multipathd)
+        if on_maps.maps_below(looked.disk):
+            yield from on_multipathd.look(looked.disk.path, self._status, self._options.control, self._multipathd)
         if looked.is_sound:
             for socket in self._helpers_of(looked.disk, served):
                 yield from disk.ask(node.path, node.name, socket.path)

@@ -18,7 +18,6 @@ from ..owners import registered_on
 from ..reading import reading
 from .causes import (
     MAPS_REFUSED,
-    MULTIPATHD_UNREACHABLE,
     NO_USABLE_PATH,
     PATH_NOT_REGISTERED,
     RESERVATION_KEY,
@@ -67,8 +66,6 @@ def look(disk: Disk, refused: str | None, multipathd: Multipathd) -> Iterator[Fi
     if refused is not None:
         yield MAPS_REFUSED.found(disk.path, refused)
     yield from of_unit(disk.path, WORKER_UNIT)
-    if (trouble := multipathd.request("show daemon").trouble) is not None:
-        yield MULTIPATHD_UNREACHABLE.found(disk.path, trouble)
     for folder in maps:
         yield from _of_map(folder, multipathd)
 

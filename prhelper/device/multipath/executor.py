@@ -11,6 +11,7 @@ from ..execution import Executor, Result
 from ..identity import Target
 from .map import Means
 from .maps import Maps
+from .multipathd import Reply
 from .watcher import Watcher
 
 
@@ -28,6 +29,10 @@ class Multipath:
     def stop(self) -> None:
         """Watch no longer. What is under way ends by itself, or is repaired at the next start."""
         self._watcher.stop()
+
+    def ask_multipathd(self) -> Reply | None:
+        """See `Maps`."""
+        return self._maps.ask_multipathd()
 
     def why_not(self) -> None:
         """See `dispatch.MapExecutors`."""

@@ -5,6 +5,7 @@ from pathlib import Path as File
 
 from ..stack import multipath_maps, name_of
 from .map import KEY_REFUSED, Map, Means
+from .multipathd import Reply
 from .paths import uuid_if_there, uuid_of, wwid_of
 
 
@@ -24,16 +25,19 @@ class Maps:
 
     def trouble_with_multipathd(self) -> str | None:
         """Why multipathd will not register paths that come back, with the remedy; None if it will, or has no maps."""
-        folders = list(multipath_maps())
-        if not folders:
-            return None
+        if (reply := self.ask_multipathd()) is None or reply.trouble is not None:
+            return reply and reply.trouble
         multipathd = self._means.multipathd
-        if (trouble := multipathd.request("show daemon").trouble) is not None:
-            return trouble
         names = [
-            name_of(folder) for folder in folders if multipathd.keeps_keys(wwid_of(uuid_if_there(folder))) is False
+            name_of(folder)
+            for folder in multipath_maps()
+            if multipathd.keeps_keys(wwid_of(uuid_if_there(folder))) is False
         ]
         return f"{', '.join(sorted(names))}: {KEY_REFUSED}" if names else None
+
+    def ask_multipathd(self) -> Reply | None:
+        """What multipathd answers, which may take seconds; None if there is no map."""
+        return self._means.multipathd.request("show daemon") if any(multipath_maps()) else None
 
     def of_interest(self) -> list[Map]:
         """Those whose paths have to be watched."""

@@ -12,6 +12,7 @@ from anyio.from_thread import BlockingPortal
 
 from prhelper.channel.socket_file import listen_at
 from prhelper.control.facts import Facts, Multipath
+from prhelper.control.reaching import AskMultipathd
 from prhelper.device.execution import Result
 from prhelper.device.identity import DeviceId
 from prhelper.explaining import make
@@ -32,13 +33,13 @@ FACTS = Facts("1.2.3", "helper", 1000.0, "/run/x.sock", True, None, 99, 60.0, 10
 class Controlled:
     """Everything that the daemon has, but for the process. running: the clients' side, with its device."""
 
-    def __init__(self, directory: Path, portal: BlockingPortal) -> None:
+    def __init__(self, directory: Path, portal: BlockingPortal, ask: AskMultipathd | None = None) -> None:
         self.path = directory / "control"
         self.running = Running(directory / "socket", portal)
         self.log = LogHandler(FileSink(2), own_choice=False)
         running = self.running
         self.clients = running.server._clients
-        self.control = make(listen_at(self.path), FACTS, running.server, self.clients, running.threads, self.log)
+        self.control = make(listen_at(self.path), FACTS, running.server, self.clients, running.threads, self.log, ask)
         running.server.start()
         running.accept()
         self._serving: Future[None] = portal.start_task_soon(self.control.serve)

@@ -28,7 +28,13 @@ def test_status_tells_what_there_is(controlled: Controlled, peer: Varlink) -> No
         wait_until(lambda: peer.call("GetStatus")["commands"] == 1)
         status = peer.call("GetStatus")
         assert (status["pid"], status["uid"], status["clients"]) == (os.getpid(), os.geteuid(), 1)
-        assert status["multipath"] == {"mode": "auto", "handled": "here", "socket": None, "reason": None}
+        assert status["multipath"] == {
+            "mode": "auto",
+            "handled": "here",
+            "socket": None,
+            "reason": None,
+            "multipathd": None,
+        }
         assert status["limits"]["command_timeout_usec"] == 60_000_000
         assert (status["in_flight"], status["longest_in_flight_usec"]) == (0, None)
         assert status["guard"]["alive"]

@@ -11,11 +11,13 @@ import pytest
 
 from prhelper.ctl.check import units
 from prhelper.ctl.cli import main
+from prhelper.device.multipath.multipathd import ADDRESSES
 from tests.support.checking import check
+from tests.support.multipathd_stand_in import message, pieces, serving
 from tests.support.programs import require_program
 
 from . import apparmor
-from .units import SERVICE, SOCKET, changed, show, systemctl
+from .units import SERVICE, SOCKET, WORKER, changed, show, systemctl
 
 pytestmark = pytest.mark.timeout(300)  # systemctl, journalctl and Python's start are slow in an emulated machine
 
@@ -77,6 +79,29 @@ def test_service_that_cannot_start_is_told_to_fail(monkeypatch: pytest.MonkeyPat
         systemctl("stop", SOCKET, SERVICE)
         systemctl("reset-failed")
         systemctl("start", SOCKET)
+
+
+@pytest.fixture
+def multipathd() -> Iterator[Path]:
+    """A socket where multipathd has its own, with something that answers: the machine has none."""
+    path = Path(ADDRESSES[0])
+    with serving(path, pieces(message(b"pid 1 running\n"))):
+        yield path
+    path.unlink()
+
+
+@pytest.mark.usefixtures("socket", "clean")
+def test_multipathd_that_a_drop_in_hides_from_the_worker_is_found_and_only_then(
+    mpath: Path, multipathd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prhelper.ctl.check.on_multipathd._MAX_START", 60.0)
+    assert check(mpath).codes == []
+    with drop_in(WORKER, f"InaccessiblePaths={multipathd}"):
+        systemctl("stop", WORKER)
+        finding = check(mpath).one("multipathd-unreachable")
+        systemctl("stop", WORKER)
+    assert finding["seen"].startswith(f"{WORKER} says: multipathd cannot be reached")
+    assert finding["remedy"].startswith(f"multipathd runs, but {WORKER} does not reach it")
 
 
 @pytest.mark.usefixtures("socket")

@@ -13,7 +13,7 @@ import pytest
 
 from prhelper.device.multipath.multipathd import MAX_REPLY, PAUSE, Multipathd, Reply
 
-from .multipathd_stand_in import Answer, hold_until_hung_up, message, pieces, serving
+from ....support.multipathd_stand_in import Answer, hold_until_hung_up, message, pieces, serving
 
 LATE = "multipathd does not answer in time"
 ENDED = "multipathd ended the connection without a reply"

@@ -7,7 +7,7 @@ import pytest
 
 from prhelper.device.multipath.multipathd import Multipathd
 
-from .multipathd_stand_in import message, pieces, serving
+from ....support.multipathd_stand_in import message, pieces, serving
 
 US = os.getuid()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ....support.helper import wait_until
+from .helper import wait_until
 
 Answer = Callable[[socket.socket], None]
 
