@@ -5,7 +5,7 @@
  *
  * FILE is memory shared with the test (fake_device.py has the same structure): what to answer, and what was sent. What is
  * done with a descriptor of /dev/zero hangs while `held` has its bit; `fake_device_release`, called in the test's process,
- * lets it go on.
+ * lets it go on. A command for /dev/full takes 50 ms.
  */
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64 /* so that fstat here is what Python calls, fstat64 */
@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "preload_sg.h"
@@ -66,10 +67,15 @@ static int is_held(uint32_t call)
     return device && __atomic_load_n(&device->held, __ATOMIC_ACQUIRE) & call;
 }
 
-static void wait_if_held(int fd, uint32_t call)
+static int is_memory_device(int fd, unsigned number)
 {
     struct stat st;
-    if (!is_held(call) || fstatat(fd, "", &st, AT_EMPTY_PATH) || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 5))
+    return !fstatat(fd, "", &st, AT_EMPTY_PATH) && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, number);
+}
+
+static void wait_if_held(int fd, uint32_t call)
+{
+    if (!is_held(call) || !is_memory_device(fd, 5))
         return;
     __atomic_add_fetch(&device->hanging, 1, __ATOMIC_ACQ_REL);
     while (is_held(call))
@@ -93,6 +99,13 @@ void fake_device_release(struct fake_device *shared)
 {
     __atomic_store_n(&shared->held, 0, __ATOMIC_RELEASE);
     syscall(SYS_futex, &shared->held, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static void wait_if_slow(int fd)
+{
+    struct timespec duration = { .tv_nsec = 50 * 1000 * 1000 };
+    if (is_memory_device(fd, 7))
+        nanosleep(&duration, NULL);
 }
 
 static void record(const struct sg_io_hdr *hdr)
@@ -135,5 +148,6 @@ static int sg_io(int fd, struct sg_io_hdr *hdr)
     __atomic_add_fetch(&device->commands, 1, __ATOMIC_ACQ_REL);
     record(hdr);
     wait_if_held(fd, HELD_SG_IO);
+    wait_if_slow(fd);
     return answer(hdr);
 }

@@ -4,7 +4,8 @@
     with Helper(tmp_path, env=device.env) as helper:
         device.set(Answer(status=0x18))
 
-Every descriptor is a SCSI device then. One of /dev/zero is a device that hangs, between `hold` and `release`.
+Every descriptor is a SCSI device then. One of /dev/zero is a device that hangs, between `hold` and `release`. One of
+/dev/full takes 50 ms for each command.
 """
 
 import ctypes
@@ -23,6 +24,7 @@ PATTERN = bytes((7 * i + i // 256 + 1) % 256 for i in range(MOST_DATA))
 
 HEALTHY = "/dev/null"
 HANGING = "/dev/zero"
+SLOW = "/dev/full"
 
 SG_DXFER_NONE, SG_DXFER_TO_DEV, SG_DXFER_FROM_DEV = -1, -2, -3
 

@@ -1,29 +1,33 @@
-"""Restarts while many clients send commands: each is answered exactly once, with its own data."""
+"""Restarts while many clients send commands, for slow disks too: each is answered exactly once, with its own data."""
 
 from __future__ import annotations
 
 import os
 import random
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from ...support.client import Client, HungUpError
-from ...support.fake_device import PATTERN
+from ...support.fake_device import PATTERN, SLOW
 from ...support.spc import GOOD, keys, reserve_in, reserve_out
 from .conftest import Bench
 
 CLIENTS = 200
+SLOW_ONES = 20
 THREADS = 4
 RESTARTS = 50 if "PRHELPER_THOROUGH" in os.environ else 8
 
 
 class Load(threading.Thread):
-    """Some clients that have one command each under way, of a length of its own, sent in pieces now and then."""
+    """Some clients that have one command each under way, of a length of its own, sent in pieces now and then.
 
-    def __init__(self, bench: Bench, clients: list[Client], seed: int) -> None:
+    Each has a disk, by its descriptor.
+    """
+
+    def __init__(self, clients: list[tuple[Client, int]], seed: int) -> None:
         super().__init__()
-        self._bench = bench
         self._clients = clients
         self._random = random.Random(seed)
         self.enough = threading.Event()
@@ -32,13 +36,13 @@ class Load(threading.Thread):
 
     def run(self) -> None:
         while not self.enough.is_set():
-            sizes = [self._send(client) for client in self._clients]
-            for client, size in zip(self._clients, sizes, strict=True):
+            sizes = [self._send(client, disk) for client, disk in self._clients]
+            for (client, _), size in zip(self._clients, sizes, strict=True):
                 reply = client.reply()
                 assert (reply.status, reply.payload) == (GOOD, PATTERN[:size])
                 self.answered += 1
 
-    def _send(self, client: Client) -> int:
+    def _send(self, client: Client, disk: int) -> int:
         size = self._random.randrange(8, 2000)
         if self._random.random() < 0.2:
             request, size = reserve_out(0) + keys(size, size), 0
@@ -46,22 +50,31 @@ class Load(threading.Thread):
             request = reserve_in(0, size)
         cut = self._random.choice([0, 0, self._random.randrange(1, len(request))])
         if cut:
-            client.send(request[:cut], [self._bench.healthy])
+            client.send(request[:cut], [disk])
             client.send(request[cut:])
         else:
-            client.send(request, [self._bench.healthy])
+            client.send(request, [disk])
         return size
 
 
+@pytest.fixture
+def slow() -> Iterator[int]:
+    fd = os.open(SLOW, os.O_RDWR)
+    yield fd
+    os.close(fd)
+
+
 @pytest.mark.timeout(300)
-def test_each_command_is_answered_once_with_its_own_data_through_all_restarts(bench: Bench) -> None:
+def test_each_command_is_answered_once_with_its_own_data_through_all_restarts(bench: Bench, slow: int) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     options = ("--stop-timeout", "0.3")
     bench.unit.start(*options)
     before = bench.device.commands
     clients = [bench.connect() for _ in range(CLIENTS)]
-    loads = [Load(bench, clients[number::THREADS], seed + number) for number in range(THREADS)]
+    disks = [slow] * SLOW_ONES + [bench.healthy] * (CLIENTS - SLOW_ONES)
+    mixed = list(zip(clients, disks, strict=True))
+    loads = [Load(mixed[number::THREADS], seed + number) for number in range(THREADS)]
     stuck_commands = 0
     for number in range(RESTARTS):
         if number % 2:  # with a command that is stuck
