@@ -18,6 +18,7 @@ import anyio
 from . import devices, main_loop
 from .channel import SocketListener, UnixListener
 from .channel.socket_file import SocketFile
+from .host import stand_in
 from .host.errors import StartError
 from .host.pidfile import Pidfile
 from .host.privileges import Identity, drop_privileges
@@ -88,6 +89,7 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
     made.close()
     if stuck or not ended or server.is_closing() or any(log.stuck for log in logs):
         # A thread is stuck in the kernel, where nothing can end it: exit without it.
+        stand_in.end_for_the_manager()
         os._exit(0)
     server.close()
     if control is not None:
