@@ -6,6 +6,7 @@ host on that is registered already. Everybody, SARK = 0, can only be named where
 
 from ....scsi.outcome import Outcome
 from ....scsi.parameter_data import Reservation
+from ....scsi.reservation import OutAction
 from . import commands
 from .answers import CONFLICT, GOOD, is_conflict, is_good
 from .commands import Wanted
@@ -25,6 +26,8 @@ def preempt(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     if wanted.key and wanted.key == wanted.new:
         if held is not None and held.key == wanted.key:
             keeper = yield from live_holder(sequence, wanted.key, held)
+            if keeper is not None and (yield from _changes_nothing(sequence, wanted, held)):
+                return GOOD
             scope_and_type, action = wanted.scope_and_type, wanted.action
             outcome, _ = yield from take_over(sequence, wanted.key, scope_and_type, action, keeper)
             return outcome
@@ -38,6 +41,18 @@ def preempt(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
         after = sequence.reservation
         sequence.holds = after is not None and (after.is_all_registrants or (after.key == wanted.key and held_before))
     return outcome
+
+
+def _changes_nothing(sequence: Sequence, wanted: Wanted, held: Reservation) -> Steps[bool]:
+    """Whether we hold the reservation already, and there is nobody else to preempt. Raises NoPathError.
+
+    A nexus that preempts itself stays registered, and holds what it held (SPC-4, 5.13.11.2.4.3): that shows in nothing
+    but PRGENERATION, which our probes increment, too. So no path has to be set aside, and none loses its key, be it
+    away. PREEMPT AND ABORT would abort commands.
+    """
+    if wanted.action != OutAction.PREEMPT or wanted.scope_and_type != held.scope_and_type:
+        return False
+    return (yield from sequence.is_ours_alone(wanted.key))
 
 
 def _preempt_ourselves(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:

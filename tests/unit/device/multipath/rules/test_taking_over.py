@@ -29,9 +29,9 @@ def test_migration_takes_the_reservation_from_the_other_host() -> None:
     assert (cluster.keys(), cluster.others()) == ("a:K* b:K c:K", "")
 
 
-def test_migration_when_we_hold_already_keeps_the_live_holder_as_it_is() -> None:
+def test_holder_that_is_here_stays_as_it_is_while_the_type_changes() -> None:
     cluster = Cluster(dict.fromkeys("abc", K), OURS["b"], WR, "abc")
-    assert cluster.guest(MIGRATION) == GOOD
+    assert cluster.guest(out(PREEMPT, K, K, kind=ER)) == GOOD
     assert cluster.done == [
         "b RESERVE K",
         "a REGISTER K>T",

@@ -6,7 +6,7 @@ from prhelper.device.multipath.rules.steps import Tell
 from prhelper.scsi.reservation import OutAction
 
 from .....support.spc import APTPL, CONFLICT, GOOD
-from ...emulated.unit import WR, out
+from ...emulated.unit import ER, WR, out
 from .cluster import K2, OURS, Cluster, K
 
 REGISTER = OutAction.REGISTER
@@ -116,7 +116,7 @@ def test_status_that_was_lost_in_a_take_over_is_set_again(status: str, requests:
     assert cluster.guest(out(OutAction.RESERVE, K, kind=WR)) == GOOD
     replies = {"getprstatus": status}
     cluster.reply = lambda request: replies.get(request.verb, "ok")
-    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=WR)) == GOOD
+    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER)) == GOOD
     assert cluster.requests == ["getprstatus", *requests, *(["setprhold"] if requests else [])]
 
 
