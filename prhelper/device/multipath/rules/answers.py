@@ -9,6 +9,7 @@ from ....scsi.status import Status
 from .steps import Path
 
 _OF_THE_PATH = (0x02, 0x04, 0x0B)  # NOT READY, HARDWARE ERROR, ABORTED COMMAND
+_RESET = 0x29
 _LUN_NOT_SUPPORTED = (0x05, 0x25)
 _TRY_LATER = (Status.BUSY, Status.TASK_SET_FULL, Status.ACA_ACTIVE, Status.TASK_ABORTED)
 
@@ -50,6 +51,12 @@ def is_unit_attention(outcome: Outcome) -> bool:
     """Whether the path reports a unit attention, and has not carried the command out."""
     found = Sense.parse(outcome.sense)
     return outcome.status == Status.CHECK_CONDITION and found is not None and found.key == UNIT_ATTENTION
+
+
+def tells_of_reset(outcome: Outcome) -> bool:
+    """Whether the path reports by a unit attention that the unit was reset, or has lost power."""
+    found = Sense.parse(outcome.sense)
+    return is_unit_attention(outcome) and found is not None and found.asc == _RESET
 
 
 def is_of_the_path(outcome: Outcome) -> bool:

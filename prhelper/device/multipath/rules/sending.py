@@ -12,7 +12,7 @@ from ....scsi.outcome import Outcome
 from ....scsi.reservation import Command, InAction
 from ....scsi.sense import Sense
 from . import commands
-from .answers import is_conflict, is_good, is_of_the_path, is_unit_attention
+from .answers import is_conflict, is_good, is_of_the_path, is_unit_attention, tells_of_reset
 from .steps import Path, Send, Steps
 from .tally import REGISTERING, Tally
 
@@ -55,6 +55,8 @@ class Sending:
             if not waiting:
                 break
             outcomes.update(zip(waiting, (yield Send(tuple(waiting.items()))), strict=True))
+            if any(path in self.used and tells_of_reset(outcomes[path]) for path in waiting):  # else it may be old
+                self.tally.doubt()
             waiting = {path: waiting[path] for path in waiting if is_unit_attention(outcomes[path])}
         answered = {path: outcome for path, outcome in outcomes.items() if not is_of_the_path(outcome)}
         for path, outcome in outcomes.items():

@@ -1,4 +1,7 @@
-"""Whether others came in between, by PRGENERATION, which counts what changes registrations."""
+"""Whether others came in between, by PRGENERATION, which counts what changes registrations.
+
+A unit that loses power begins again at 0, so what it counts afterwards proves nothing.
+"""
 
 from ....scsi.outcome import Outcome
 from ....scsi.reservation import Command, OutAction
@@ -23,11 +26,17 @@ class Tally:
         self._expected: int | None = None
         self._seen: int | None = None
         self._unanswered = 0
+        self._is_doubtful = False
 
     def begin(self) -> None:
         """Count from what was seen at the last look."""
         self._began = self._expected = self._seen
         self._unanswered = 0
+        self._is_doubtful = False
+
+    def doubt(self) -> None:
+        """The unit was reset meanwhile, and may have lost power."""
+        self._is_doubtful = True
 
     def look(self, generation: int | None) -> None:
         """This is PRGENERATION now; None if the unit does not tell."""
@@ -45,7 +54,8 @@ class Tally:
     @property
     def is_exact(self) -> bool:
         """Whether surely no command but ours was counted."""
-        return self._expected is not None and self._seen == self._expected and not self._unanswered
+        is_as_expected = self._expected is not None and self._seen == self._expected
+        return is_as_expected and not self._unanswered and not self._is_doubtful
 
     @property
     def is_answered(self) -> bool:
@@ -55,7 +65,7 @@ class Tally:
     @property
     def may_be_done(self) -> bool:
         """Whether a path that did not answer may have carried out what it was sent."""
-        return self._unanswered > 0 and self._seen != self._began
+        return self._unanswered > 0 and (self._seen != self._began or self._is_doubtful)
 
     def may_have_lost(self, registered: int) -> bool:
         """Whether a path that did not answer may have been registered, and fenced; `registered` of them still are.

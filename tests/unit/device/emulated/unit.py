@@ -1,9 +1,10 @@
 """An emulated unit as the tests speak of it: three nexuses, their commands laid out by hand, and answers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from prhelper.device.emulated.rules import execute
-from prhelper.device.emulated.state import Nexus, Registration, Reservation, State, reservation_of
+from prhelper.device.emulated.state import Nexus, Registration, Reservation, State, power_cycled, reservation_of
+from prhelper.scsi import sense
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, OutAction, ReservationType
 from prhelper.scsi.transport_id import SasPort, TransportID
@@ -87,3 +88,8 @@ def attentions_of(state: State, nexus: Nexus) -> Sequence[Answer]:
         if told == GOOD:
             return found
         found.append(told)
+
+
+def without_power(state: State, nexuses: Iterable[Nexus]) -> State:
+    """A unit after it has lost power, which it says by each of these."""
+    return power_cycled(state).told(nexuses, sense.RESET_OCCURRED)

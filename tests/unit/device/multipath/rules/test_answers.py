@@ -2,7 +2,7 @@
 
 import pytest
 
-from prhelper.device.multipath.rules.answers import is_of_the_path, is_unit_attention
+from prhelper.device.multipath.rules.answers import is_of_the_path, is_unit_attention, tells_of_reset
 from prhelper.scsi import sense
 from prhelper.scsi.outcome import Outcome, check_condition
 from prhelper.scsi.sense import Sense
@@ -33,3 +33,17 @@ ATTENTION = check_condition(sense.RESET_OCCURRED)
 )
 def test_what_an_answer_says_of_the_path(outcome: Outcome, is_attention: bool, is_path: bool) -> None:
     assert (is_unit_attention(outcome), is_of_the_path(outcome)) == (is_attention, is_path)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_reset"),
+    [
+        (ATTENTION, True),
+        (check_condition(Sense(0x06, 0x29, 0x07)), True),
+        (check_condition(sense.REGISTRATIONS_PREEMPTED), False),
+        (Outcome(Status.GOOD, ATTENTION.sense), False),
+        (Outcome(Status.CHECK_CONDITION), False),
+    ],
+)
+def test_what_tells_of_a_reset(outcome: Outcome, is_reset: bool) -> None:
+    assert tells_of_reset(outcome) is is_reset

@@ -8,7 +8,7 @@ from prhelper.device.emulated.state import Nexus
 from prhelper.scsi.reservation import OutAction
 
 from .....support.spc import CONFLICT, GOOD, SPEC_I_PT
-from ...emulated.unit import WA, WR, listed, move, out
+from ...emulated.unit import WA, WR, listed, move, out, without_power
 from .cluster import K2, KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
 
 REGISTER, PREEMPT = OutAction.REGISTER, OutAction.PREEMPT
@@ -17,6 +17,11 @@ REGISTER, PREEMPT = OutAction.REGISTER, OutAction.PREEMPT
 def held(path: str) -> Cluster:
     """Our three paths are registered, and one of them holds the reservation."""
     return Cluster(dict.fromkeys("abc", K), OURS[path], WR, "abc", others={OTHER: KO})
+
+
+def lose_power(cluster: Cluster) -> None:
+    """The unit does, and says so by every path."""
+    cluster.unit = without_power(cluster.unit, cluster.nexuses.values())
 
 
 def test_change_of_key_has_taken_the_reservation_along_though_the_path_that_did_so_is_away() -> None:
@@ -167,3 +172,23 @@ def test_conflict_of_one_path_is_the_answer_though_the_next_is_away() -> None:
     cluster = Cluster({"a": K, "b": K}, OTHER, others={OTHER: KO})
     cluster.before["b RESERVE K"] = lambda: cluster.leave("b")
     assert cluster.guest(out(OutAction.RESERVE, K, kind=WR)) == CONFLICT
+
+
+def test_registration_that_was_lost_with_the_unit_s_power_is_not_refused_for_what_the_other_path_said() -> None:
+    """One path has registered itself, as it listed its own port; to the other that is an error, to one nexus not."""
+    cluster = Cluster(paths="ab")
+    cluster.after["a REGISTER 0>K"] = lambda: cluster.leave("a")
+    cluster.after["b REGISTER 0>K"] = lambda: lose_power(cluster)
+    own = listed(OURS["a"].transport_id)
+    assert cluster.guest(out(REGISTER, 0, K, flags=SPEC_I_PT, additional=own)) == NO_PATH
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+def test_power_lost_between_two_paths_of_a_registration_is_noticed_whatever_the_unit_counts() -> None:
+    """Another host's registration makes up for what the unit has forgotten to have counted."""
+    cluster = Cluster(paths="ab")
+    cluster.after["a REGISTER 0>K"] = lambda: lose_power(cluster)
+    cluster.after["b REGISTER 0>K"] = lambda: cluster.by(OTHER, out(REGISTER, 0, KO))
+    assert cluster.guest(out(REGISTER, 0, K)) == CONFLICT
+    assert (cluster.keys(), cluster.others()) == ("", "other:O")

@@ -83,3 +83,11 @@ def test_what_was_before_the_beginning_is_not_counted() -> None:
     made.begin()
     assert made.is_answered
     assert made.is_exact
+
+
+def test_nothing_is_sure_of_a_unit_that_was_reset() -> None:
+    made = tally(7, [(REGISTER, None)], 7)
+    made.doubt()
+    assert (made.is_exact, made.may_be_done) == (False, True)
+    made.begin()
+    assert (made.is_exact, made.may_be_done) == (True, False)
