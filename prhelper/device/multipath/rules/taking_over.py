@@ -13,8 +13,9 @@ does so during the sequence the keeper loses K, and the paths with T do not; the
 end, and unregisters them. Until then they can still write.
 
 The keeper has K from the beginning to the end, so it proves that the host was not fenced. Another path that has lost T
-is registered again then: multipathd gives K to a path that comes back, whatever key it has, and 2 takes that away. No
-fencer is after T alone, which is nobody's key.
+is registered again: multipathd gives K to a path that comes back, whatever key it has, and 2 takes that away. It cannot
+be told to give T meanwhile: it may take seconds to answer, and the others would have T for so long. No fencer is after
+T alone, which is nobody's key.
 
 A path of ours that holds the reservation and is here must be the keeper: another would take itself away in 2.
 """
@@ -23,7 +24,7 @@ from ....scsi.outcome import Outcome
 from ....scsi.parameter_data import Reservation
 from ....scsi.reservation import OutAction
 from . import commands
-from .answers import CONFLICT, GOOD, good, is_conflict, is_good, refusal
+from .answers import CONFLICT, GOOD, conflicting, good, is_conflict, is_good, refusal
 from .sending import NoPathError
 from .sequence import Sequence
 from .steps import Entry, Path, Steps
@@ -94,8 +95,7 @@ def take_over(
     if is_conflict(outcome):
         return (yield from sequence.fenced(dict.fromkeys(moved, temporary))), None
 
-    answers = yield from sequence.register(moved, temporary, key)
-    restored = [keeper, *good(answers)]
+    restored = [keeper, *(yield from _give_back(sequence, moved, temporary, key))]
     expected = Reservation(key, scope_and_type) if is_good(outcome) else None
     if (yield from _was_disturbed(sequence, restored, key, expected)):
         return (yield from sequence.fenced(dict.fromkeys(sequence.live, key))), None
@@ -154,7 +154,7 @@ def _note(sequence: Sequence, key: int, temporary: int, having: list[Path], leav
 def _next_keeper(
     sequence: Sequence, moved: list[Path], temporary: int, key: int
 ) -> Steps[tuple[Path | None, list[Path]]]:
-    """The keeper is away, with K: another path gets K in its place. None: it has lost T, and was fenced.
+    """The keeper is away, with K: another path gets K in its place. None: it has neither T nor K, and was fenced.
 
     Returns the rest of `moved`, too. Raises NoPathError.
     """
@@ -162,8 +162,20 @@ def _next_keeper(
         path, *moved = moved
         answers = yield from sequence.register([path], temporary, key)
         if path in answers:
-            return (path if good(answers) else None), moved
+            has_key = good(answers) or (yield from sequence.probe([path], key))  # multipathd may have given it K
+            return (path if has_key else None), moved
     raise NoPathError
+
+
+def _give_back(sequence: Sequence, moved: list[Path], temporary: int, key: int) -> Steps[list[Path]]:
+    """Give the paths that had the temporary key their own again; returns those that have it.
+
+    A path without any had K from multipathd, and has lost it to the PREEMPT. Writes on it fail until it is registered,
+    so nothing is asked before. If others have come in between, the keeper tells.
+    """
+    answers = yield from sequence.register(moved, temporary, key)
+    answers |= yield from sequence.register(conflicting(answers), 0, key)
+    return good(answers)
 
 
 def _was_disturbed(sequence: Sequence, paths: list[Path], key: int, expected: Reservation | None) -> Steps[bool]:

@@ -6,8 +6,9 @@ from prhelper.scsi.reservation import Command, OutAction
 
 from .....support.spc import ALL_TG_PT, APTPL, SPEC_I_PT
 from ...emulated.unit import TYPES, listed, move, out
+from .bare import PREEMPTING, REGISTERING
 from .cluster import K2, KO, SOURCE, K
-from .invariants import PREEMPTING, REGISTERING, Judged
+from .invariants import Judged
 
 
 class Guest(Judged):
@@ -57,6 +58,15 @@ class Guest(Judged):
             lambda: self._specify(new) if self.may_specify else out(OutAction.REGISTER, 0, new),
         )
         return _marked(makes[self.number() % len(makes)]())
+
+    def command_for_take_over(self) -> Command:
+        """What leads to a take-over, or is one: of what the guest holds, as another type as a rule."""
+        key, held, kind = self.key(), self.unit.reservation, self.pick(*TYPES[:4])
+        if not key:
+            return _marked(out(OutAction.REGISTER_AND_IGNORE_EXISTING_KEY, 0, K))
+        if held is None or held.holder is None or self.unit.key_of(held.holder) != key:
+            return _marked(out(OutAction.RESERVE, key, kind=kind))
+        return _marked(out(OutAction.PREEMPT, key, key, kind=kind))
 
     def _reach(self) -> int:
         return self.pick(0, ALL_TG_PT) if len(self.unit.ports) > 1 else 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 from prhelper.device.emulated.rules import execute
 from prhelper.device.emulated.state import Nexus, State
@@ -13,28 +14,25 @@ from prhelper.scsi.transport_id import SasPort
 
 from .....support.spc import ALL_TG_PT, CONFLICT, GOOD, SPEC_I_PT
 from ...emulated.unit import Answer, answer
-from .cluster import K2, NO_PATH, SOURCE, T2, Cluster, K, T, describe, told_everything, worded
+from .bare import PREEMPTING, REGISTERING, Bare
+from .cluster import K2, NO_PATH, SOURCE, T2, K, T, describe, told_everything, worded
 
 US = Nexus("us", SasPort(0x5000_0000_0000_0001))
 """All our paths as one nexus, which is what the guest is to see."""
 
-REGISTERING = (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
-PREEMPTING = (OutAction.PREEMPT, OutAction.PREEMPT_AND_ABORT)
 
-
-class Judged(Cluster):
+class Judged(Bare):
     """Raises AssertionError, with all that has happened, as soon as something does not hold.
 
     Whoever plays calls `begin`, `check_instant` and `check_end`, sends our commands by `carry_out_ours` and those of
     other hosts by `carry_out_other`.
 
-    broken: paths that have been away during the sequence. events: the commands of other hosts during it.
+    events: the commands of other hosts during the sequence.
     fenced: when each key was lost last. registered: when the guest registered each last.
     """
 
     def __init__(self, paths: str, ports_known: bool, share_ports: bool) -> None:
         super().__init__(paths=paths, ports_known=ports_known, share_ports=share_ports)
-        self.log: list[str] = []
         self.crashes = 0
         self.was_fenced = False
         self.time = 0
@@ -51,13 +49,15 @@ class Judged(Cluster):
         self.start = self.collapsed()
         self.was_settled = self.is_in_step() and not self.is_pending() and not self.is_dirty()
         self.registered_before = {path for path in self.usable if path in self.ours()}
-        self.events: list[Callable[[State], State]] = []
+        self.events = []
         self.is_repair = self.journal is not None and self.journal.is_under_way
         if not self.is_repair:
             self.was_fenced = False
-        self.broken: set[Path] = set()
+        self.broken, self.late = set(), set()
         self.has_registered = 0
         self.commands_since_fencing = 0
+        self.bare = set()
+        self.may_leave = self._may_leave()
 
     def carry_out_ours(self, path: Path, command: Command) -> Outcome:
         outcome = self.carry_out(self.nexuses[path], command)
@@ -67,7 +67,8 @@ class Judged(Cluster):
         if answer(outcome) == GOOD and self._is_the_guest_s(command) and self.has_registered < 1 + itself:
             self.has_registered = 1 + itself
             self.registered[(command.keys or (0, 0))[1]] = self.tick()
-        if command.is_out and self.was_fenced and not is_unit_attention(outcome):
+        can_write = self.ours().keys() - self.away
+        if command.is_out and self.was_fenced and can_write and not is_unit_attention(outcome):
             self.commands_since_fencing += 1
         self.check_instant()
         return outcome
@@ -113,10 +114,6 @@ class Judged(Cluster):
         """Whether a path that is away has another key than the guest."""
         return any(key != self.key() for key in self.ours().values())
 
-    def ours(self) -> dict[Path, int]:
-        keys = {path: self.unit.key_of(nexus) for path, nexus in self.nexuses.items()}
-        return {path: key for path, key in keys.items() if key is not None}
-
     def key(self) -> int:
         """The key that the guest has, if any."""
         return self.memory.key if self.memory.key in self.ours().values() else 0
@@ -147,7 +144,7 @@ class Judged(Cluster):
         for path in in_step:
             for key, temporary in ((K, T), (K2, T2)):
                 assert ours.get(path) != temporary or key in self.read_keys() or self.was_fenced, self
-        if self.running and not self.events and not self.was_fenced and self.was_settled and not self._may_leave():
+        if self.running and not self.events and not self.was_fenced and self.was_settled and not self.may_leave:
             for path in in_step:
                 assert path in ours or path not in self.registered_before, self
 
@@ -193,16 +190,18 @@ class Judged(Cluster):
         if (self.was_fenced or cannot_tell) and told == CONFLICT and has_none:
             return
         ends = []
-        for place in range(len(self.events) + 1):
-            state = self._replayed(self.start, self.events[:place])
+        for place, undone in product(range(len(self.events) + 1), (False, True)):
+            state = self._replayed(self.start, self.events[:place], undone)
             state, outcome = execute(state, US, command)
-            state = self._replayed(state, self.events[place:])
+            state = self._replayed(state, self.events[place:], undone)
             ends.append((answer(outcome), self.essence(state)))
         assert (told, self.essence(self.collapsed())) in ends, f"{ends}\n{self}"
 
-    def _replayed(self, state: State, events: list[Callable[[State], State]]) -> State:
+    def _replayed(self, state: State, events: list[Callable[[State], State]], undone: bool) -> State:
+        """undone: whether a change of APTPL is, as by a sequence that registers; a loss of power shows that."""
         for event in events:
-            state = told_everything(event(told_everything(state)))
+            after = event(told_everything(state))
+            state = told_everything(replace(after, aptpl=state.aptpl) if undone else after)
         return told_everything(state)
 
     def by_one_nexus(self, command: Command) -> Command:
@@ -232,8 +231,5 @@ class Judged(Cluster):
 
     @property
     def max_commands(self) -> int:
-        """How many commands of ours may follow one that fences, until the sequence has ended."""
-        return 4 * len(self.usable)
-
-    def __str__(self) -> str:
-        return "\n".join(["", *self.log])
+        """How many commands of ours may follow one that fences, until the sequence has unregistered the last path."""
+        return 4 * len({*self.usable, *self.broken})

@@ -7,15 +7,15 @@ possible, and an exhausted list says 0 for ever, which is the simplest; of what 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prhelper.device.emulated.rules import execute
-from prhelper.device.emulated.state import power_cycled
+from prhelper.device.emulated.state import State
 from prhelper.device.multipath import rules
 from prhelper.device.multipath.rules.steps import Done, Entry, Memory, Path, Steps, Tell
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, OutAction
 
 from .....support.spc import APTPL
-from ...emulated.unit import TYPES, out
-from .cluster import DEAD, K2, KO, OTHER, SOURCE, CrashError, K, describe, told_everything, worded
+from ...emulated.unit import TYPES, out, without_power
+from .cluster import DEAD, K2, KO, OTHER, SOURCE, T2, CrashError, K, T, describe, told_everything, worded
 from .guest import Guest
 from .invariants import US
 
@@ -45,6 +45,14 @@ class Story(Guest):
         """One guest's command, or what the daemon does by itself; perhaps with a crash, and the restart."""
         guest = (self._guest,) * 4
         self.choose(*guest, self._watch, self._crashed, self._others_turn, self._unregistered_by_multipathd)
+        self._some_return()
+
+    def take_over(self) -> None:
+        """A take-over, or what leads to one."""
+        self._carry_out(self.command_for_take_over())
+        self._some_return()
+
+    def _some_return(self) -> None:
         for path in list(self.away):
             if self.number() % 2:
                 self._return(path)
@@ -61,7 +69,9 @@ class Story(Guest):
         assert len(keys) == 1, self
 
     def _guest(self) -> None:
-        command = self.guests_command()
+        self._carry_out(self.guests_command())
+
+    def _carry_out(self, command: Command) -> None:
         self._sequence(lambda: rules.execute(self.memory, self.paths(), command), command)
 
     def _watch(self) -> None:
@@ -147,13 +157,20 @@ class Story(Guest):
             elif event == 8 and self.running:
                 raise CrashError
             elif event == 9:
-                self.happens("the unit loses power", power_cycled, fences=False)
+                self.happens("the unit loses power", self._without_power, fences=False)
+            elif event >= 12 and (late := self._have_temporary_key()):
+                self.broken.add(late[0])
+                self.late.add(late[0])
+                self._registered_by_multipathd(late[0])
             else:
                 break
             self.check_instant()
         if path is not None and command is not None and path not in self.away:
             return self.carry_out_ours(path, command)
         return None
+
+    def _without_power(self, unit: State) -> State:
+        return without_power(unit, self.nexuses.values())
 
     def _leave(self, path: Path) -> None:
         self.log.append(f"{path} leaves")
@@ -176,6 +193,10 @@ class Story(Guest):
             action = OutAction.REGISTER_AND_IGNORE_EXISTING_KEY
             self.by(self.nexuses[path], out(action, 0, key, flags=int(self.unit.aptpl)))
             self.log.append(f"  multipathd registers {path}")
+
+    def _have_temporary_key(self) -> list[Path]:
+        """Paths of which multipathd may find out that they have come back some time ago, and give them the real key."""
+        return [path for path, key in self.ours().items() if path not in self.away and key in (T, T2)]
 
     def _unregistered_by_multipathd(self) -> None:
         """It unregisters a path that was away for so short a time that we have not noticed, if its key was unset."""

@@ -109,11 +109,38 @@ def test_path_that_fails_and_comes_back_is_in_step_before_the_guest_has_its_answ
     assert (cluster.keys(), cluster.memory.settled) == ("a:K* b:K c:K", frozenset("abc"))
 
 
-def test_path_to_which_multipathd_gives_the_key_right_before_the_preempt_is_registered_again() -> None:
+def test_path_to_which_multipathd_gives_the_key_right_before_the_preempt_is_registered_again_at_once() -> None:
     cluster = migrated()
     cluster.before["a PREEMPT K K"] = multipathd_registers(cluster, "b")
     assert cluster.guest(MIGRATION) == GOOD
     assert (cluster.keys(), cluster.memory.settled) == ("a:K* b:K c:K", frozenset("abc"))
+    preempted, registered = cluster.sent.index("a PREEMPT K K"), cluster.sent.index("b REGISTER 0>K")
+    assert cluster.sent[preempted + 1 : registered] == [
+        "b REGISTER T>K: 06/2A/05",
+        "c REGISTER T>K",
+        "b REGISTER T>K: RESERVATION CONFLICT",
+    ]
+
+
+def test_path_to_which_multipathd_gives_the_key_goes_on_where_the_one_that_was_to_hold_is_away() -> None:
+    cluster = migrated()
+
+    def lose_the_first_path() -> None:
+        cluster.leave("a")
+        multipathd_registers(cluster, "b")()
+
+    cluster.after["a PREEMPT K K"] = lose_the_first_path
+    assert cluster.guest(MIGRATION) == GOOD
+    cluster.come_back()
+    assert cluster.keys() == "a:K b:K* c:K"
+
+
+def test_fencer_wins_over_a_path_that_is_registered_again_at_once() -> None:
+    cluster = migrated()
+    cluster.before["a PREEMPT K K"] = multipathd_registers(cluster, "b")
+    cluster.before["b REGISTER 0>K"] = cluster.fence
+    assert cluster.guest(MIGRATION) == CONFLICT
+    assert cluster.keys() == ""
 
 
 @pytest.mark.parametrize("at", ["c REGISTER K>T", "a PREEMPT K K", "b REGISTER T>K", "c REGISTER T>K"])

@@ -33,6 +33,28 @@ def play(paths: str, ports_known: bool, share_ports: bool, seed: int, share: flo
     story.end()
 
 
+def play_take_overs(paths: str, ports_known: bool, seed: int, share: float, length: int) -> None:
+    random = Random(seed)
+    story = Story(numbers(random), numbers(random, share), paths, ports_known)
+    for _ in range(length):
+        story.take_over()
+    story.end()
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+@pytest.mark.parametrize("paths", ["ab", "abc"])
+@settings(deadline=None)
+@given(seed=st.integers(0, 2**64), share=st.sampled_from(SHARES), length=st.integers(3, LENGTH))
+def test_story_of_take_overs_ends_well(paths: str, ports_known: bool, seed: int, share: float, length: int) -> None:
+    play_take_overs(paths, ports_known, seed, share, length)
+
+
+@pytest.mark.parametrize(("seed", "length"), [(202025428280925946, 8), (7392667466102678733, 7)])
+def test_story_that_did_not_end_well_does(seed: int, length: int) -> None:
+    """A first answer is lost, or a registration, when the unit loses power."""
+    play("ab", True, False, seed, 0.25, length)
+
+
 @pytest.mark.parametrize("ports_known", [True, False])
 @pytest.mark.parametrize("paths", ["a", "ab", "abc"])
 @settings(deadline=None)
