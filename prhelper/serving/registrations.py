@@ -4,7 +4,6 @@ By one path to a disk, all machines of a host are one initiator (one I_T nexus).
 there, and one's registration is the other's.
 """
 
-import time
 from typing import NamedTuple
 
 from ..host.machine_name import MachineName
@@ -39,9 +38,11 @@ class Registration(NamedTuple):
         """Whether it has a nexus in common with a device that is reached by these."""
         return not self.addresses.isdisjoint(addresses)
 
-    def is_of(self, peer: Peer, machine_name: MachineName | None) -> bool:
-        """Whether a process is this machine, or is the same machine started anew."""
-        return is_same_machine(self.peer, self.machine_name, peer, machine_name)
+    def is_of(self, ended: Ended, addresses: frozenset[str]) -> bool:
+        """Whether a command came from this machine, or the same one started anew, by a nexus that this one has."""
+        peer = ended.peer
+        same = self.peer is peer or is_same_machine(self.peer, self.machine_name, peer, ended.machine_name)
+        return same and self.is_by(addresses)
 
 
 def is_same_machine(peer: Peer, name: MachineName | None, other: Peer, other_name: MachineName | None) -> bool:
@@ -73,21 +74,18 @@ class Registrations:
         command = ended.command
         if (keys := command.keys) is None:
             return []
-        _, service_action_key = keys
-        action = command.service_action
-        mine = [one for one in self.by(addresses) if one.is_of(ended.peer, ended.machine_name)]
-        others = [one for one in self._all if one not in mine]
+        action, key = command.service_action, keys[1]
+        others = [one for one in self._all if not one.is_of(ended, addresses)]
         if action in _REGISTERING:
-            self._all = others
-            if service_action_key:
-                who = ended.client, ended.peer, ended.machine_name
-                new = Registration(time.time(), *who, service_action_key, addresses)
+            if key:
+                new = Registration(ended.at, ended.client, ended.peer, ended.machine_name, key, addresses)
                 self._all = [*others[-(MAX - 1) :], new]
                 return [one for one in others if one.is_by(addresses)]
+            self._all = others
         elif action == OutAction.CLEAR:
             self._all = []
         elif action in _PREEMPTING:
-            self._all = mine + [one for one in others if one.key != service_action_key]
+            self._all = [one for one in self._all if one.key != key or one.is_of(ended, addresses)]
         if not self._all:
             self.warned = False
         return []

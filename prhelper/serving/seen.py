@@ -145,7 +145,8 @@ class Seen:
             self._find_unit(device, seen, ended)
         unit = seen.unit
         with self._lock:
-            registrations = self._registrations.setdefault(unit.key, Registrations())
+            if (registrations := self._registrations.get(unit.key)) is None:
+                registrations = self._registrations[unit.key] = Registrations()
             others = registrations.change(ended, unit.addresses)
         return self._to_warn_of(registrations, others) if others and not result.emulated else []
 
