@@ -142,10 +142,12 @@ async def read_request(channel: Channel, decoder: RequestDecoder, timeout: float
     """Return the next request, or why there is none. Raises IncompleteRead if the client hung up inside one."""
     fds: list[OwnedFd] = []
     data = await channel.read_next(decoder.needed, fds)
-    if data:
-        request = decoder.feed(data, fds)
-        return request or await read_rest(channel, decoder, _in(timeout))
-    return AtRest.of(decoder, None) if data is None else End.HUNG_UP
+    if not data:
+        return AtRest.of(decoder, None) if data is None else End.HUNG_UP
+    request = decoder.feed(data, fds)
+    if request is None and not decoder.takes_descriptors and (data := channel.read_now(decoder.needed)):
+        request = decoder.feed(data)  # a parameter list, as a rule: without two coroutines more
+    return request or await read_rest(channel, decoder, _in(timeout))
 
 
 async def read_rest(channel: Channel, decoder: RequestDecoder, deadline: float | None) -> Request | AtRest:
