@@ -94,6 +94,11 @@ def test_other_users_are_turned_away(controlled: Controlled, monkeypatch: pytest
         peer.call("GetStatus")
 
 
+def remember_many(controlled: Controlled) -> None:
+    for _ in range(20):
+        remember(controlled)
+
+
 def test_a_reader_that_stops_is_dropped_and_told(controlled: Controlled, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "MAX_WAITING", 100)
     with controlled.running.connect() as client, controlled.connect() as slow:
@@ -103,7 +108,7 @@ def test_a_reader_that_stops_is_dropped_and_told(controlled: Controlled, monkeyp
         (watch,) = controlled.clients.seen.watchers.all
 
         def has_lost() -> bool:
-            remember(controlled)
+            remember_many(controlled)
             return watch.lost > 10
 
         wait_until(has_lost, timeout=30)
@@ -125,7 +130,7 @@ def test_a_reader_that_never_goes_on_is_dropped(controlled: Controlled, monkeypa
         assert slow.reply() == {"ready": True}
 
         def is_dropped() -> bool:
-            remember(controlled)
+            remember_many(controlled)
             return not controlled.clients.seen.watchers.all
 
         wait_until(is_dropped, timeout=30)
