@@ -27,8 +27,7 @@ from typing import Self
 from .context import current_context
 from .descriptors import OwnedFd
 from .errors import ClosedResourceError
-from .eventfd import EventFd
-from .home import HomeLoop, HomeWatch, wait_at_home
+from .home import HomeLoop, wait_at_home
 from .lifetime import Lifetime
 from .operations import Operations
 from .transfer import ReadableBuffer, Transfer, WritableBuffer
@@ -235,17 +234,12 @@ class Channel(Operations, Transfer):
             # Not before the waiter is known (docs/architecture.md, Lock-free steps).
             quiesced = self._quiesced and 0 < until_quiesced <= self._quiesced
             if not quiesced:
-                await (current_context().wait(waiter) if self.home is None else self._wait_at(self.home, waiter))
+                await (wait_at_home(self.home, waiter, lifetime) if self.home else current_context().wait(waiter))
         finally:
             lifetime.end_wait(direction)
         if lifetime.closed:
             raise ClosedResourceError
         return not (quiesced or waiter.woken)
-
-    async def _wait_at(self, home: HomeLoop, waiter: Waiter) -> None:
-        with EventFd() as news:
-            self._lifetime.hold()  # released by the home loop, once it watches the descriptor no more
-            await wait_at_home(home, HomeWatch(waiter, news, self._lifetime.release))
 
     def _readable_now(self) -> bool:
         self._lifetime.hold()

@@ -25,6 +25,7 @@ import anyio
 
 from .context import current_context
 from .eventfd import EventFd
+from .lifetime import Lifetime
 from .loops import loop_runner, wait_ready
 from .waiter import Direction, Waiter
 
@@ -164,22 +165,25 @@ class HomeWatch:
         self.finished()
 
 
-async def wait_at_home(home: HomeLoop, watch: HomeWatch) -> None:
-    """Wait as `current_context().wait(watch.waiter)` does, but have the home loop watch the descriptor.
+async def wait_at_home(home: HomeLoop, waiter: Waiter, lifetime: Lifetime) -> None:
+    """Wait as `current_context().wait(waiter)` does, but have the home loop watch the descriptor, of this lifetime.
 
     Raises TimeoutError after the deadline, RuntimeError if the home loop has ended.
     """
-    try:
-        home.watch(watch)
-    except BaseException:
-        watch.finished()
-        raise
-    news = Waiter(watch.news.fileno(), Direction.READ, watch.waiter.deadline)
-    try:
-        watch.waiter.arm(news.wake)
-        await current_context().wait(news)
-    finally:
-        watch.waiter.disarm()
-        home.end(watch)
-    if watch.error is not None:
-        raise watch.error
+    with EventFd() as flag:
+        watch = HomeWatch(waiter, flag, lifetime.release)
+        lifetime.hold()  # released by the home loop, once it watches the descriptor no more
+        try:
+            home.watch(watch)
+        except BaseException:
+            watch.finished()
+            raise
+        news = Waiter(flag.fileno(), Direction.READ, waiter.deadline)
+        try:
+            waiter.arm(news.wake)
+            await current_context().wait(news)
+        finally:
+            waiter.disarm()
+            home.end(watch)
+        if watch.error is not None:
+            raise watch.error

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 import anyio
 import pytest
 
-from prhelper.channel import HomeLoop, Waiter, base, run
+from prhelper.channel import HomeLoop, Waiter, home, run
 
 from .contexts import Context, Stepper
 from .kinds import Pair
@@ -13,15 +13,15 @@ from .watching import is_open, number_of, registered
 
 
 def test_a_home_loop_needs_an_event_loop(pair: Pair) -> None:
-    home = HomeLoop()
+    home_loop = HomeLoop()
 
     async def enter() -> None:
-        async with home:
+        async with home_loop:
             pass
 
     with pytest.raises(RuntimeError, match="home loop"):
         run(enter())
-    pair.reader.home = home
+    pair.reader.home = home_loop
     with pytest.raises(RuntimeError, match="never entered"):
         run(pair.reader.read(1))
 
@@ -40,12 +40,12 @@ def test_a_wait_at_home_for_which_no_flag_can_be_opened_leaks_nothing(
         raise OSError(24, "Too many open files")
 
     async def body() -> None:
-        async with HomeLoop() as home:
-            pair.reader.home = home
+        async with HomeLoop() as home_loop:
+            pair.reader.home = home_loop
             await pair.reader.read(1)
 
     fd = number_of(pair.reader)
-    monkeypatch.setattr(base, "EventFd", refuse)
+    monkeypatch.setattr(home, "EventFd", refuse)
     with pytest.raises(OSError, match="Too many"):
         loop.run(body)
     pair.reader.close()
@@ -63,8 +63,8 @@ def test_who_goes_on_only_after_the_home_loop_and_its_event_loop_are_gone_is_tol
     stepper = Stepper(pair.reader.read(1))
 
     async def body() -> None:
-        async with HomeLoop() as home:
-            pair.reader.home = home
+        async with HomeLoop() as home_loop:
+            pair.reader.home = home_loop
             assert isinstance(stepper.step(), Waiter)
             await anyio.wait_all_tasks_blocked()
             assert registered(number_of(pair.reader))
