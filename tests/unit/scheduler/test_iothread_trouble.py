@@ -42,6 +42,27 @@ def test_where_not_even_a_leader_can_be_had_it_is_said_and_tried_again(
     assert session.end() is None
 
 
+def test_where_no_thread_can_be_had_a_call_that_may_block_is_refused_and_fast_ones_go_on(
+    threads: IOThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_until(lambda: threads._pool.has_reserve, what="a thread in reserve")
+    threads._speeds.learn("fast", 0.0)
+    fast = Echo(threads, nothing, key="fast")
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("_thread.start_new_thread", refuse)
+    unknown = [Echo(threads, lambda _: pytest.fail("it was made"), key=number) for number in range(8)]
+    for session in unknown:
+        session.client.sendall(b"x")
+    assert [type(session.ended.get(timeout=20)) for session in unknown] == [NoThreadError] * 8
+    for session in unknown:
+        session.client.close()
+    assert [fast.ask(byte) for byte in range(50)] == list(range(50))
+    fast.end()
+
+
 @pytest.mark.parametrize("left", [True, False])
 def test_a_reserve_that_was_used_for_a_leader_is_filled_again(
     threads: IOThreads, monkeypatch: pytest.MonkeyPatch, left: bool

@@ -24,7 +24,6 @@ from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
 from prhelper.serving import audit, ended
 from prhelper.serving.clients import Client
-from prhelper.serving.ended import Ended
 from prhelper.serving.seen import Seen
 
 from ...support.spc import keys, reserve_in, reserve_out
@@ -150,56 +149,6 @@ def test_200_reservations_a_minute_are_written_for_each_account(client: Client, 
 
 SDA = DeviceId(stat.S_IFBLK, os.makedev(8, 0))
 
-OF_A_FILE = {"device": "no device but a regular file"}
-OF_A_DISK = {"device": "8:0", "device_name": "sda"}
-
-
-@pytest.mark.parametrize(("device", "expected"), [(FILE, OF_A_FILE), (SDA, OF_A_DISK), (None, {"device": "unknown"})])
-def test_line_carries_its_parts_as_fields(
-    client: Client, monkeypatch: pytest.MonkeyPatch, device: DeviceId | None, expected: dict[str, str]
-) -> None:
-    monkeypatch.setattr(DeviceId, "name", lambda _: "sda")
-    assert client.end(RESERVE, device, CONFLICT).words()[1] == {
-        "client_pid": "4711",
-        "client_uid": "107",
-        "client_comm": "qemu",
-        "action": "RESERVE",
-        "type": "EXCLUSIVE ACCESS",
-        "scope": "LU",
-        "key": "0xabc",
-        "service_action_key": "0x0",
-        **expected,
-        "emulated": "0",
-        "status": "RESERVATION CONFLICT",
-        "sense": "",
-        "duration_usec": "400",
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "words", "fields"),
-    [
-        (None, "", {}),
-        (MachineName("web1"), ', machine "web1"', {"machine_name": "web1", "machine_name_from": "cgroup"}),
-        (
-            MachineName("web1", claimed=True),
-            ', machine "web1" by its own word',
-            {"machine_name": "web1", "machine_name_from": "client"},
-        ),
-    ],
-)
-def test_line_names_the_machine_where_that_is_known(
-    client: Client, lines: Lines, name: MachineName | None, words: str, fields: dict[str, str]
-) -> None:
-    audit._log.setLevel(logging.INFO)
-    client.machine_name = name
-    done(client, RESERVE, FILE, CONFLICT)
-    assert lines.texts()[0].startswith(f'pid 4711 uid 107 "qemu"{words}: no device')
-    message = lines.records[0].msg
-    assert isinstance(message, Ended)
-    told = message.words()[1]
-    assert {key: value for key, value in told.items() if key.startswith("machine")} == fields
-
 
 def test_a_name_that_comes_later_is_in_the_lines_that_follow(client: Client, lines: Lines) -> None:
     audit._log.setLevel(logging.INFO)
@@ -210,20 +159,11 @@ def test_a_name_that_comes_later_is_in_the_lines_that_follow(client: Client, lin
     assert [', machine "web1": ' in text for text in [*lines.texts(), client.unfinished()]] == [False, True, True]
 
 
-NOTE = Note("mpatha", "3600140511112222", ("2:0:0:0", "3:0:0:0"), ("4:0:0:0",), ("a path is missing: look for it",))
-
-
-def test_line_of_a_map_says_which_paths_were_used(client: Client, lines: Lines) -> None:
-    audit._log.setLevel(logging.INFO)
-    done(client, RESERVE, FILE, CONFLICT._replace(note=NOTE))
-    assert lines.texts() == [
-        "map mpatha: a path is missing: look for it",
-        RESERVED + "RESERVATION CONFLICT, 0.4 ms; map mpatha, WWID 3600140511112222, "
-        "by 2:0:0:0, 3:0:0:0, not by 4:0:0:0",
-    ]
-    fields = client.end(RESERVE, FILE, CONFLICT._replace(note=NOTE)).words()[1]
-    assert (fields["map"], fields["wwid"]) == ("mpatha", "3600140511112222")
-    assert (fields["paths_used"], fields["paths_skipped"]) == ("2:0:0:0 3:0:0:0", "4:0:0:0")
+def test_remarks_about_a_map_have_a_line_each(client: Client, lines: Lines) -> None:
+    note = Note("mpatha", "3600140511112222", remarks=("a path is missing: look for it", "another"))
+    audit._log.setLevel(logging.WARNING)
+    done(client, RESERVE, FILE, CONFLICT._replace(note=note))
+    assert lines.texts() == ["map mpatha: a path is missing: look for it", "map mpatha: another"]
 
 
 def test_a_command_is_told_of_without_looking_anything_up(
@@ -250,23 +190,3 @@ def test_what_a_client_has_in_flight_is_named_with_its_device(client: Client) ->
     assert client.unfinished().startswith(WHO + "PERSISTENT RESERVE OUT RESERVE")
     client.end(RESERVE, FILE, CONFLICT)
     assert client.in_flight is None
-
-
-def test_sysfs_is_asked_once_a_second_for_a_device_whose_lines_follow_each_other(
-    client: Client, lines: Lines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def in_words(device: DeviceId) -> str:
-        asked.append(device)
-        return "sda"
-
-    asked: list[DeviceId] = []
-    monkeypatch.setattr(DeviceId, "in_words", in_words)
-    monkeypatch.setattr(time, "monotonic", lambda: 1234.5)
-    audit._log.setLevel(logging.INFO)
-    for _ in range(5):
-        done(client, RESERVE, SDA, CONFLICT)
-    assert len(set(lines.texts())) == 1
-    assert asked == [SDA]
-    monkeypatch.setattr(time, "monotonic", lambda: 1235.5)
-    assert lines.texts()
-    assert asked == [SDA, SDA]

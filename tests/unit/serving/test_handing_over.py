@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import socket
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,12 +13,9 @@ from pathlib import Path
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from prhelper.channel import SocketChannel
 from prhelper.handover import mailbox
 from prhelper.handover.message import Connection
-from prhelper.host.peer import Peer
 from prhelper.serving import handing_over as module
-from prhelper.serving.former import Former
 from prhelper.serving.handing_over import HandingOver, take_over
 
 from ...support.helper import wait_until
@@ -199,53 +195,3 @@ def test_mailbox_that_is_none_is_an_error_and_nothing_else(running: Running, sai
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
         assert running.portal.call(take_over, running.server, sock) == 0
     assert "cannot take over" in said[-1]
-
-
-class TestWhoItIs:
-    PEER = Peer(4711, 107, "qemu", "machine-a.scope", 99)
-
-    @pytest.fixture
-    def channel(self) -> Iterator[SocketChannel]:
-        ours, theirs = socket.socketpair()
-        with SocketChannel(ours) as channel, theirs:
-            yield channel
-
-    def peer(self, channel: SocketChannel, now: Peer | None, **said: object) -> Peer:
-        mine = {"pid": os.getpid(), "uid": os.getuid(), "started": 7, "name": "old", "account": "old.scope"}
-        fields = connection(**mine) | said | {"begun": b""}
-
-        def peer_of(_: SocketChannel) -> Peer:
-            if now is None:
-                raise ProcessLookupError
-            return now
-
-        return Former(Connection(**fields), None).peer(channel, peer_of)  # type: ignore[arg-type]
-
-    def test_kernel_is_asked_again(self, channel: SocketChannel) -> None:
-        now = Peer(os.getpid(), os.getuid(), "new", "new.scope", 7)
-        assert self.peer(channel, now) == now
-
-    @pytest.mark.parametrize("ended", [None, Peer(os.getpid(), os.getuid(), "another", "its.scope", 8)])
-    def test_process_that_has_ended_counts_as_before(self, channel: SocketChannel, ended: Peer | None) -> None:
-        assert self.peer(channel, ended) == Peer(os.getpid(), os.getuid(), "old", "old.scope", 7)
-
-    def test_word_of_another_process_is_not_believed(self, channel: SocketChannel) -> None:
-        with pytest.raises(ProcessLookupError):
-            self.peer(channel, None, pid=1)
-        now = Peer(os.getpid(), os.getuid(), "new", "new.scope", 9)
-        assert self.peer(channel, now, uid=4711) == now
-
-
-@pytest.mark.parametrize(
-    ("agreed", "begun", "deadline", "later"),
-    [(0, b"", None, None), (0, b"x", 5.0, 5.0), (None, b"", 5.0, 5.0), (0, b"x", 1000.0, 10.0), (0, b"x", None, 10.0)],
-)
-def test_client_gains_no_time(agreed: int | None, begun: bytes, deadline: float | None, later: float | None) -> None:
-    now = time.monotonic()
-    said = Connection(1, 0, 5.0, agreed, begun, False, deadline and now + deadline, 1, 1, 1, "", "")
-    rest = Former(said, None).rest(10.0)
-    if later is None:
-        assert rest.deadline is None
-    else:
-        assert rest.deadline is not None
-        assert now + later <= rest.deadline <= time.monotonic() + later

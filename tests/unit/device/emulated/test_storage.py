@@ -8,6 +8,7 @@ import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,7 @@ from prhelper.scsi.transport_id import IscsiPort
 
 A, B = nexus_named("uid 1"), nexus_named("uid 2")
 REGISTERED = State(registrations=(Registration(A, 0xA), Registration(B, 2**64 - 1)), aptpl=True)
-RESERVED = State(
-    registrations=REGISTERED.registrations,
-    reservation=Reservation(ReservationType.EXCLUSIVE_ACCESS_REGISTRANTS_ONLY, A),
-    aptpl=True,
-)
+RESERVED = replace(REGISTERED, reservation=Reservation(ReservationType.EXCLUSIVE_ACCESS_REGISTRANTS_ONLY, A))
 
 
 @pytest.fixture

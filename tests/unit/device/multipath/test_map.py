@@ -11,7 +11,7 @@ from prhelper.device.execution import Result
 from prhelper.device.multipath import map as map_module
 from prhelper.device.multipath.journal import Journal, JournalError, Turn
 from prhelper.device.multipath.map import KEY_REFUSED, NO_USABLE_PATH, Map, Means
-from prhelper.device.multipath.multipathd import Multipathd, Reply
+from prhelper.device.multipath.multipathd import Reply
 from prhelper.device.multipath.rules.steps import Entry
 from prhelper.device.multipath.sending import send_in_turn
 from prhelper.scsi.commands import reserve_in
@@ -23,23 +23,11 @@ from ....support.spc import GOOD
 from ..emulated.unit import answer, out
 from .host import DISKS, Host
 from .rules.cluster import KO, NO_PATH, Cluster, K
+from .told import Told
 
 UUID = "mpath-36001405"
 NAMES = dict(zip((address for address, _ in DISKS.values()), "abc", strict=True))
 READ_KEYS = reserve_in(InAction.READ_KEYS)
-
-
-class Told(Multipathd):
-    """A multipathd that answers "ok", or as it is told to, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__(())
-        self.requests: list[str] = []
-        self.reply = Reply("ok")
-
-    def request(self, command: str) -> Reply:
-        self.requests.append(command)
-        return self.reply
 
 
 @pytest.fixture
@@ -75,11 +63,8 @@ def test_command_is_carried_out_on_all_paths_and_the_way_is_told(
 ) -> None:
     result = carry_out(Map(UUID, means), host, out(OutAction.REGISTER, 0, K))
     assert answer(result.outcome) == GOOD
-    assert {registration.nexus.name: registration.key for registration in cluster.unit.registrations} == {
-        "a": K,
-        "b": K,
-        "c": K,
-    }
+    registrations = cluster.unit.registrations
+    assert {registration.nexus.name: registration.key for registration in registrations} == dict.fromkeys("abc", K)
     assert result.note is not None
     assert result.note._replace(remarks=()) == ("mpatha", "36001405", tuple(NAMES), (), ())
     assert told.requests == ["getprkey map dm-7", f"setprkey map dm-7 key {K:#x}", "setprstatus map dm-7"]
