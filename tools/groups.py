@@ -42,6 +42,7 @@ GROUPS = (
             "tests/unit/serving/test_on_behalf.py",
             "tests/unit/serving/test_handing_over.py",
             "tests/unit/serving/test_unasked.py",
+            "tests/unit/serving/test_take_over.py",
         ),
     ),
     Group(
@@ -57,7 +58,7 @@ GROUPS = (
     Group(
         "seen",
         tuple(f"prhelper/serving/{name}.py" for name in ("seen", "registrations", "take_over", "unasked", "watching")),
-        ("tests/unit/serving/test_seen.py", "tests/unit/serving/test_unasked.py"),
+        tuple(f"tests/unit/serving/test_{name}.py" for name in ("seen", "take_over", "unasked")),
     ),
     Group("control", ("prhelper/control",), ("tests/unit/control",)),
     Group(

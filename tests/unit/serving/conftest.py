@@ -13,6 +13,7 @@ from anyio.from_thread import start_blocking_portal
 from prhelper.serving import audit
 from prhelper.serving import server as module
 
+from .hosts import Host
 from .running import Running
 from .sessions import RUNNERS, Runner
 
@@ -53,6 +54,11 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(module, "_log", logger)
     monkeypatch.setattr(audit, "_log", logger)
     return said
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
 
 
 @pytest.fixture(params=list(RUNNERS.values()), ids=list(RUNNERS))

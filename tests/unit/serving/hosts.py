@@ -14,7 +14,7 @@ from prhelper.scsi.reservation import Command, OutAction
 from prhelper.serving.clients import Client, News
 from prhelper.serving.seen import Seen
 
-from ...support.spc import keys, reserve_out
+from ...support.spc import keys, reserve_in, reserve_out
 
 DISK = DeviceId(stat.S_IFBLK, os.makedev(8, 16))
 OTHER_DISK = DeviceId(stat.S_IFBLK, os.makedev(8, 32))
@@ -51,3 +51,8 @@ def remember(client: Client, command: Command, device: DeviceId | None = DISK, r
 
 def register(client: Client, key: int = KEY, device: DeviceId = DISK, result: Result | None = None) -> News:
     return remember(client, out(OutAction.REGISTER, 0, key), device, result)
+
+
+READ_RESERVATION, READ_KEYS, REPORT = (Command(reserve_in(action)) for action in (1, 0, 2))
+REGISTER = out(OutAction.REGISTER, 0, KEY)
+PREEMPT = out(OutAction.PREEMPT, KEY, KEY)

@@ -18,11 +18,6 @@ from ...support.spc import reserve_in
 from .hosts import CONFLICT, DISK, FILE, GOOD, KEY, NEW_KEY, OTHER_DISK, Host, ended, out, register, remember
 
 
-@pytest.fixture
-def host() -> Host:
-    return Host()
-
-
 def test_commands_are_counted_by_how_they_ended(host: Host) -> None:
     client = host.machine("a")
     for result in (ended(), ended(), ended(CONFLICT), ended(0x02, trouble="no room")):

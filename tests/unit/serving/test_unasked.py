@@ -1,4 +1,4 @@
-"""What is told unasked: machines that share a nexus, and take-overs after a migration."""
+"""What is told unasked: machines that share a nexus, and that a machine was taken over."""
 
 from __future__ import annotations
 
@@ -16,14 +16,23 @@ from prhelper.serving import seen, unasked
 from prhelper.serving.clients import Client, News
 
 from ...support import two_paths
-from ...support.spc import reserve_in, reserve_out
+from ...support.spc import reserve_out
 from ...support.two_paths import FIRST, MAP, SDA, SDA1, SDB, SG0, VOLUME
-from .hosts import CONFLICT, DISK, GOOD, KEY, NEW_KEY, OTHER_DISK, Host, ended, out, register, remember
-
-
-@pytest.fixture
-def host() -> Host:
-    return Host()
+from .hosts import (
+    CONFLICT,
+    DISK,
+    KEY,
+    NEW_KEY,
+    OTHER_DISK,
+    PREEMPT,
+    READ_RESERVATION,
+    REGISTER,
+    Host,
+    ended,
+    out,
+    register,
+    remember,
+)
 
 
 def keys_of(host: Host, device: DeviceId = DISK) -> list[int]:
@@ -165,54 +174,6 @@ def test_a_machine_that_has_gone_is_not_told_of(host: Host) -> None:
 def test_emulated_machines_have_a_nexus_each(host: Host) -> None:
     register(host.machine("a"), result=ended(emulated=True))
     assert register(host.machine("b", 2), result=ended(emulated=True)).shares_with == []
-
-
-READ_RESERVATION, READ_KEYS, REPORT = (Command(reserve_in(action)) for action in (1, 0, 2))
-REGISTER = out(OutAction.REGISTER, 0, KEY)
-PREEMPT = out(OutAction.PREEMPT, KEY, KEY)
-
-
-@pytest.mark.parametrize("first", [READ_RESERVATION, READ_KEYS])
-def test_a_take_over_after_a_migration_is_recognized(host: Host, first: Command) -> None:
-    client = host.machine("a")
-    news = [remember(client, command).took_over for command in (first, REGISTER, PREEMPT, REGISTER)]
-    assert news == [None, None, KEY, None]
-
-
-@pytest.mark.parametrize(
-    "commands",
-    [
-        [REGISTER, PREEMPT],
-        [READ_KEYS, PREEMPT],
-        [REPORT, REGISTER, PREEMPT],
-        [READ_KEYS, REGISTER, READ_KEYS, PREEMPT],
-        [READ_KEYS, out(OutAction.REGISTER, KEY, KEY), PREEMPT],
-        [READ_KEYS, REGISTER, out(OutAction.PREEMPT, KEY, NEW_KEY)],
-        [READ_KEYS, REGISTER, out(OutAction.PREEMPT, NEW_KEY, NEW_KEY)],
-        [READ_KEYS, out(OutAction.REGISTER, 0, 0), out(OutAction.PREEMPT, 0, 0)],
-        [READ_KEYS, REGISTER, REGISTER, PREEMPT],
-        [READ_KEYS, REGISTER, Command(reserve_out(OutAction.PREEMPT), b"short")],
-    ],
-)
-def test_other_commands_are_no_take_over(host: Host, commands: list[Command]) -> None:
-    client = host.machine("a")
-    assert [remember(client, command).took_over for command in commands] == [None] * len(commands)
-
-
-@pytest.mark.parametrize("failed", range(3))
-def test_a_take_over_that_failed_is_none(host: Host, failed: int) -> None:
-    client = host.machine("a")
-    for number, command in enumerate((READ_KEYS, REGISTER, PREEMPT)):
-        result = ended(CONFLICT if number == failed else GOOD)
-        assert remember(client, command, DISK, result).took_over is None
-
-
-@pytest.mark.parametrize("where", range(3))
-def test_commands_to_several_disks_are_no_take_over(host: Host, where: int) -> None:
-    client = host.machine("a")
-    for number, command in enumerate((READ_KEYS, REGISTER, PREEMPT)):
-        device = OTHER_DISK if number == where else DISK
-        assert remember(client, command, device).took_over is None
 
 
 @pytest.fixture(name="said")
