@@ -33,6 +33,11 @@ _AT_ONCE = 32
 """Clients or devices that are worded without a pause: 0.2 ms."""
 
 
+MAX_PATTERNS = 64
+MAX_PATTERN = 64
+"""Characters. fnmatch takes minutes for a pattern of 60 kB (`[a-[a-...`), and 20 ms for as many as these limits let."""
+
+
 class _Method(NamedTuple):
     """answer: the parameters of the reply, or the reply itself. parameters: their names, and their types in JSON."""
 
@@ -173,11 +178,15 @@ class Methods:
         return {"before": before}
 
     async def _set_trace_events(self, patterns: list[Any]) -> Json:
-        if not all(isinstance(pattern, str) for pattern in patterns):
+        if len(patterns) > MAX_PATTERNS or not all(map(_is_pattern, patterns)):
             raise CallError(f"{SERVICE}.InvalidParameter", parameter="patterns")
         if (unknown := trace.turn(patterns)) is not None:
             raise CallError(f"{CONTROL}.NoSuchTraceEvent", pattern=unknown)
         return {"events": [{"name": event.name, "enabled": event.enabled} for event in trace.EVENTS]}
+
+
+def _is_pattern(thing: object) -> bool:
+    return isinstance(thing, str) and len(thing) <= MAX_PATTERN
 
 
 async def _encode(things: Iterable[Json]) -> list[bytes]:

@@ -32,6 +32,13 @@ def test_what_is_no_call_ends_the_connection_and_no_other(controlled: Controlled
     check_served(controlled)
 
 
+@pytest.mark.parametrize("pattern", ["[a-" * 20000, "?*" * 30000, "prh_*" + "*_*" * 20])
+def test_pattern_that_would_take_minutes_to_match_is_refused_at_once(peer: Varlink, pattern: str) -> None:
+    with pytest.raises(CalledInVainError) as caught:
+        peer.call("SetTraceEvents", patterns=[pattern])
+    assert caught.value.parameters == {"parameter": "patterns"}
+
+
 def test_half_a_call_ends_the_connection_in_time(controlled: Controlled, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "IDLE", 0.1)
     check_served(controlled)

@@ -181,6 +181,7 @@ def test_trace_events_are_turned_on_and_off(peer: Varlink) -> None:
         (f"{CONTROL}.SetLogLevel", {"level": "loud"}, {}, ("InvalidParameter", {"parameter": "level"})),
         (f"{CONTROL}.SetLogLevel", {"level": ["info"]}, {}, ("InvalidParameter", {"parameter": "level"})),
         (f"{CONTROL}.SetTraceEvents", {"patterns": [1]}, {}, ("InvalidParameter", {"parameter": "patterns"})),
+        (f"{CONTROL}.SetTraceEvents", {"patterns": ["*"] * 65}, {}, ("InvalidParameter", {"parameter": "patterns"})),
         (f"{CONTROL}.WatchReservations", {}, {}, ("ExpectedMore", {})),
         (f"{CONTROL}.WatchReservations", {"x": 1}, {"more": True}, ("InvalidParameter", {"parameter": "x"})),
     ],

@@ -16,7 +16,7 @@ from .. import helper
 from .cluster import Cluster, K
 from .multipathd import MAP, SOCKETS
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_multipathd_that_the_helper_does_not_reach_though_everybody_else_does(
 ) -> None:
     path, control = tmp_path / "socket", tmp_path / "control"
     with helper.running(path, f"--control={control}", under=under):
-        Client(path, timeout=60).close()
+        Client(path, timeout=150).close()
         found = check("-k", path, "-c", control, multipath_map)
     assert found.codes == (["multipathd-unreachable"] if under else [])
     if under:
@@ -97,7 +97,7 @@ def test_map_with_one_path_registered_behind_the_helpers_back(
 def test_helper_that_does_not_act_on_maps(multipath_map: Path, tmp_path: Path) -> None:
     path, control = tmp_path / "socket", tmp_path / "control"
     with helper.running(path, "--multipath=off", f"--control={control}"):
-        Client(path, timeout=60).close()  # it may take longer to start here than `check` waits
+        Client(path, timeout=150).close()  # it may take longer to start here than `check` waits
         found = check("-k", path, "-c", control, multipath_map)
     assert found.codes == ["maps-refused"]
     assert "--multipath=off" in found.one("maps-refused")["seen"]
