@@ -44,8 +44,8 @@ test-fast: venv  ## every test but those in emulated machines
 SUITES := bookworm trixie forky
 DEPENDING := tests/kernel/test_units.py tests/kernel/guest/multipath tests/kernel/guest/multipath_chain \
              tests/project/test_debian_package.py tests/kernel/guest/package \
-             tests/kernel/guest/migration tests/against/qemu
-test-platforms: venv  ## multipath, units, the package, QEMU: with what Debian 12, 13 and the next have: minutes each
+             tests/kernel/guest/migration tests/kernel/guest/libvirt tests/against/qemu
+test-platforms: venv  ## multipath, libvirt, units, the package, QEMU: with what Debian 12, 13 and the next have: minutes each
 	@failed=; for suite in $(SUITES); do echo "$$suite:"; \
 	   PRHELPER_SUITE=$$suite PRHELPER_THOROUGH=yes $(BIN)/python -m pytest $(DEPENDING) || failed="$$failed $$suite"; done; \
 	 [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }

@@ -29,6 +29,9 @@ m {USER} {USER}
 """
 """What the scripts of the packages dbus and libvirt-daemon-system make."""
 
+FIREWALL = Path("/usr/sbin/iptables")
+"""A name that the package's script gives to a program of another name. libvirt 11 does not start without a firewall."""
+
 LOG_PATIENCE = 30.0
 
 BEFORE = ("systemd-journald.socket", "dbus.socket", "virtlogd.socket")
@@ -47,6 +50,8 @@ def install() -> None:
     run("systemd-sysusers", str(accounts))
     shutil.chown(LIBRARY, USER, USER)
     LIBRARY.chmod(0o750)
+    if not FIREWALL.exists():
+        FIREWALL.symlink_to("iptables-nft")
     PROGRAM.write_text(f'#!/bin/sh\nexec {os.environ["GUEST_HELPER"]} "$@"\n')
     PROGRAM.chmod(0o755)
     with CONFIGURATION.open("a") as configuration:
