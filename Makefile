@@ -42,12 +42,10 @@ test-fast: venv  ## every test but those in emulated machines
 	$(BIN)/python -m pytest -m 'not kernel'
 
 SUITES := bookworm trixie forky
-DEPENDING := tests/kernel/test_units.py tests/kernel/guest/multipath tests/kernel/guest/multipath_chain \
-             tests/project/test_debian_package.py tests/kernel/guest/package \
-             tests/kernel/guest/migration tests/kernel/guest/libvirt tests/against/qemu
-test-platforms: venv  ## multipath, libvirt, units, the package, QEMU: with what Debian 12, 13 and the next have: minutes each
+test-platforms: system-packages  ## every test on Debian 12, 13 and the next, each in a root of its own: as root; an hour
+	@$(MAKE) --no-print-directory venv
 	@failed=; for suite in $(SUITES); do echo "$$suite:"; \
-	   PRHELPER_SUITE=$$suite PRHELPER_THOROUGH=yes $(BIN)/python -m pytest $(DEPENDING) || failed="$$failed $$suite"; done; \
+	   PRHELPER_THOROUGH=yes $(BIN)/python -m tools.platforms $$suite || failed="$$failed $$suite"; done; \
 	 [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 test-unit: venv  ## the quick tests of single modules: seconds

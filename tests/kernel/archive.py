@@ -37,6 +37,7 @@ class Archive:
             *("-o", "Dir::Etc::Preferences=/dev/null", "-o", "Dir::Etc::PreferencesParts=/dev/null"),
             *("-o", "APT::Sandbox::User=root", "-o", "APT::Install-Recommends=false", "-o", "Debug::NoLocking=true"),
             *("-o", "Acquire::Languages=none", "-o", "APT::Update::Error-Mode=any"),
+            *("-o", "Acquire::Check-Valid-Until=false"),  # that of the next Debian may be past its date
         ]
         self._apt("apt-get", "update")
 

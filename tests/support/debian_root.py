@@ -4,6 +4,7 @@ Kept in the cache of the kernels, and made anew by another recipe:
 
     .cache/kernel/installed/trixie-build/    and what builds a package of ours, and runs it
     .cache/kernel/installed/bookworm-base/   what our package depends on, and no more: the image is made of it
+    .cache/kernel/installed/forky-whole/     what the whole suite of tests needs (tools/platforms.py)
 
 tests/kernel/root.py makes roots that were unpacked only, without root; here every package is configured.
 """
@@ -11,6 +12,7 @@ tests/kernel/root.py makes roots that were unpacked only, without root; here eve
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,9 +20,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.kernel.archive import mirror
-from tests.kernel.kernel import REPOSITORY, MissingError, cache_folder, locked
+from tests.kernel.kernel import REPOSITORY, MissingError, cache_folder, locked, run
 
 BASE = ("python3", "python3-anyio")
+WANTED = (REPOSITORY / "tools/system-packages.sh").read_text().split('wanted="')[1].split('"')[0].split()
 KINDS = {
     "base": (*BASE, "systemd-standalone-sysusers"),
     "build": (
@@ -28,6 +31,7 @@ KINDS = {
         *("build-essential", "debhelper", "dh-python", "dpkg-dev", "lintian", "python3-hatchling"),
         *("kmod", "qemu-system-common", "systemd"),
     ),
+    "whole": ("ca-certificates", "git", "make", "python3-venv", *WANTED),
 }
 NO_DOCUMENTATION = "path-exclude=/usr/share/doc/*\npath-exclude=/usr/share/locale/*\npath-exclude=/usr/share/man/*\n"
 QUIETLY = ("-qq", "--yes", "--no-install-recommends", "-o", "APT::Sandbox::User=root", "-o", "Dpkg::Use-Pty=0")
@@ -56,6 +60,7 @@ def create(suite: str, packages: Iterable[str], root: Path) -> None:
         # All suites have the script of the first one; the machine's debootstrap need not know them all by name.
         script = "/usr/share/debootstrap/scripts/sid"
         succeed("debootstrap", "--variant=minbase", suite, str(fresh), mirror(), script)
+        (fresh / "etc/apt/apt.conf.d/99host").write_text(way_to_the_archive())
         (fresh / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
         (fresh / "usr/sbin/policy-rc.d").chmod(0o755)
         unwanted = fresh / "etc/dpkg/dpkg.cfg.d/no-documentation"
@@ -68,6 +73,13 @@ def create(suite: str, packages: Iterable[str], root: Path) -> None:
         if root.exists():
             shutil.rmtree(root)
         fresh.rename(root)
+
+
+def way_to_the_archive() -> str:
+    """The lines of this machine's configuration by which apt reaches it. A Release file may be past its date."""
+    known = run("apt-config", "dump").splitlines()
+    ours = [line for line in known if re.match("Acquire::(https?|Check-Date|Retries)", line)]
+    return "\n".join([*ours, 'Acquire::Check-Valid-Until "false";', ""])
 
 
 def inside(root: Path, *command: str, shared: Sequence[Path] = (), network: bool = True) -> list[str]:
