@@ -5,9 +5,12 @@ is in exactly one place at any time, however either side ends, and hung up on if
 killed.
 """
 
+import contextlib
 import errno
+import os
 import socket
 from collections.abc import Sequence
+from typing import BinaryIO
 
 from ..channel.descriptors import OwnedFd, control_space, pack_rights, unpack_rights
 from .message import MAX_FDS
@@ -55,5 +58,28 @@ def put(giving: socket.socket, data: bytes, fds: Sequence[int]) -> bool:
 def take(taking: socket.socket) -> Received | None:
     """Take out the next message; None at the end. Raises BlockingIOError if there is none now, OSError otherwise."""
     flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-    data, ancillary, _, _ = taking.recvmsg(_RECEIVE_SIZE, control_space(MAX_FDS + 3), flags)
-    return Received(data, unpack_rights(ancillary)) if data else None
+    while True:
+        with contextlib.suppress(ConnectionResetError):  # said once, if something was left unread at the other end
+            data, ancillary, _, _ = taking.recvmsg(_RECEIVE_SIZE, control_space(MAX_FDS + 3), flags)
+            return Received(data, unpack_rights(ancillary)) if data else None
+
+
+def file_of(data: bytes) -> BinaryIO:
+    """A file in memory, for what is larger than a message."""
+    file = os.fdopen(os.memfd_create("handover"), "w+b")
+    try:
+        file.write(data)
+        file.flush()
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def content_of(received: Received | None) -> bytes | None:
+    """What is in the file that came with a message; None if there is none. Raises OSError."""
+    if received is None or not received.fds:
+        return None
+    with os.fdopen(received.take().detach(), "rb") as file:
+        file.seek(0)  # the position came along
+        return file.read()

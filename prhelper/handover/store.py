@@ -48,9 +48,7 @@ class Store:
         """Keep what the next process needs before any connection, of any size. Returns whether that was possible."""
         if (giving := await self._open(FIRST)) is None:
             return False
-        with giving, os.fdopen(os.memfd_create(FIRST), "w+b") as file:
-            file.write(data)
-            file.flush()
+        with giving, mailbox.file_of(data) as file:
             return mailbox.put(giving, FIRST.encode(), [file.fileno()])
 
     def close(self) -> None:
@@ -85,8 +83,4 @@ def take_first(taking: socket.socket) -> bytes | None:
         received = mailbox.take(taking)
     except BlockingIOError:
         return None
-    if received is None or not received.fds:
-        return None
-    with os.fdopen(received.take().detach(), "rb") as file:
-        file.seek(0)  # the position came along
-        return file.read()
+    return mailbox.content_of(received)

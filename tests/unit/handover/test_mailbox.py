@@ -80,3 +80,14 @@ def test_what_cannot_be_passed_on_is_an_error(ends: Pair) -> None:
     with pytest.raises(OSError) as raised:  # noqa: PT011 (its number says which)
         mailbox.put(giving, b"x", [])
     assert raised.value.errno == errno.EPIPE
+
+
+def test_what_was_put_in_is_taken_though_the_other_end_was_closed_with_something_unread(ends: Pair) -> None:
+    giving, taking = ends
+    assert mailbox.put(taking, b"unread", [])
+    assert mailbox.put(giving, b"last", [])
+    giving.close()
+    received = mailbox.take(taking)
+    assert received is not None
+    assert received.data == b"last"
+    assert mailbox.take(taking) is None
