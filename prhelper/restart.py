@@ -38,8 +38,17 @@ class Emulated(Protocol):
     def leave(self) -> bytes:
         """All that they are."""
 
+    def leave_unused(self) -> bytes | None:
+        """All that they are, for a process that has them from now on; None while a command uses one."""
+
+    def stay(self) -> None:
+        """Undo `leave_unused`."""
+
     def go_on_from(self, data: bytes) -> None:
         """Be what was left. Raises ValueError."""
+
+    def go_on_from_storage(self) -> None:
+        """Be what a process that has died has stored. Raises ValueError."""
 
 
 async def take_over(server: Server, mailboxes: Sequence[Mailbox], emulated: Emulated | None) -> None:

@@ -27,7 +27,7 @@ from .initiators import OF_SEVERAL, nexus_of
 from .naming import unit_behind
 from .state import Nexus
 from .storage import StorageError
-from .units import Units
+from .units import Units, UnitsLeftError
 
 _log = logging.getLogger(__name__)
 
@@ -105,6 +105,9 @@ class EmulatedUnit:
         except StorageError as error:
             outcome = check_condition(sense.TARGET_FAILURE)
             trouble = f"not carried out, for it could not be stored: {error}"
+        except UnitsLeftError:  # the client comes to that process with its next attempt
+            outcome = Outcome(Status.BUSY)
+            trouble = "not carried out, for another prhelper has taken the place of this one meanwhile (--replace)"
         if outcome.status == Status.RESERVATION_CONFLICT:
             self._tell_if_registered_already(unit, command)
         return Result(outcome, time.monotonic() - began, trouble, emulated=True)

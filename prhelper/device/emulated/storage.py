@@ -72,26 +72,41 @@ class Storage:
 
     Create it after the last fork and after dropping privileges, because that decides who owns the files. Raises
     StorageError.
+
+    locked: the directory as the process has it open and locked whose place this one is about to take; it keeps the
+        database until then. The lock goes with the descriptor.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, locked: OwnedFd | None = None) -> None:
         self._path = directory / DATABASE
         self._lock = threading.Lock()
         try:
-            self._directory = _lock_directory(directory)
+            self._directory = _lock_directory(directory, locked)
         except BlockingIOError:
             raise StorageError(f"{directory}: another prhelper keeps its state there; {_STOP_OR_MOVE}") from None
         except OSError as error:
             raise StorageError(f"{directory}: {error.strerror}; {_MUST_BE_WRITABLE}") from error
         try:
-            self._connection, self._states = self._open()
+            self._connection, self._states = self._open() if locked is None else _open_in_use(self._path)
         except BaseException:
             self._directory.close()
             raise
 
     def states(self) -> dict[str, State]:
-        """The state of each unit by name, as stored when the database was opened."""
+        """The state of each unit by name, as stored when the database was opened, or read again."""
         return dict(self._states)
+
+    def read_again(self) -> None:
+        """Read what the process has stored since whose place this one takes. Raises StorageError."""
+        try:
+            with self._lock:
+                self._states = _read(self._connection)
+        except (_DamagedError, sqlite3.Error) as error:
+            raise StorageError(f"{self._path}: {error}") from error
+
+    def fileno(self) -> int:
+        """The directory, to be passed on: the lock goes with the descriptor."""
+        return self._directory.fileno()
 
     def save(self, unit: str, state: State) -> None:
         """Store a unit's state if it has APTPL and registrations, otherwise forget the unit; on disk on return.
@@ -131,9 +146,19 @@ class Storage:
             return _open(self._path)
 
 
-def _lock_directory(directory: Path) -> OwnedFd:
+def _open_in_use(path: Path) -> tuple[sqlite3.Connection, dict[str, State]]:
+    """Open a database that another process keeps; so it is not set aside, whatever is in it."""
+    try:
+        return _open(path)
+    except _DamagedError as error:
+        raise StorageError(f"{path} is damaged ({error}); end the prhelper that keeps it") from error
+
+
+def _lock_directory(directory: Path, locked: OwnedFd | None) -> OwnedFd:
     """Create the directory, and lock it against other processes until the returned descriptor is closed."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if locked is not None and os.path.samestat(os.fstat(locked.fileno()), directory.stat()):
+        return OwnedFd(os.dup(locked.fileno()))
     opened = OwnedFd(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
     try:
         fcntl.flock(opened.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

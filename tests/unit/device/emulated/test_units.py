@@ -1,15 +1,17 @@
 """The units of one process: what is stored when, and what of them is kept."""
 
+import os
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from prhelper.channel import OwnedFd
 from prhelper.device.emulated import units as units_module
 from prhelper.device.emulated.initiators import nexus_named
 from prhelper.device.emulated.state import State
 from prhelper.device.emulated.storage import Storage, StorageError
-from prhelper.device.emulated.units import Units
+from prhelper.device.emulated.units import Units, UnitsLeftError
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command
 from prhelper.scsi.status import Status
@@ -127,3 +129,46 @@ def test_units_with_nothing_but_a_unit_attention_do_not_pile_up(
             units.execute(f"file {number}", other, REGISTER)
             units.execute(f"file {number}", A, Command(reserve_out(3), keys(0xB)))  # CLEAR
         assert len(units._units) == 5
+
+
+def test_what_was_left_to_another_process_is_not_used_unless_that_has_not_taken_it(tmp_path: Path) -> None:
+    with closing(Storage(tmp_path)) as storage:
+        units = Units(storage)
+        units.execute("unit", A, KEEP)
+        left = units.leave_unused()
+        assert left is not None
+        with pytest.raises(UnitsLeftError):
+            units.execute("unit", A, READ_KEYS)
+        assert units.key_of("unit", A) is None
+        units.stay()
+        assert units.key_of("unit", A) == 0xA
+
+
+def test_nothing_is_left_while_a_command_is_carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(Storage(tmp_path)) as storage:
+        units = Units(storage)
+        seen: list[bytes | None] = []
+        monkeypatch.setattr(storage, "save", lambda *_: seen.append(units.leave_unused()))
+        assert units.execute("unit", A, KEEP).status == Status.GOOD
+        assert seen == [None]
+        assert units.leave_unused() is not None
+
+
+def test_of_a_process_that_has_died_what_it_has_stored_goes_on(tmp_path: Path) -> None:
+    with closing(Storage(tmp_path)) as old, OwnedFd(os.dup(old.fileno())) as locked:
+        units = Units(Storage(tmp_path, locked))
+        Units(old).execute("unit", A, KEEP)
+        assert units.key_of("unit", A) is None
+        units.go_on_from_storage()
+        assert units.key_of("unit", A) == 0xA
+        units.unlock()
+
+
+def test_units_that_were_dropped_before_they_were_left_do_not_come_back(tmp_path: Path) -> None:
+    with closing(Storage(tmp_path)) as storage:
+        Units(storage).execute("unit", A, KEEP)
+    with closing(Storage(tmp_path)) as storage:
+        units = Units(storage)
+        with closing(Storage(tmp_path / "none")) as other:
+            units.go_on_from(Units(other).leave())
+        assert units.key_of("unit", A) is None
