@@ -47,6 +47,10 @@ class SocketFile:
             self.socket.close()
             raise
 
+    def give_up(self) -> None:
+        """Leave the file to another process."""
+        self._identity = None
+
     def remove(self) -> None:
         """Remove the file if it is still the one created here. Later calls do nothing.
 
@@ -56,6 +60,20 @@ class SocketFile:
         with contextlib.suppress(FileNotFoundError):
             if _identity(self.path.lstat()) == made:
                 self.path.unlink()
+
+
+class SharedSocketFile(SocketFile):
+    """A listening socket that another process has made, and its file, which stays that one's until `own`."""
+
+    def __init__(self, path: Path, sock: socket.socket) -> None:
+        self.path = path
+        self.socket = sock
+        self._identity = None
+
+    def own(self) -> None:
+        """Take the file, which is at its path, as if it had been created here."""
+        with contextlib.suppress(OSError):
+            self._identity = _identity(self.path.lstat())
 
 
 def listen_at(path: Path, mode: int = 0o600, backlog: int = 128) -> SocketFile:

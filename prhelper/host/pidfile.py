@@ -31,22 +31,56 @@ class Pidfile:
             raise PidfileError(f"--pidfile {path}: {_holder(path)} is running on it already") from None
         except OSError as error:
             raise PidfileError(f"--pidfile {path}: {error.strerror}") from error
+        self._is_own = True
         try:
-            os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+            self._write()
         except OSError as error:
             self.remove()
             raise PidfileError(f"--pidfile {path}: {error.strerror}") from error
 
+    def fileno(self) -> int:
+        """The descriptor, to be passed on: the lock goes with it."""
+        return self._fd
+
+    def give_up(self) -> None:
+        """Leave file and lock to a process that has a duplicate."""
+        self._is_own = False
+        self.remove()
+
     def remove(self) -> None:
-        """Remove the file, or empty it where that is not allowed, and release the lock."""
+        """Remove the file, or empty it where that is not allowed, and release the lock. May be called again."""
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
         try:
-            if _same_file(self._fd, self.path):
+            if self._is_own and same_file(fd, self.path):
                 self.path.unlink()
         except OSError:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, 0)
-        os.close(self._fd)
+                os.ftruncate(fd, 0)
+        os.close(fd)
+
+    def _write(self) -> None:
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+
+class SharedPidfile(Pidfile):
+    """The pidfile of another process, whose it stays until `own`.
+
+    fd: a duplicate of its descriptor, with which the lock goes; this owns it.
+    """
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self._fd = fd
+        self._is_own = False
+
+    def own(self) -> None:
+        """Take the place of the process that has made the file."""
+        self._is_own = True
+        with contextlib.suppress(OSError):  # a full disk: it is locked all the same
+            self._write()
 
 
 def _open_locked(path: Path) -> int:
@@ -59,7 +93,7 @@ def _open_locked(path: Path) -> int:
                 os.fchmod(fd, _MODE)
             file_lock.lock(fd)
             # The previous owner may have removed the file between open and lock: then the lock protects nothing.
-            if _same_file(fd, path):
+            if same_file(fd, path):
                 return fd
         except BaseException:
             os.close(fd)
@@ -67,7 +101,8 @@ def _open_locked(path: Path) -> int:
         os.close(fd)
 
 
-def _same_file(fd: int, path: Path) -> bool:
+def same_file(fd: int, path: Path) -> bool:
+    """Whether a descriptor is of the file at `path`. Raises OSError, but not if there is none."""
     try:
         return os.path.samestat(os.fstat(fd), path.stat())
     except FileNotFoundError:

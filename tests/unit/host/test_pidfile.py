@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prhelper.host.pidfile import Pidfile, PidfileError
+from prhelper.host.pidfile import Pidfile, PidfileError, SharedPidfile
 
 TAKE = "import sys; from pathlib import Path; from prhelper.host.pidfile import Pidfile; Pidfile(Path(sys.argv[1]))"
 
@@ -74,3 +74,20 @@ def test_file_that_replaced_it_is_left_alone(tmp_path: Path) -> None:
 def test_path_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path, name: str) -> None:
     with pytest.raises(PidfileError, match="--pidfile"):
         Pidfile(tmp_path / name)
+
+
+def test_one_that_is_shared_stays_the_first_ones_until_it_is_owned(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    first = Pidfile(path)
+    SharedPidfile(path, os.dup(first.fileno())).remove()
+    assert path.exists()
+    second = SharedPidfile(path, os.dup(first.fileno()))
+    path.write_text("0\n")
+    second.own()
+    assert path.read_text() == f"{os.getpid()}\n"
+    first.give_up()
+    first.remove()
+    assert path.exists()
+    assert take_in_another_process(path).returncode == 1
+    second.remove()
+    assert not path.exists()
