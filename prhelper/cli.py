@@ -16,7 +16,7 @@ Each virtual machine's QEMU connects with -object pr-manager-helper,path=SOCKET.
 """
 
 _CAPABILITIES_OPTION = "--print-capabilities"
-_FEATURES = ("control", "emulate", "multipath", "multipath-worker")
+_FEATURES = ("control", "emulate", "multipath", "multipath-worker", "replace")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -164,6 +164,11 @@ def _build_parser() -> _Parser:
         choices=("auto", "stderr", "journal", "syslog"),
         default=defaults.log,
         help="where to log to (default %(default)s: the journal for a service or with -d, else stderr)",
+    )
+    add(
+        "--replace",
+        action="store_true",
+        help="take the place of the prhelper that listens on the socket, if one does, with all its connections",
     )
     add(
         _CAPABILITIES_OPTION,

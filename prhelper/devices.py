@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from .channel import OwnedFd
 from .device.dispatch import NO_MAP, Devices, MapExecutors
 from .device.multipath.reporting import origin_of
 from .device.multipath.worker import Worker
@@ -32,6 +33,7 @@ class Made(NamedTuple):
     for_client: makes the devices as one client meets them.
     multipath: who acts on maps: None for this process, the socket of a worker, or in words why nobody does as yet.
     start: starts the threads of its own; raises RuntimeError if it cannot.
+    leave: has the threads of its own stop soon, since another process has taken the place of this one.
     emulated: the emulated units, which the next process goes on with.
     ask_multipathd: see `Multipath`; None if this process does not act on maps.
     """
@@ -39,24 +41,28 @@ class Made(NamedTuple):
     for_client: DevicesFor
     multipath: Path | str | None
     start: Callable[[], None]
+    leave: Callable[[], None]
     emulated: "Units | None" = None
     ask_multipathd: "Callable[[], Reply | None] | None" = None
 
 
-def make(options: Options, made: contextlib.ExitStack) -> Made:
-    """Make all of it, after the privileges were dropped; `made` is told what to undo. Raises StartError."""
+def make(options: Options, made: contextlib.ExitStack, locked: OwnedFd | None = None) -> Made:
+    """Make all of it, after the privileges were dropped; `made` is told what to undo. Raises StartError.
+
+    locked: the directory of emulated units as the process has it locked whose place this one is to take.
+    """
     multipath = _make_multipath(options)
-    for_client, units = _make_devices(options, multipath, made)
+    for_client, units = _make_devices(options, multipath, made, locked)
     if isinstance(multipath, str):
-        return Made(for_client, _cannot(multipath), _start_nothing, units)
+        return Made(for_client, _cannot(multipath), _do_nothing, _do_nothing, units)
     if isinstance(multipath, Worker):
         if (reason := multipath.why_not()) is not None:
-            return Made(for_client, _cannot(reason), _start_nothing, units)
+            return Made(for_client, _cannot(reason), _do_nothing, _do_nothing, units)
         there_are_maps = _tell_of_maps(f"are reserved on all their paths, by the worker on {multipath.path}")
-        return Made(for_client, multipath.path, multipath.wake if there_are_maps else _start_nothing, units)
+        return Made(for_client, multipath.path, multipath.wake if there_are_maps else _do_nothing, _do_nothing, units)
     _tell_of_maps("are reserved on all their paths")
     made.callback(multipath.stop)
-    return Made(for_client, None, multipath.start, units, multipath.ask_multipathd)
+    return Made(for_client, None, multipath.start, multipath.tell_to_stop, units, multipath.ask_multipathd)
 
 
 def _cannot(reason: str) -> str:
@@ -72,7 +78,7 @@ def _tell_of_maps(what: str) -> bool:
 
 
 def _make_devices(
-    options: Options, multipath: "Multipath | Worker | str", made: contextlib.ExitStack
+    options: Options, multipath: "Multipath | Worker | str", made: contextlib.ExitStack, locked: OwnedFd | None
 ) -> tuple[DevicesFor, "Units | None"]:
     scsi = NO_MAP if options.multipath_worker else ScsiDevice(options.timeout)
 
@@ -87,7 +93,7 @@ def _make_devices(
     from .device.emulated.units import Units
 
     try:
-        storage = Storage(_state_directory(options, DEFAULT_STATE_DIRECTORY))
+        storage = Storage(_state_directory(options, DEFAULT_STATE_DIRECTORY), locked)
         made.callback(storage.unlock)  # a stuck thread must not keep the next start from it
         units = Units(storage)
     except StorageError as error:
@@ -146,5 +152,5 @@ def _state_directory(options: Options, default: Path) -> Path:
     return options.state_directory or (Path(from_systemd) if from_systemd else default)
 
 
-def _start_nothing() -> None:
-    """Without multipath there are no threads to start."""
+def _do_nothing() -> None:
+    """Without multipath there are no threads to start or to stop."""

@@ -6,18 +6,23 @@ It is an ordinary anyio program. It never touches a device, so no device can blo
 import logging
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 import anyio
 
 from . import restart
 from .channel import SocketListener, UnixListener
+from .handover.offer import STOPPED
 from .host.activation import Mailbox
 from .host.background import Background
 from .host.signals import STOP_SIGNALS
 from .host.systemd import manager_is_there, notify, notify_until_taken, watchdog_interval
 from .logs.record import at_most
+from .replacing.asking import Predecessor
+from .replacing.giving import NO_PLACE, Giving, Place
+from .replacing.latecomers import Latecomers
+from .replacing.taking import take_the_place
 from .scheduler.iothread import IOThreads
 from .serving.server import Server, wait_for
 
@@ -46,41 +51,103 @@ async def run(
     control: "ControlServer | None" = None,
     mailboxes: Sequence[Mailbox] = (),
     emulated: restart.Emulated | None = None,
+    predecessor: Predecessor | None = None,
+    place: Place = NO_PLACE,
 ) -> list[str]:
     """Serve until SIGTERM, SIGINT or SIGHUP, then let commands in flight finish. Returns those that did not, in words.
 
     ready: set once clients are served. mailboxes: those of an earlier start of the unit, with its clients.
     emulated: the units that go along with them.
     control: answers until all else is done.
+    predecessor: the process whose place this one takes. place: what this one leaves to another start.
     Those signals must be blocked on entry, and are blocked again on return: a second one changes nothing.
+    Raises StartError if the predecessor's place cannot be taken.
     """
+    latecomers = Latecomers(server)
     with anyio.open_signal_receiver(*STOP_SIGNALS) as signals:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        if predecessor is not None:
+            await take_the_place(predecessor, server, emulated, latecomers)
         async with anyio.create_task_group() as helpers:
+            giving = Giving(server, place, helpers)
             helpers.start_soon(_ping_watchdog, threads)
             helpers.start_soon(_report_status, server)
             if control is not None:
                 helpers.start_soon(control.serve)
-            async with anyio.create_task_group() as serving:
-                await restart.take_over(server, mailboxes, emulated)
-                serving.start_soon(server.accept_clients, listener)
-                _tell_ready(listener, background)
-                ready.set()
-                serving.start_soon(notify_until_taken, "READY=1")
-                number = await anext(signals)
-                _log.info("%s: stopping", signal.Signals(number).name)
-                helpers.start_soon(restart.keep_time)
-                successor = await restart.find_successor(server, emulated)
-                if successor is not None:
-                    await successor.finish_begun(stop_timeout)
-                serving.cancel_scope.cancel()
-            if successor is not None:
+            await restart.take_over(server, mailboxes, emulated)
+            while True:
+                async with anyio.create_task_group() as serving:
+                    serving.start_soon(server.accept_clients, listener)
+                    serving.start_soon(latecomers.serve)
+                    if not ready.is_set():
+                        _tell_ready(listener, background)
+                        ready.set()
+                        serving.start_soon(notify_until_taken, "READY=1")
+                    number = await _signal_unless_replaced(signals, giving)
+                    if number is not None:
+                        _log.info("%s: stopping", signal.Signals(number).name)
+                        giving.stop()
+                        helpers.start_soon(restart.keep_time)
+                        successor = await restart.find_successor(server, emulated)
+                        if successor is not None:
+                            await successor.finish_begun(stop_timeout)
+                    serving.cancel_scope.cancel()
+                if number is not None or await giving.hand_over(emulated, latecomers):
+                    break
+            if number is None:
+                stuck = []
+            elif successor is not None:
                 stuck = await successor.hand_over(listener)
             else:
                 stuck = await _stop(listener, server, stop_timeout)
             helpers.cancel_scope.cancel()
+        latecomers.close(STOPPED if number is not None else None)
+        if number is None:
+            server.hang_up(listener)
+            if control is not None:
+                server.hang_up(control.listener)
+            stuck = await _finish(giving, listener, server, signals, stop_timeout)
+        giving.close()
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     return stuck
+
+
+async def _signal_unless_replaced(signals: AsyncIterator[signal.Signals], giving: Giving) -> signal.Signals | None:
+    """Wait for a signal; None if another start is ready to take the place of this process first."""
+    received = None
+    async with anyio.create_task_group() as both:
+
+        async def wait_for_signal() -> None:
+            nonlocal received
+            received = await anext(signals)
+            both.cancel_scope.cancel()
+
+        both.start_soon(wait_for_signal)
+        await giving.wait()
+        both.cancel_scope.cancel()
+    return received
+
+
+async def _finish(
+    giving: Giving,
+    listener: SocketListener,
+    server: Server,
+    signals: AsyncIterator[signal.Signals],
+    timeout: float,
+) -> list[str]:
+    """Another process serves. See to the commands that are in flight here; a signal ends that as any other stop."""
+    async with anyio.create_task_group() as both:
+        both.start_soon(restart.name_what_is_waited_for, server.unfinished)
+
+        async def finish() -> None:
+            await giving.finish()
+            both.cancel_scope.cancel()
+
+        both.start_soon(finish)
+        number = await anext(signals)
+        _log.info("%s: stopping", signal.Signals(number).name)
+        both.cancel_scope.cancel()
+    return await server.drain(listener, timeout)
 
 
 async def _stop(listener: SocketListener, server: Server, timeout: float) -> list[str]:

@@ -30,6 +30,7 @@ class Options(NamedTuple):
     socket_mode: int = 0o600
     control: Path | None = None
     log: str = "auto"
+    replace: bool = False
     multipath: str = "auto"
     multipath_in_turn: bool = False
     multipath_socket: Path = DEFAULT_MULTIPATH_SOCKET

@@ -15,7 +15,7 @@ from types import TracebackType
 
 import anyio
 
-from . import devices, main_loop
+from . import devices, main_loop, place
 from .channel import SocketListener, UnixListener
 from .channel.socket_file import SocketFile
 from .host import stand_in
@@ -27,6 +27,7 @@ from .logs.trace import Enabled
 from .options import DEFAULT_PIDFILE, WORKER_PIDFILE, Options
 from .preconditions import warn_about_what_is_missing
 from .protocol import ON_BEHALF
+from .replacing.asking import Predecessor
 from .scheduler.iothread import IOThreads
 from .scheduler.thread_pool import NoThreadError
 from .serving.clients import Clients
@@ -51,15 +52,18 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
         made.callback(log.stop)  # writes what was logged so far, even if no thread was started
     if started.managed:
         made.push(_log_why_it_ended)
-    if options.daemon or options.pidfile is not None:
-        pidfile = Pidfile(options.pidfile or (WORKER_PIDFILE if options.multipath_worker else DEFAULT_PIDFILE))
+    pidfile = _pidfile(options, started.predecessor)
+    if pidfile is not None:
         made.callback(pidfile.remove)
 
     # Nothing below needs more than one privilege.
     _import_the_rest(options, started)
     drop_privileges(started.asked.identity or Identity(None, None))
     warn_about_what_is_missing(options, started.open_files, traces.unknown)
-    made_devices = devices.make(options, made)
+    locked = started.predecessor.state_directory if started.predecessor is not None else None
+    made_devices = devices.make(options, made, locked)
+    if started.predecessor is not None:
+        started.predecessor.close()
 
     # Only now, threads.
     threading.excepthook = functools.partial(_die_loudly, made)
@@ -77,7 +81,14 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
     _start_threads(logs, threads, server, made_devices.start)
 
     # Serve until a stop signal.
-    run = functools.partial(main_loop.run, control=control, mailboxes=started.mailboxes, emulated=made_devices.emulated)
+    run = functools.partial(
+        main_loop.run,
+        control=control,
+        mailboxes=started.mailboxes,
+        emulated=made_devices.emulated,
+        predecessor=started.predecessor,
+        place=place.make(options, started, pidfile, made_devices),
+    )
     stuck = anyio.run(run, listener, server, threads, options.stop_timeout, started.background, ready)
 
     # Finally, remove everything we made.
@@ -100,6 +111,14 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
 def _listener(started: Started) -> SocketListener:
     listening = started.listening
     return UnixListener(listening) if isinstance(listening, SocketFile) else SocketListener(listening)
+
+
+def _pidfile(options: Options, predecessor: Predecessor | None) -> Pidfile | None:
+    if not options.daemon and options.pidfile is None:
+        return None
+    path = options.pidfile or (WORKER_PIDFILE if options.multipath_worker else DEFAULT_PIDFILE)
+    shared = None if predecessor is None else predecessor.pidfile(path)
+    return shared or Pidfile(path)
 
 
 def _log_why_it_ended(

@@ -25,6 +25,7 @@ from .options import DEFAULT_SOCKET, Options
 if TYPE_CHECKING:
     from .host.privileges import Identity
     from .logs.trace import Enabled
+    from .replacing.asking import Predecessor
 
 
 class Asked(NamedTuple):
@@ -47,6 +48,7 @@ class Started(NamedTuple):
     open_files: how many may be open.
     managed: whether libvirt, or something like it, started this process: it reads standard error no longer than until
         the socket is there, and closes it then, whatever is in the pipe.
+    predecessor: the process whose place this one is to take.
     """
 
     listening: SocketFile | socket.socket
@@ -56,6 +58,7 @@ class Started(NamedTuple):
     background: Background | None
     open_files: int
     managed: bool
+    predecessor: "Predecessor | None" = None
 
 
 def start(options: Options, made: contextlib.ExitStack) -> Started:
@@ -71,15 +74,16 @@ def start(options: Options, made: contextlib.ExitStack) -> Started:
     # From here on there is something to clean up, so a stop signal waits until the main loop takes it.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     passed = adopt_passed()
-    listening = _listen(options, passed)
+    predecessor = _ask_predecessor(options, passed)
+    listening = _listen(options, passed, predecessor)
     if isinstance(listening, SocketFile):
         made.callback(_remove, listening)
-    if (control := _listen_for_control(options, asked)) is not None:
+    if (control := _listen_for_control(options, asked, predecessor)) is not None:
         made.callback(_remove, control)
 
     # Next, the background; the parent waits until we are ready or dead.
     background = go_into_background() if options.daemon else None
-    return Started(listening, control, passed.mailboxes, asked, background, open_files, managed)
+    return Started(listening, control, passed.mailboxes, asked, background, open_files, managed, predecessor)
 
 
 def _ask(options: Options) -> Asked:
@@ -109,24 +113,42 @@ def _check_installation() -> None:
         raise StartError("cannot start: the Python package anyio is missing; install it, or prhelper anew")
 
 
-def _listen(options: Options, passed: Passed) -> SocketFile | socket.socket:
+def _ask_predecessor(options: Options, passed: Passed) -> "Predecessor | None":
+    if not options.replace:
+        return None
+    if passed.listening is not None:
+        raise StartError("--replace cannot be used with socket activation: systemctl restart keeps all connections")
+    from .replacing.asking import ask
+
+    return ask(_path(options), "worker" if options.multipath_worker else "helper")
+
+
+def _path(options: Options) -> Path:
+    return options.socket or (options.multipath_socket if options.multipath_worker else DEFAULT_SOCKET)
+
+
+def _listen(options: Options, passed: Passed, predecessor: "Predecessor | None") -> SocketFile | socket.socket:
     if passed.listening is not None:
         if options.socket is not None:
             raise StartError(f"--socket {options.socket} cannot be used with socket activation: remove one of the two")
         return passed.listening
-    path = options.socket or (options.multipath_socket if options.multipath_worker else DEFAULT_SOCKET)
+    path = _path(options)
+    if predecessor is not None:
+        return predecessor.listening(path)
     try:
         return listen_at(path, options.socket_mode, backlog=options.max_clients)
     except OSError as error:
         raise StartError(f"--socket {path}: {with_remedy(error)}") from error
 
 
-def _listen_for_control(options: Options, asked: Asked) -> SocketFile | None:
+def _listen_for_control(options: Options, asked: Asked, predecessor: "Predecessor | None") -> SocketFile | None:
     """Listen on the control socket; only root, and the user that this process will be, may connect."""
     directory = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
     path = options.control or (Path(directory, "control") if directory else None)
     if path is None:
         return None
+    if predecessor is not None and (shared := predecessor.control(path)) is not None:
+        return shared
     file = None
     try:
         file = listen_at(path)

@@ -154,6 +154,14 @@ class SocketChannel(Channel):
             poll.register(process.fileno(), select.POLLIN)
             return bool(poll.poll(0))
 
+    def peer_name(self) -> bytes:
+        """The address that the peer's Unix socket is bound to, if any; it chooses that itself."""
+        try:
+            name = self._socket.getpeername()
+        except OSError:  # it has gone already
+            return b""
+        return name if isinstance(name, bytes) else os.fsencode(name)
+
     def fileno(self) -> int:
         """The descriptor, which the channel continues to own."""
         return self._socket.fileno()

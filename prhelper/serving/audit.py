@@ -113,6 +113,12 @@ def not_handed_over(client: Client, error: OSError) -> None:
     _log.warning(text, client, error.strerror, extra=at_most(3, "handover", client.peer.account))
 
 
+def stays(client: Client, error: OSError) -> None:
+    """The client goes on here: the process that has taken the place of this one has ended."""
+    text = "%s is still served here: the prhelper that has taken the place of this one is gone (%s)"
+    _log.warning(text, client, error.strerror, extra=at_most(3, "handover", client.peer.account))
+
+
 def _why(end: End | AtRest | BaseException) -> str:
     if isinstance(end, AtRest):
         return "at rest"

@@ -10,6 +10,7 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 import anyio
 import anyio.lowlevel
@@ -31,8 +32,18 @@ Put = Callable[[bytes, Sequence[int]], Awaitable[None]]
 LAST_COMMANDS = 5.0
 """Seconds for commands that were begun after the stop signal, when others were served while one was waited for."""
 
+_NOT_ARRIVED = "their descriptors did not arrive (LimitNOFILE=, ulimit -n)"
+
 _LOOK_PAUSE = 0.02
 """Seconds between two looks whether commands have ended: only on the way out, so that no command has to tell."""
+
+
+class Moved(NamedTuple):
+    """A client on its way, with what the other process gets a duplicate of."""
+
+    client: Client
+    rest: AtRest
+    socket: socket.socket
 
 
 class HandingOver:
@@ -66,55 +77,72 @@ class HandingOver:
         """
         server = self._server
         server.hang_up(listener)
-        server.parted = lambda client, rest: self._parted.append((client, rest))
-        for client in server.clients:
-            client.channel.quiesce(at_once=True)
+        self._stop_sessions(lambda client, rest: self._parted.append((client, rest)))
         with anyio.move_on_after(timeout):
             while not all(map(self._is_old, server.clients)):
                 await server.left_once()
-                await self._pass_on()
-        await self._pass_on()
+                await self.pass_on()
+        await self.pass_on()
         return server.unfinished()
+
+    def _stop_sessions(self, parted: Callable[[Client, AtRest], None]) -> None:
+        self._server.parted = parted
+        for client in self._server.clients:
+            client.channel.quiesce(at_once=True)
 
     def _is_old(self, client: Client) -> bool:
         in_flight = client.in_flight
         return in_flight is not None and in_flight.since <= self._began
 
-    async def _pass_on(self) -> None:
+    async def pass_on(self) -> None:
+        """Hand over those whose sessions are at rest by now."""
+        while self._parted:
+            await self._send(self._next_batch())
+
+    def given(self, moved: Sequence[Moved]) -> None:
+        """The other process has these clients, or will take them."""
+        for client, rest, sock in moved:
+            sock.close()
+            if rest.device is not None:
+                self._server.hang_up(rest.device)
+            self._server.forget_handed_over(client)
+
+    def kept(self, moved: Sequence[Moved], error: OSError) -> None:
+        """These clients could not be handed over. Their channels are their own again."""
+        for client, rest, _ in moved:
+            audit.not_handed_over(client, error)
+            self._server.end(client, rest)
+
+    def _next_batch(self) -> list[tuple[Client, AtRest, Connection]]:
+        """As many as fit into one message, and at least one."""
         batch: list[tuple[Client, AtRest, Connection]] = []
         size = fds = 0
         while self._parted:
-            client, rest = self._parted.popleft()
+            client, rest = self._parted[0]
             said = described(client, rest)
             size += len(encode(self._message([said])))
             fds += said.descriptors
             if batch and (size > mailbox.MAX_SIZE or fds > MAX_FDS):
-                await self._send(batch)
-                batch, size, fds = [], 0, said.descriptors
+                break
             batch.append((client, rest, said))
-        if batch:
-            await self._send(batch)
+            self._parted.popleft()
+        return batch
 
     async def _send(self, batch: list[tuple[Client, AtRest, Connection]]) -> None:
-        sockets = [client.channel.detach() for client, _, _ in batch]
+        moved = [Moved(client, rest, client.channel.detach()) for client, rest, _ in batch]
         fds: list[int] = []
-        for (_, rest, _), sock in zip(batch, sockets, strict=True):
+        for _, rest, sock in moved:
             fds += [sock.fileno()] if rest.device is None else [sock.fileno(), rest.device.fileno()]
         try:
             with anyio.CancelScope(shield=True):
                 await self._put(encode(self._message([said for _, _, said in batch])), fds)
         except OSError as error:
-            for (client, rest, _), sock in zip(batch, sockets, strict=True):
+            for client, _, sock in moved:
                 client.channel = SocketChannel(sock)
-                audit.not_handed_over(client, error)
-                self._server.end(client, rest)
+            self.kept(moved, error)
             return
-        for (client, rest, _), sock in zip(batch, sockets, strict=True):
-            sock.close()
-            if rest.device is not None:
-                rest.device.close()
-            self._server.forget_handed_over(client)
         self.count += len(batch)
+        self.given(moved)
 
     def _message(self, connections: Sequence[Connection]) -> Message:
         return Message(*self._server.clients.counts(), connections)
@@ -124,7 +152,7 @@ async def take_over(server: Server, taking: socket.socket) -> int:
     """Go on with each client in a mailbox, until there is none. Returns how many there were."""
     count = 0
     while (received := _take(taking)) is not None:
-        count += _take_over_some(server, received)
+        count += take_over_some(server, received)
         await anyio.lowlevel.checkpoint()
     return count
 
@@ -139,14 +167,22 @@ def _take(taking: socket.socket) -> mailbox.Received | None:
         return None
 
 
-def _take_over_some(server: Server, received: mailbox.Received) -> int:
+def check(received: mailbox.Received) -> None:
+    """Raise HandoverError unless a message, which is left as it is, can be taken over as a whole."""
+    message = decode(received.data)
+    if len(received.fds) < sum(said.descriptors for said in message.connections):
+        raise HandoverError(_NOT_ARRIVED)
+
+
+def take_over_some(server: Server, received: mailbox.Received) -> int:
+    """Go on with the clients in one message. Returns how many there were."""
     count = 0
     try:
         message = decode(received.data)
         server.clients.go_on_from(message.accepted, message.answered)
         for said in message.connections:
             if len(received.fds) < said.descriptors:
-                raise HandoverError("their descriptors did not arrive (LimitNOFILE=, ulimit -n)")
+                raise HandoverError(_NOT_ARRIVED)
             channel = _channel(received.take())
             server.take_over(channel, said, received.take() if said.device else None)
             count += 1

@@ -14,6 +14,7 @@ import anyio.lowlevel
 from ..channel import Channel, EventFd, OwnedFd, SocketChannel, SocketListener, current_context
 from ..device.execution import Executor
 from ..handover.message import Connection
+from ..handover.offer import REPLACES
 from ..host.peer import Peer
 from ..logs.record import at_most
 from ..scheduler.iothread import IOThreads
@@ -59,6 +60,8 @@ class Server:
         self._machine_names = MachineNames(threads)
         self.parted: Callable[[Client, AtRest], None] | None = None
         """Takes a client whose session is at rest, in an I/O thread; None to hang up on it."""
+        self.asked_to_replace: Callable[[SocketChannel], None] | None = None
+        """Takes the connection of one that calls itself another start, which is to take the place of this one."""
         self.changed = EventFd()
         """Set when a client comes or goes; the control plane clears it."""
 
@@ -74,7 +77,10 @@ class Server:
             except OSError as error:
                 await self._pause(error.strerror or str(error), audit.REMEDIES.get(error.errno or 0, "will try again"))
             else:
-                self._welcome(channel)
+                if self.asked_to_replace is not None and channel.peer_name().startswith(REPLACES):
+                    self.asked_to_replace(channel)
+                else:
+                    self._welcome(channel)
                 await anyio.lowlevel.checkpoint()
 
     def start(self) -> None:
@@ -98,6 +104,7 @@ class Server:
         No client is accepted any more; those in the backlog are turned away.
         """
         self.hang_up(listener)
+        self.parted = None
         for client in self._clients:
             client.channel.quiesce()
         with anyio.move_on_after(timeout):
@@ -162,10 +169,14 @@ class Server:
         audit.connected(client)
         if not self._features:  # a daemon, which does have features, runs no machine itself
             self._machine_names.find(client)
-        devices = self._devices_for(peer, client.number)
-        session = serve(channel, devices, client, self._request_timeout, self._features, rest)
-        self._threads.spawn(session, lambda end: self._goodbye(client, end))
+        self.resume(client, rest)
         return True
+
+    def resume(self, client: Client, rest: AtRest | None) -> None:
+        """Go on with a conversation that is at rest, or begin one. Any thread may call."""
+        devices = self._devices_for(client.peer, client.number)
+        session = serve(client.channel, devices, client, self._request_timeout, self._features, rest)
+        self._threads.spawn(session, lambda end: self._goodbye(client, end))
 
     def hang_up(self, closed: Channel | OwnedFd) -> None:
         """Close in a thread of its own: descriptors that wait in a socket are closed too, and that can block."""

@@ -158,7 +158,7 @@ def test_capabilities_are_printed_whatever_else_is_asked_for(
     assert json.loads(capsys.readouterr().out) == {
         "type": "prhelper",
         "version": __version__,
-        "features": ["control", "emulate", "multipath", "multipath-worker"],
+        "features": ["control", "emulate", "multipath", "multipath-worker", "replace"],
     }
 
 

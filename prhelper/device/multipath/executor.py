@@ -26,6 +26,10 @@ class Multipath:
         """Start to watch paths, and repair what a process before this one left. Raises RuntimeError without threads."""
         self._watcher.start()
 
+    def tell_to_stop(self) -> None:
+        """As `stop`, but wait for nothing."""
+        self._watcher.tell_to_stop()
+
     def stop(self) -> None:
         """Watch no longer. What is under way ends by itself, or is repaired at the next start."""
         self._watcher.stop()

@@ -59,10 +59,14 @@ class Watcher:
         """Say that there may be something to watch."""
         self._noticed.set()
 
-    def stop(self) -> None:
-        """Watch no longer."""
+    def tell_to_stop(self) -> None:
+        """Watch no longer, once what is under way has ended."""
         self._stopped.set()
         self._noticed.set()
+
+    def stop(self) -> None:
+        """Watch no longer, and wait for that."""
+        self.tell_to_stop()
         if self._thread.is_alive():
             self._thread.join()
 

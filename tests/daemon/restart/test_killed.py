@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ...support.client import Client
 from ...support.hold import Hold
 from ...support.spc import GOOD, reserve_in
 from .conftest import Bench
@@ -32,22 +31,6 @@ def kill(bench: Bench) -> None:
     bench.unit.process.wait()
 
 
-def served(bench: Bench, clients: list[Client]) -> list[Client]:
-    """The clients that are still connected: each has sent a command, which is answered once."""
-    before = bench.device.commands
-    connected = []
-    for client in clients:
-        try:
-            client.send(reserve_in(0), [bench.healthy])
-        except BrokenPipeError:
-            continue
-        if not client.hangs_up_next():
-            assert client.reply().status == GOOD
-            connected.append(client)
-    assert bench.device.commands == before + len(connected)
-    return connected
-
-
 def test_old_one_is_killed_before_the_store_has_anything(bench: Bench, hold: Hold) -> None:
     bench.unit.start()
     clients = [bench.connect() for _ in range(3)]
@@ -56,7 +39,7 @@ def test_old_one_is_killed_before_the_store_has_anything(bench: Bench, hold: Hol
         hold.wait("sendmsg")
         kill(bench)
     bench.unit.start()
-    assert served(bench, clients) == []
+    assert bench.served(clients) == []
     bench.check_served(bench.connect())
 
 
@@ -77,7 +60,7 @@ def test_old_one_is_killed_between_two_messages(bench: Bench, hold: Hold) -> Non
         kill(bench)
     assert slow.reply().status == GOOD
     bench.unit.start()
-    left = served(bench, clients)
+    left = bench.served(clients)
     assert 0 < len(left) < MANY
     bench.check_served(bench.connect())
 
@@ -91,7 +74,7 @@ def test_new_one_is_killed_before_it_has_taken_anything(bench: Bench, hold: Hold
         hold.wait("recvmsg_many")
         kill(bench)
     bench.unit.start()
-    assert served(bench, clients) == clients
+    assert bench.served(clients) == clients
 
 
 def test_new_one_is_killed_between_two_messages(bench: Bench, hold: Hold) -> None:
@@ -105,10 +88,10 @@ def test_new_one_is_killed_between_two_messages(bench: Bench, hold: Hold) -> Non
         hold.wait("recvmsg_many")
         kill(bench)
     bench.unit.start()
-    left = served(bench, clients)
+    left = bench.served(clients)
     assert 0 < len(left) < MANY
     bench.unit.restart()
-    assert served(bench, left) == left
+    assert bench.served(left) == left
 
 
 def test_new_one_that_fails_to_start_leaves_all_to_the_one_after_it(bench: Bench) -> None:
@@ -118,7 +101,7 @@ def test_new_one_that_fails_to_start_leaves_all_to_the_one_after_it(bench: Bench
     bench.unit.launch("--log=nonsense")
     assert bench.unit.process.wait(20) == 1
     bench.unit.start()
-    assert served(bench, clients) == clients
+    assert bench.served(clients) == clients
 
 
 def test_nothing_is_left_of_many_restarts(bench: Bench) -> None:
@@ -129,6 +112,6 @@ def test_nothing_is_left_of_many_restarts(bench: Bench) -> None:
     before = bench.unit.descriptors()
     for _ in range(5):
         bench.unit.restart()
-        assert served(bench, clients) == clients
+        assert bench.served(clients) == clients
     assert bench.unit.descriptors() == before
     assert bench.unit.manager.kept == []

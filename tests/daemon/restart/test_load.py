@@ -12,12 +12,13 @@ import pytest
 from ...support.client import Client, HungUpError
 from ...support.fake_device import PATTERN, SLOW
 from ...support.spc import GOOD, keys, reserve_in, reserve_out
-from .conftest import Bench
+from .conftest import Bench, Replaced
 
 CLIENTS = 200
 SLOW_ONES = 20
 THREADS = 4
 RESTARTS = 50 if "PRHELPER_THOROUGH" in os.environ else 8
+REPLACEMENTS = 50 if "PRHELPER_THOROUGH" in os.environ else 4
 
 
 class Load(threading.Thread):
@@ -64,6 +65,24 @@ def slow() -> Iterator[int]:
     os.close(fd)
 
 
+def start(clients: list[Client], slow: int, healthy: int, seed: int) -> list[Load]:
+    disks = [slow] * SLOW_ONES + [healthy] * (CLIENTS - SLOW_ONES)
+    mixed = list(zip(clients, disks, strict=True))
+    return [Load(mixed[number::THREADS], seed + number) for number in range(THREADS)]
+
+
+def end(loads: list[Load]) -> int:
+    """Let all clients have their last answer. How many there were."""
+    for load in loads:
+        load.enough.set()
+    for load in loads:
+        load.join(60)
+        assert not load.is_alive()
+    answered = sum(load.answered for load in loads)
+    assert answered >= CLIENTS
+    return answered
+
+
 @pytest.mark.timeout(300)
 def test_each_command_is_answered_once_with_its_own_data_through_all_restarts(bench: Bench, slow: int) -> None:
     seed = random.randrange(2**32)
@@ -72,9 +91,7 @@ def test_each_command_is_answered_once_with_its_own_data_through_all_restarts(be
     bench.unit.start(*options)
     before = bench.device.commands
     clients = [bench.connect() for _ in range(CLIENTS)]
-    disks = [slow] * SLOW_ONES + [bench.healthy] * (CLIENTS - SLOW_ONES)
-    mixed = list(zip(clients, disks, strict=True))
-    loads = [Load(mixed[number::THREADS], seed + number) for number in range(THREADS)]
+    loads = start(clients, slow, bench.healthy, seed)
     stuck_commands = 0
     for number in range(RESTARTS):
         if number % 2:  # with a command that is stuck
@@ -89,14 +106,37 @@ def test_each_command_is_answered_once_with_its_own_data_through_all_restarts(be
             bench.device.release()
         else:
             bench.unit.restart(*options)
-    for load in loads:
-        load.enough.set()
-    for load in loads:
-        load.join(60)
-        assert not load.is_alive()
-    answered = sum(load.answered for load in loads)
-    assert answered >= CLIENTS
+    answered = end(loads)
     assert bench.device.commands == before + answered + stuck_commands
     for client in clients:
         bench.check_served(client)
     assert "Traceback" not in bench.unit.output()
+
+
+@pytest.mark.timeout(300)
+def test_each_command_is_answered_once_with_its_own_data_through_all_replacements(
+    replaced: Replaced, slow: int
+) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    replaced.starts.start()
+    before = replaced.device.commands
+    clients = [replaced.connect() for _ in range(CLIENTS)]
+    loads = start(clients, slow, replaced.healthy, seed)
+    replaced.device.hold()
+    stuck = []
+    for number in range(REPLACEMENTS):  # each with a command that is stuck until all is over
+        stuck.append(replaced.connect())
+        stuck[-1].send(reserve_in(0), [replaced.hanging])
+        replaced.wait_for_hanging(number + 1)
+        replaced.starts.start()
+    answered = end(loads)
+    assert replaced.device.commands == before + answered + len(stuck)
+    replaced.device.release()
+    for number, client in enumerate(stuck):
+        assert client.reply().status == GOOD
+        assert replaced.starts.has_ended(number) == 0
+        assert "Traceback" not in replaced.starts.output(number)
+    for client in clients + stuck:
+        replaced.check_served(client)
+    replaced.starts.stop()

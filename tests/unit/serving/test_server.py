@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import queue
+import socket
 
 import anyio
 import pytest
@@ -130,3 +132,23 @@ def test_a_bug_in_one_session_is_told_and_ends_that_session_only(running: Runnin
         running.device.fault = None
         assert running.ask(other) == reserve_in(0)
     wait_until(lambda: any("a bug ended the session" in line for line in lines))
+
+
+def test_one_that_calls_itself_another_start_takes_no_place_and_is_passed_on(running: Running) -> None:
+    asking: queue.SimpleQueue[SocketChannel] = queue.SimpleQueue()
+    running.server.asked_to_replace = asking.put
+    with socket.socket(socket.AF_UNIX) as start, running.connect() as client:
+        start.bind(f"\0prhelper-replace/{os.getpid()}-{id(start)}")
+        start.connect(str(running.path))
+        with asking.get(timeout=10) as channel:
+            assert channel.peer_credentials()[0] == os.getpid()
+        assert running.ask(client)
+        assert running.server.status() == "1 client, 1 commands done"
+
+
+def test_the_name_of_another_start_is_nothing_where_none_is_expected(running: Running) -> None:
+    with socket.socket(socket.AF_UNIX) as start:
+        start.settimeout(10)
+        start.bind(f"\0prhelper-replace/{os.getpid()}-{id(start)}")
+        start.connect(str(running.path))
+        assert start.recv(4) == FEATURES

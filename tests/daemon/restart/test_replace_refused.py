@@ -1,0 +1,238 @@
+"""Who may not take the place of a helper is told why, and a start that fails leaves everything as it was."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from ...support.fake_device import FakeDevice
+from ...support.helper import OURS, Helper
+from ...support.programs import require_program
+from ..libvirt.managed import Machine
+from .conftest import Replaced
+
+OTHER = 65533
+NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user, or in another namespace")
+
+
+def refused(path: Path, *options: str, before: Sequence[str] = ()) -> str:
+    """What a start that is refused says."""
+    command = [*before, *OURS, "--replace", "-k", str(path), *options]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr
+
+
+@pytest.fixture
+def everybodys() -> Iterator[Path]:
+    """A directory that every user may enter, as pytest's is not."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+WITHOUT_A_MODULE = """\
+import sys
+sys.modules["prhelper.scsi.sg_io"] = None
+from prhelper.cli import main
+sys.exit(main())
+"""
+WITHOUT_MEMORY = """\
+import resource, sys
+from prhelper import daemon, start
+begun = start.start
+def start_and_run_out(*arguments):
+    started = begun(*arguments)
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 20, 1 << 20))
+    return started
+daemon.start = start_and_run_out
+from prhelper.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "options", "reason"),
+    [
+        ((), ("--timeout", "never"), "is not a number of seconds"),
+        ((), ("-u", "nobody-of-this-name"), "nobody-of-this-name"),
+        ((), ("-f", "/proc/helper.pid"), "--pidfile /proc/helper.pid"),
+        ((), ("--control", "/nowhere/control"), "--control /nowhere/control"),
+        ((), ("--emulate", "--state-directory", "/proc/nowhere"), "--state-directory /proc/nowhere"),
+        (("-c", WITHOUT_A_MODULE), (), "sg_io"),
+        (("-c", WITHOUT_MEMORY), (), "cannot start"),
+    ],
+    ids=["bad option", "no such user", "pidfile", "control socket", "state directory", "missing module", "no memory"],
+)
+def test_a_start_that_fails_leaves_the_old_one_as_it_was(
+    replaced: Replaced, program: Sequence[str], options: Sequence[str], reason: str
+) -> None:
+    replaced.starts.start()
+    client = replaced.connect()
+    command = (sys.executable, "-I", *program) if program else OURS
+    replaced.starts.launch(*options, command=command)
+    assert replaced.starts.has_ended(1) == 1
+    assert reason in replaced.starts.output()
+    replaced.check_served(client)
+    replaced.check_served(replaced.connect())
+    assert int(replaced.starts.pidfile.read_text()) == replaced.starts.processes[0].pid
+    replaced.starts.start()
+    replaced.check_served(client)
+    assert replaced.starts.has_ended(0) == 0
+
+
+@pytest.mark.parametrize(
+    ("env", "reason"),
+    [
+        ({"NOTIFY_SOCKET": "/run/prhelper-no-such-socket"}, "a service manager has started it: systemctl restart"),
+        ({"SYSTEMD_EXEC_PID": "its own"}, "a service manager has started it: systemctl restart"),
+    ],
+)
+def test_one_that_systemd_has_started_is_restarted_by_systemctl(
+    tmp_path: Path, env: dict[str, str], reason: str
+) -> None:
+    begin = 'import os, sys\nif "SYSTEMD_EXEC_PID" in os.environ: os.environ["SYSTEMD_EXEC_PID"] = str(os.getpid())\n'
+    command = (sys.executable, "-I", "-c", f"{begin}from prhelper.cli import main; sys.exit(main())")
+    with Helper(tmp_path, command, env=env) as helper:
+        assert reason in refused(helper.socket)
+        helper.rest()
+
+
+def test_one_that_libvirt_has_started_ends_with_its_machine(fake_device_library: Path, tmp_path: Path) -> None:
+    machine = Machine(tmp_path, FakeDevice(fake_device_library, tmp_path), {})
+    try:
+        helper = machine.start_helper()
+        assert "libvirt has started it for one virtual machine" in refused(helper.socket)
+        assert helper.is_taken_for_alive()
+        assert not helper.has_ended()
+    finally:
+        machine.close()
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Iterator[int]:
+    """The PID of a helper that is the first process of its PID namespace."""
+    unshare = require_program("unshare", "util-linux")
+    within = [unshare, "--pid", "--fork", "--mount-proc", "--kill-child"]
+    with Helper(tmp_path, [*within, *OURS]) as helper:
+        children = Path(f"/proc/{helper.pid}/task/{helper.pid}/children")
+        yield int(children.read_text().split()[0])
+
+
+@NEEDS_ROOT
+def test_the_first_process_of_a_container_is_restarted_with_it(container: int, tmp_path: Path) -> None:
+    nsenter = require_program("nsenter", "util-linux")
+    within = [nsenter, "--target", str(container), "--pid", "--mount"]
+    assert "the first process of a container" in refused(tmp_path / "helper.sock", before=within)
+    assert "cannot see your process in /proc" in refused(tmp_path / "helper.sock")
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        (
+            ("setpriv", f"--reuid={OTHER}", "--clear-groups"),
+            f"only root may do that, and this is uid {OTHER}",
+        ),
+        (("setpriv", "--bounding-set=-sys_rawio"), "it has capabilities that your process lacks"),
+        (("unshare", "--user", "--map-root-user"), "in another user namespace"),
+    ],
+)
+def test_who_has_less_right_is_told_so(everybodys: Path, before: Sequence[str], reason: str) -> None:
+    with Helper(everybodys, options=("--socket-mode", "666")) as helper:
+        program = require_program(before[0], "util-linux")
+        assert reason in refused(helper.socket, before=(program, *before[1:]))
+        helper.rest()
+
+
+@NEEDS_ROOT
+def test_root_does_not_serve_on_the_socket_of_another_user(everybodys: Path) -> None:
+    setpriv = require_program("setpriv", "util-linux")
+    os.chown(everybodys, OTHER, OTHER)
+    with Helper(everybodys, [setpriv, f"--reuid={OTHER}", "--clear-groups", *OURS]) as helper:
+        assert f"its socket is of uid {OTHER}: start the new one as that user" in refused(helper.socket)
+        helper.rest()
+
+
+def test_two_at_once_are_one_too_many(replaced: Replaced) -> None:
+    replaced.starts.start()
+    os.mkfifo(replaced.path.with_suffix(".fifo"))
+    wait = f"open({str(replaced.path.with_suffix('.fifo'))!r}).read()"
+    held = f"import sys; from prhelper import start; ask = start._check_installation\n{HOLD.format(wait=wait)}"
+    replaced.starts.launch(command=(sys.executable, "-I", "-c", held))
+    replaced.starts.wait_for_log("is starting", 0)
+    assert f"process {replaced.starts.process.pid} is about to take its place" in refused(replaced.path)
+    replaced.path.with_suffix(".fifo").write_text("go on")
+    replaced.starts.wait_for_log("listening on")
+    replaced.check_served(replaced.connect())
+
+
+HOLD = """\
+begun = start.start
+def start_and_wait(*arguments):
+    started = begun(*arguments)
+    {wait}
+    return started
+from prhelper import daemon
+daemon.start = start_and_wait
+from prhelper.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("greeting", [bytes(4), b""], ids=["another helper", "it hangs up"])
+def test_what_is_no_prhelper_is_to_be_stopped(tmp_path: Path, greeting: bytes) -> None:
+    path = tmp_path / "helper.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def greet() -> None:
+            with listening.accept()[0] as client:
+                client.sendall(greeting)
+
+        greeter = threading.Thread(target=greet)
+        greeter.start()
+        try:
+            assert "does not know of --replace, or has ended; stop it" in refused(path)
+        finally:
+            greeter.join()
+    assert path.exists()
+
+
+@pytest.mark.parametrize("options", [("--multipath-worker",)])
+def test_a_worker_does_not_take_the_place_of_a_helper(tmp_path: Path, options: Sequence[str]) -> None:
+    if os.geteuid():
+        pytest.skip("needs root, to be a worker")
+    with Helper(tmp_path) as helper:
+        assert "it is a helper, and this would be a worker" in refused(helper.socket, *options)
+
+
+def test_socket_activation_and_replacing_exclude_each_other(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        listening.listen()
+        passing = (
+            "import os, sys\nos.dup2(int(sys.argv[1]), 3)\n"
+            "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')\nos.execv(sys.argv[2], sys.argv[2:])"
+        )
+        fd = listening.fileno()
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", passing, str(fd), *OURS, "--replace"],
+            pass_fds=[fd],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "--replace cannot be used with socket activation" in done.stderr
