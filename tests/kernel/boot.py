@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.support import debian_package
 
-from . import emulator, kernel, qemu, root
+from . import emulator, kernel
 from .suites import SUITES
 
 Tell = Callable[..., None]
@@ -99,7 +99,6 @@ class Boot:
 
     def _write_script(self, booted: kernel.Kernel) -> Path:
         """The script that the guest boots into: run the tests, then reset the machine, which ends the emulator."""
-        its_qemu = qemu.obtain(root.wanted_suite()).root if self._suite.least_qemu else ""
         environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/root",
@@ -109,7 +108,7 @@ class Boot:
             "GUEST_SUITE": self._name,
             "GUEST_PACKAGES": ":".join(str(self._package(n + 1)) for n in range(self._suite.revisions)),
             "GUEST_KERNEL": str(booted.seen_by_guest),
-            "GUEST_QEMU": str(its_qemu),
+            "GUEST_QEMU": str(self._suite.obtain_qemu() or ""),
             "GUEST_HELPER": os.environ.get("PRHELPER_COMMAND") or f"{booted.python} -I -m prhelper",
             "PRHELPER_THOROUGH": os.environ.get("PRHELPER_THOROUGH", ""),
         }

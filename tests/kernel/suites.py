@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import installed_root, kernel, qemu, root
+from .archive import own_suite
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,12 @@ class Suite:
         if self.installed:
             return installed_root.obtain()
         return root.obtain() if self.of_packages else kernel.obtain()
+
+    def obtain_qemu(self) -> Path | None:
+        """Find the wanted suite's QEMU, where the guest's own root directory does not have it. Raises MissingError."""
+        if self.least_qemu or (self.installed and root.wanted_suite() != own_suite()):
+            return qemu.obtain(root.wanted_suite()).root
+        return None
 
 
 # The ones that take longest come first.

@@ -17,10 +17,15 @@ from .virtio_scsi import Adapter, Answer
 
 @dataclass(frozen=True)
 class Program:
-    """How to call QEMU's emulator, and what it needs in its environment."""
+    """How to call QEMU's emulator, and what it needs in its environment.
+
+    still: how to keep its processor from running. Debian 12 ships QEMU without qtest's accelerator; without that, no
+        guest is migrated.
+    """
 
     command: Sequence[str]
     environment: Mapping[str, str]
+    still: Sequence[str] = ("-accel", "qtest")
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,8 @@ class VirtualMachine:
             self._process = subprocess.Popen(
                 [
                     *program.command,
-                    *("-machine", machine, "-accel", "qtest", "-m", "16", "-nodefaults", "-display", "none"),
-                    *("-chardev", f"socket,id=bus,fd={inherited[0]}", "-qtest", "chardev:bus"),
+                    *("-machine", machine, *program.still, "-m", "16", "-nodefaults", "-display", "none"),
+                    *("-chardev", f"socket,id=qtest,fd={inherited[0]}", "-qtest", "chardev:qtest"),
                     *("-qtest-log", "/dev/null"),
                     *("-chardev", f"socket,id=monitor,fd={inherited[1]}", "-qmp", "chardev:monitor"),
                     *("-device", "virtio-scsi-pci,disable-legacy=off,disable-modern=on"),
@@ -124,6 +129,11 @@ class VirtualMachine:
             self._events.append(message)
         assert "return" in message, message
         return message["return"]
+
+    def status_changes(self) -> list[dict[str, Any]]:
+        """What it has said of connections to helpers that were lost or made since its start."""
+        self.monitor("query-pr-managers")
+        return [event["data"] for event in self._events if event["event"] == "PR_MANAGER_STATUS_CHANGED"]
 
     def ended(self) -> bool:
         """Whether it ended, as a destination does that failed; waits for that a while."""

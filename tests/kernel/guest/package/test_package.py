@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from tests.support.client import Client
 from tests.support.nexus import Holder, Nexus
 from tests.support.pr_manager import PrManager
 from tests.support.spc import APTPL, GOOD, Out
+from tests.support.virtual_machine.journey import Journey
+from tests.support.virtual_machine.machine import Disk
 
+from .. import virtual_machine
 from ..initiators import opened, through_helper
 from ..systemd.units import LOG, SERVICE, SOCKET, WORKER, WORKER_SOCKET, listens_at, show, systemctl
 from .installing import (
@@ -138,15 +142,32 @@ def machine(first: Path, tmp_path: Path) -> Iterator[Nexus]:
         yield machine
 
 
-def test_upgrade_and_downgrade_cost_an_idle_machine_no_command_and_no_reservation(first: Path, machine: Nexus) -> None:
+@pytest.fixture
+def journey(tmp_path: Path) -> Iterator[Journey]:
+    journey = Journey(virtual_machine.program(), tmp_path)
+    yield journey
+    journey.end()
+
+
+def test_upgrade_and_downgrade_cost_no_command_and_no_reservation_and_qemu_notices_none(
+    first: Path, disk: Path, machine: Nexus, journey: Journey
+) -> None:
+    real = journey.start(Disk(disk, first))
+    assert real.register(0xB) == GOOD
     for other in (2, 1):
-        assert machine.keys() == [0xA]
         listening, running = first.stat().st_ino, show(SERVICE, "MainPID")
-        install(other)
+        with ThreadPoolExecutor() as pool:
+            installing = pool.submit(install, other)
+            while not wait([installing], timeout=1).done:
+                assert (real.reserve(0xB), real.holder(), real.release(0xB)) == (GOOD, 0xB, GOOD)
+                assert (machine.keys(), machine.reservation()) == ([0xA], Holder(0xA, 5))
+            installing.result()
         assert installed() == version(other)
         assert first.stat().st_ino == listening
         assert show(SERVICE, "MainPID") not in ("0", running)
-        assert (machine.keys(), machine.reservation()) == ([0xA], Holder(0xA, 5))
+        assert real.reserve(0xB) == GOOD
+    assert real.clear(0xB) == GOOD
+    assert journey.here.status_changes() == []
 
 
 def test_state_that_a_newer_version_wrote_is_refused_by_name_and_kept(machine: Nexus) -> None:

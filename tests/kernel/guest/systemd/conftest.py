@@ -28,7 +28,7 @@ def device(devices: list[Path]) -> Path:
     return devices[0]
 
 
-@pytest.fixture
+@pytest.fixture(scope="class")
 def mpath(devices: list[Path]) -> Iterator[Path]:
     """A multipath map over two nexuses of the unit; the third is another host's."""
     modprobe("dm_mod")
@@ -54,14 +54,13 @@ def installed() -> None:
     install(watchdog_seconds=5)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="class", autouse=True)
 def socket() -> Iterator[Path]:
-    """The listening socket, the worker's too, and nothing started yet."""
+    """The listening socket, the worker's too, and nothing started yet: for each test, or once for a class of them."""
     LOG.write_text("")
     systemctl("start", SOCKET, WORKER_SOCKET)
     yield listens_at(SOCKET)
     systemctl("stop", SOCKET, WORKER_SOCKET, SERVICE, WORKER)
-    systemctl("reset-failed")
     print(LOG.read_text())
 
 

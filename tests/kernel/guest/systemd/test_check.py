@@ -16,6 +16,7 @@ from tests.support.checking import check
 from tests.support.multipathd_stand_in import message, pieces, serving
 from tests.support.programs import require_program
 
+from ..thorough import THOROUGH
 from . import apparmor
 from .units import SERVICE, SOCKET, WORKER, changed, show, systemctl
 
@@ -47,7 +48,7 @@ def test_units_as_they_are_shipped_are_healthy_started_or_not(device: Path) -> N
 
 
 @pytest.mark.usefixtures("socket")
-@pytest.mark.parametrize("setting", ["PrivateUsers=yes", "PrivateDevices=yes"])
+@pytest.mark.parametrize("setting", ["PrivateUsers=yes", "PrivateDevices=yes"] if THOROUGH else ["PrivateUsers=yes"])
 def test_sandbox_that_takes_sg_io_away_is_found_by_its_setting_and_by_the_disk(device: Path, setting: str) -> None:
     with drop_in(SERVICE, setting):
         found = check(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -112,6 +113,7 @@ def show(unit: str, name: str) -> str:
     return systemctl("show", "--value", "--property", name, unit)
 
 
+@functools.cache
 def listens_at(socket: str) -> Path:
     """The path of a socket, as its unit has it."""
     return Path(show(socket, "Listen").split()[0])
