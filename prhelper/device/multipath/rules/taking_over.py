@@ -24,7 +24,7 @@ from ....scsi.outcome import Outcome
 from ....scsi.parameter_data import Reservation
 from ....scsi.reservation import OutAction
 from . import commands
-from .answers import CONFLICT, GOOD, conflicting, good, is_conflict, is_good, refusal
+from .answers import CONFLICT, GOOD, good, is_conflict, is_good, refusal
 from .sending import NoPathError
 from .sequence import Sequence
 from .steps import Entry, Path, Steps
@@ -82,12 +82,12 @@ def take_over(
     if keeper is None:
         return CONFLICT, None
     temporary = commands.temporary_key(key, (yield from sequence.all_keys()) or ())
-    yield from _note(sequence, key, temporary, sequence.live, leaving)
+    yield from _note(sequence, key, temporary, leaving)
 
     sequence.doubts_multipathd = True
     keeper, moved, outcome = yield from _set_aside(sequence, keeper, key, temporary, sequence.reservation)
     while outcome is None:
-        yield from _note(sequence, key, temporary, [keeper, *moved], leaving)
+        yield from _note(sequence, key, temporary, leaving)
         outcome = (yield from sequence.ask({keeper: commands.preempt(key, key, scope_and_type, action)})).get(keeper)
         if outcome is None:
             successor, moved = yield from _next_keeper(sequence, moved, temporary, key)
@@ -95,7 +95,7 @@ def take_over(
     if is_conflict(outcome):
         return (yield from sequence.fenced(dict.fromkeys(moved, temporary))), None
 
-    restored = [keeper, *(yield from _give_back(sequence, moved, temporary, key))]
+    restored = [keeper, *(yield from _give_back(sequence, keeper, moved, temporary, key))]
     expected = Reservation(key, scope_and_type) if is_good(outcome) else None
     if (yield from _was_disturbed(sequence, restored, key, expected)):
         return (yield from sequence.fenced(dict.fromkeys(sequence.live, key))), None
@@ -144,10 +144,9 @@ def _set_aside(
     return keeper, moved, None
 
 
-def _note(sequence: Sequence, key: int, temporary: int, having: list[Path], leaving: bool) -> Steps[None]:
-    """Write ahead. A path that has gone away with K is not among `having`: the PREEMPT unregisters it."""
-    had = tuple(path for path in sequence.live if path in having)
-    entry = Entry(0, (key, temporary)) if leaving else Entry(key, (temporary,), had=had)
+def _note(sequence: Sequence, key: int, temporary: int, leaving: bool) -> Steps[None]:
+    """Write ahead. A path that has gone away with K is not among those that `had` it: the PREEMPT unregisters it."""
+    entry = Entry(0, (key, temporary)) if leaving else Entry(key, (temporary,), had=tuple(sequence.live))
     yield from sequence.note(entry)
 
 
@@ -167,15 +166,15 @@ def _next_keeper(
     raise NoPathError
 
 
-def _give_back(sequence: Sequence, moved: list[Path], temporary: int, key: int) -> Steps[list[Path]]:
+def _give_back(sequence: Sequence, keeper: Path, moved: list[Path], temporary: int, key: int) -> Steps[list[Path]]:
     """Give the paths that had the temporary key their own again; returns those that have it.
 
     A path without any had K from multipathd, and has lost it to the PREEMPT. Writes on it fail until it is registered,
     so nothing is asked before. If others have come in between, the keeper tells.
     """
-    answers = yield from sequence.register(moved, temporary, key)
-    answers |= yield from sequence.register(conflicting(answers), 0, key)
-    return good(answers)
+    having = good((yield from sequence.register(moved, temporary, key)))
+    bare = [path for path in sequence.live if path not in (keeper, *having)]
+    return having + good((yield from sequence.register(bare, 0, key)))
 
 
 def _was_disturbed(sequence: Sequence, paths: list[Path], key: int, expected: Reservation | None) -> Steps[bool]:

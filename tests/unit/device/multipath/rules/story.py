@@ -53,14 +53,14 @@ class Story(Guest):
         self._some_return()
 
     def _some_return(self) -> None:
-        for path in list(self.away):
+        for path in sorted(self.away):
             if self.number() % 2:
                 self._return(path)
 
     def end(self) -> None:
         """Everything comes back, and is looked after."""
         self._events = iter(())
-        for path in list(self.away):
+        for path in sorted(self.away):
             self._return(path)
         self._watch()
         self._watch()

@@ -92,6 +92,8 @@ def test_multipathd_that_is_faster_each_time_does_not_hold_the_take_over_up() ->
     cluster.interfere = interfere
     assert cluster.guest(MIGRATION) == GOOD
     assert cluster.keys() == "a:K* b:K c:K"
+    preempted = cluster.sent.index("a PREEMPT K K")
+    assert "b REGISTER 0>K" in cluster.sent[preempted + 1 :]
 
 
 @pytest.mark.parametrize("at", ["c REGISTER K>T", "c REGISTER T>K"])
