@@ -21,6 +21,7 @@ class Bare(Cluster):
     log: all that has happened. events: what others have done in the sequence.
     may_leave: whether the guest's command is to unregister our paths, be it for a moment.
     broken: paths that have been away during the sequence. late: those of which multipathd takes notice only now.
+    failed: those that have not answered a command of the sequence, which does without them.
     bare: paths that were here, or are late, and have lost their key to our own PREEMPT of it.
     """
 
@@ -31,6 +32,7 @@ class Bare(Cluster):
         self.may_leave = False
         self.broken: set[Path] = set()
         self.late: set[Path] = set()
+        self.failed: set[Path] = set()
         self.bare: set[Path] = set()
 
     def ours(self) -> dict[Path, int]:
@@ -49,11 +51,11 @@ class Bare(Cluster):
         outcome = super().deliver(path, command)
         if outcome == DEAD:
             self.bare.discard(path)
-            self.late.discard(path)
+            self.failed.add(path)
         elif command.is_out and command.service_action in PREEMPTING and answer(outcome) == GOOD:
             is_of_own_key = len({*(command.keys or ())}) == 1 and not self.may_leave
             lost = before.keys() - self.ours().keys() if is_of_own_key else set()
-            self.bare = lost - self.away - (self.broken - self.late)
+            self.bare = lost - self.away - self.failed - (self.broken - self.late)
         return outcome
 
     def _check_bare(self) -> None:

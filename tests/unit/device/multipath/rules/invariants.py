@@ -53,7 +53,7 @@ class Judged(Bare):
         self.is_repair = self.journal is not None and self.journal.is_under_way
         if not self.is_repair:
             self.was_fenced = False
-        self.broken, self.late = set(), set()
+        self.broken, self.late, self.failed = set(), set(), set()
         self.has_registered = 0
         self.commands_since_fencing = 0
         self.bare = set()
