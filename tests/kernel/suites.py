@@ -51,8 +51,8 @@ class Suite:
 # The ones that take longest come first.
 SUITES = {
     "systemd": Suite(init="guest/systemd/boot.sh"),
-    "chain": Suite(memory=2048, silence=400),
-    "multipath_chain": Suite(memory=2048, silence=400, kernel_of_packages=True),
+    "chain": Suite(memory=2048, silence=700),
+    "multipath_chain": Suite(memory=2048, silence=700, kernel_of_packages=True),
     "libvirt": Suite(memory=2048, silence=650, of_packages=True, init="guest/systemd/boot.sh"),
     "multipath": Suite(memory=1536, of_packages=True),
     "migration": Suite(memory=1536, of_packages=True, least_qemu=11),

@@ -50,7 +50,7 @@ def booted(
     kernel = Kernel(Path(os.environ["GUEST_KERNEL"]))
     debug = scsi_debug.create()
     disks = [Disk(lio_devices[0], service.path), Disk(debug, emulating), Disk(debug, emulating)]
-    for accelerator, seconds in accelerators().items():
+    for accelerator, seconds in accelerators():
         with Machine(kernel, disks, tmp_path_factory.mktemp("machine"), accelerator) as machine:
             if machine.boots_within(seconds):
                 yield machine

@@ -159,13 +159,14 @@ def program(name: str) -> dict[str, Path]:
     return {path: Path(path) for path in [found, *re.findall(r"(/\S+) \(0x", libraries)]}
 
 
-def accelerators() -> dict[str, float]:
-    """What to boot with, best first, each with the seconds that it may take.
+def accelerators() -> list[tuple[str, float]]:
+    """What to boot with, one after another until it does, each with the seconds that it may take.
 
-    On QEMU's emulation of an AMD processor KVM can be had, and boots in ten seconds; but once in many boots the machine
-    stands still before its first word. Without KVM it takes minutes, and arrives.
+    On QEMU's emulation of an AMD processor KVM can be had, and boots in ten seconds on an idle machine; but once in
+    many boots the machine stands still before its first word, so it is tried again. Without KVM it takes minutes, and
+    arrives.
     """
     with contextlib.suppress(subprocess.CalledProcessError):
         modprobe("kvm_amd")
-    slow = {"tcg": 250.0}
-    return {"kvm": 60.0, **slow} if os.access("/dev/kvm", os.W_OK) else slow
+    slow = ("tcg", 400.0)
+    return [("kvm", 60.0), ("kvm", 120.0), slow] if os.access("/dev/kvm", os.W_OK) else [slow]

@@ -13,7 +13,7 @@ from .. import helper
 from .machine import Machine
 
 pytestmark = [
-    pytest.mark.timeout(350),
+    pytest.mark.timeout(650),
     pytest.mark.skipif("qemu" in "".join(helper.COMMAND[:1]), reason="qemu-pr-helper emulates nothing"),
 ]
 

@@ -18,7 +18,7 @@ from ..initiators import forget_everything, straight
 from ..service import Service
 from .machine import Machine
 
-pytestmark = pytest.mark.timeout(350)  # the first test waits for the boot, which is slow without KVM
+pytestmark = pytest.mark.timeout(650)  # the first test waits for the boot, which is slow without KVM
 
 CONNECTED, DISCONNECTED = {"id": "helper0", "connected": True}, {"id": "helper0", "connected": False}
 

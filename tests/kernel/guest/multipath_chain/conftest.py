@@ -43,7 +43,7 @@ def disks(root: Path) -> list[Path]:
 def machine(
     root: Path, multipath_map: Path, ours: OurHelper, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:
-    for accelerator, seconds in accelerators().items():
+    for accelerator, seconds in accelerators():
         scratch = tmp_path_factory.mktemp("machine")
         with Machine(Kernel(root), [Disk(multipath_map, ours.socket)], scratch, accelerator) as machine:
             if machine.boots_within(seconds):

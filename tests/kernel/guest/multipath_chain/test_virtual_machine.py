@@ -11,7 +11,7 @@ from ..chain.machine import Machine
 from ..multipath.cluster import OTHER, Cluster, K
 from ..multipath.scenarios import WR
 
-pytestmark = pytest.mark.timeout(350)  # the first test waits for the boot, which is slow without KVM
+pytestmark = pytest.mark.timeout(650)  # the first test waits for the boot, which is slow without KVM
 
 CONFLICT, UNIT_ATTENTION = 24, 6
 """Exit statuses of sg_persist."""
