@@ -75,13 +75,13 @@ class Cluster:
             reservation.kind if reservation else 0,
         )
 
-    def becomes(self, expected: str, seconds: float = 20) -> None:
-        """Wait for a state."""
+    def becomes(self, *expected: str) -> None:
+        """Wait for one of these states."""
         eventually(
-            lambda: self.state().is_as(expected),
-            expected,
+            lambda: any(map(self.state().is_as, expected)),
+            " or ".join(expected),
             lambda: f"it is: {self.state()}\n{self.multipathd.said()}",
-            seconds,
+            seconds=20,
         )
 
     def start_afresh(self) -> None:

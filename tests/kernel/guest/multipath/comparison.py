@@ -21,8 +21,9 @@ from ..trace import Trace
 from . import scenarios, trouble
 from .cluster import K2, Cluster, K
 from .observing import Observer, as_returned, in_spc
-from .scenarios import WR, we_hold
+from .scenarios import we_hold
 from .steps import Command, Step, play
+from .take_overs import ER
 from .without_us import LibraryHost, library_instead
 
 pytestmark = pytest.mark.timeout(300)
@@ -41,7 +42,7 @@ def report(steps: list[Step], cluster: Cluster, side: str, name: str, record_pro
 WINDOWS = {
     "register on both paths": Command(Out.REGISTER, new=K),
     "change the key while holding": Command(Out.REGISTER, key=K, new=K2),
-    "preempt ourselves while we hold": Command(Out.PREEMPT, key=K, new=K, kind=WR),
+    "preempt ourselves as another type while we hold": Command(Out.PREEMPT, key=K, new=K, kind=ER),
     "unregister while holding": Command(Out.REGISTER, key=K),
 }
 """Commands that take several on the paths, the first with nobody registered."""

@@ -2,11 +2,15 @@
 
     python3 -m tests.kernel.guest.multipath.writer DEVICE
 
-It ends when its standard input does, and says: how many writes, and how long the longest took, in milliseconds.
+It ends when its standard input does, and says as JSON: how many writes, how many milliseconds the longest took, when
+each failed with a reservation conflict, and for how many milliseconds none succeeded then, at most. Other errors end
+it.
 """
 
 from __future__ import annotations
 
+import errno
+import json
 import mmap
 import os
 import select
@@ -18,20 +22,28 @@ BLOCK = 4096
 
 
 def main() -> None:
-    """Write block after block, and let an error end the program."""
+    """Write block after block."""
     fd = os.open(sys.argv[1], os.O_WRONLY | os.O_DIRECT)
     block = mmap.mmap(-1, BLOCK)
-    count, longest = 0, 0.0
+    count, longest, outage = 0, 0.0, 0.0
+    failed: list[str] = []
+    failing_since: float | None = None
     print("writing", flush=True)
     while not select.select([sys.stdin], [], [], 0)[0]:
         began = time.monotonic()
         try:
             os.pwrite(fd, block, count % 1024 * BLOCK)
         except OSError as error:
-            sys.exit(f"{datetime.now()}: write {count} failed: {error}")
+            if error.errno != errno.EBADE:
+                sys.exit(f"{datetime.now()}: write {count} failed: {error}")
+            failed.append(str(datetime.now()))
+            failing_since = failing_since or began
+        else:
+            outage = max(outage, time.monotonic() - (failing_since or time.monotonic()))
+            failing_since = None
         longest = max(longest, time.monotonic() - began)
         count += 1
-    print(count, f"{longest * 1000:.1f}")
+    print(json.dumps({"writes": count, "longest": longest * 1000, "failed": failed, "outage": outage * 1000}))
 
 
 if __name__ == "__main__":
