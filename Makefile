@@ -55,7 +55,7 @@ test-unit: venv  ## the quick tests of single modules: seconds
 # Python has compiled is kept, whatever the environment says: to compile takes a quarter of the time.
 UNIT := unit-channel unit-device unit-others
 QUICKLY := $(BIN)/python -m pytest -q -p no:cacheprovider -m 'unit and not slow' --hypothesis-profile quick tests/unit
-$(UNIT): export PYTHONDONTWRITEBYTECODE :=
+$(UNIT) coverage mutants: export PYTHONDONTWRITEBYTECODE :=
 unit-channel unit-device:
 	$(QUICKLY)/$(@:unit-%=%)
 unit-others:
