@@ -66,6 +66,15 @@ GROUPS = (
         ("prhelper/client", "prhelper/scsi/commands.py", "prhelper/scsi/parameter_data.py"),
         ("tests/unit/client", "tests/unit/scsi/test_parameter_data.py"),
     ),
+    # The rest of prhelperctl is tested as a process (tests/daemon/ctl): these read what others answer.
+    Group(
+        "ctl",
+        tuple(f"prhelper/ctl/{name}.py" for name in ("control", "qemu", "check/qmp", "check/on_multipathd")),
+        tuple(
+            f"tests/unit/ctl/{name}.py"
+            for name in ("test_control", "test_qemu", "check/test_qmp", "check/test_on_multipathd")
+        ),
+    ),
     Group("scheduler", ("prhelper/scheduler",), ("tests/unit/scheduler",)),
     Group("rules", ("prhelper/device/multipath/rules",), ("tests/unit/device/multipath/rules",)),
 )

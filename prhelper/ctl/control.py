@@ -77,8 +77,9 @@ class Control:
 
     def _receive(self) -> bytes:
         while b"\0" not in self._received:
-            data = self._socket.recv(1 << 16)
-            if not data or len(self._received) > _MAX_MESSAGE:
+            if len(self._received) > _MAX_MESSAGE:
+                raise ValueError(f"it is longer than {_MAX_MESSAGE} bytes")
+            if not (data := self._socket.recv(1 << 16)):
                 raise ConnectionResetError(None, "it hung up")
             self._received += data
         message, _, self._received = self._received.partition(b"\0")

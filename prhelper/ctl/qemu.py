@@ -81,10 +81,10 @@ def options_in(text: str, implied: str) -> Options:
     """The values of one option. Dots in keys make dictionaries, as QEMU reads them; the first key may be `implied`."""
     if text.startswith("{"):
         try:
-            values = json.loads(text)
+            values: Options = json.loads(text)
         except ValueError:
             return {}
-        return values if isinstance(values, dict) else {}
+        return values
     result: Options = {}
     for number, part in enumerate(text.replace(",,", "\0").split(",")):
         key, has_value, value = part.partition("=")

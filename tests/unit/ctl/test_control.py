@@ -1,10 +1,12 @@
 """Calls to the control socket: answers, errors of the daemon, and daemons that are none."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prhelper.ctl import control as module
 from prhelper.ctl.control import Control, ControlError, devices_seen
 from prhelper.ctl.exits import Exit, ToolError
 
@@ -39,12 +41,52 @@ def test_error_of_the_daemon_has_its_name_and_what_it_says(path: Path) -> None:
         assert (raised.value.name, raised.value.parameters) == ("NoSuchTraceEvent", {"pattern": "x*"})
 
 
-@pytest.mark.parametrize("answer", [b"rubbish\0", b"[1]\0", b"\xff\0", None, b"half"])
-def test_rubbish_and_a_daemon_that_hangs_up_are_one_kind_of_trouble(path: Path, answer: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        *((rubbish, "its answer is no message") for rubbish in (b"rubbish\0", b"[1]\0", b"\xff\0")),
+        *((cut_off, "it hung up") for cut_off in (None, b"half")),
+    ],
+)
+def test_rubbish_and_a_daemon_that_hangs_up_are_one_kind_of_trouble(path: Path, answer: bytes | None, why: str) -> None:
     with Daemon(path, {"Get": [answer, None]}), Control(path) as control:
-        with pytest.raises(ToolError, match="the daemon at") as raised:
+        with pytest.raises(ToolError, match=f"the daemon at .*: {why}") as raised:
             control.call("Get")
         assert raised.value.status == Exit.UNREACHABLE
+
+
+def test_answer_without_end_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MAX_MESSAGE", 10)
+    with (
+        Daemon(path, {"Get": [b"x" * 20]}),
+        Control(path) as control,
+        pytest.raises(ToolError, match="longer than 10 bytes"),
+    ):
+        control.call("Get")
+
+
+def test_daemon_that_has_hung_up_or_does_not_read_is_told_of_by_the_systems_words(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        with Control(path, patience=0.05) as control, pytest.raises(ToolError, match=r"the daemon at .*: timed out"):
+            control.call("Get", much="x" * 10_000_000)
+        with Control(path) as control:
+            for _ in range(2):
+                listener.accept()[0].close()
+            with pytest.raises(ToolError, match=r"the daemon at .*: Broken pipe"):
+                control.call("Get")
+
+
+def test_error_that_says_no_more_is_told_by_its_name_alone(path: Path) -> None:
+    error = {"error": "io.prhelper.Control.TooSlow"}
+    with Daemon(path, {"Get": [error]}), Control(path) as control, pytest.raises(ControlError, match=r"TooSlow$"):
+        control.call("Get")
+
+
+def test_path_that_is_too_long_is_said_to_be() -> None:
+    with pytest.raises(ToolError, match=r"no control socket at .*: AF_UNIX path too long"):
+        Control(Path("/" + "x" * 200))
 
 
 def test_daemon_that_does_not_answer_is_not_waited_for_for_ever(path: Path) -> None:

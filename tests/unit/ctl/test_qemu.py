@@ -2,7 +2,7 @@
 
 import pytest
 
-from prhelper.ctl.qemu import CommandLine, GuestDisk, is_qemu, parse
+from prhelper.ctl.qemu import CommandLine, GuestDisk, is_qemu, options_in, parse
 
 OBJECT = ("-object", "pr-manager-helper,id=pr0,path=/run/pr.sock")
 
@@ -48,6 +48,18 @@ WRITTEN = {
 def test_disk_is_found_however_it_is_written(written: tuple[str, ...]) -> None:
     expected = CommandLine({"pr0": "/run/pr.sock"}, (GuestDisk("scsi-block", "hd", "/dev/sdx", "pr0"),), ())
     assert parse(["qemu-system-x86_64", *OBJECT, *written]) == expected
+
+
+def test_only_objects_of_that_type_are_managers() -> None:
+    others = ("-object", "secret,id=pr1,path=/x", "-device", "scsi-block,qom-type=pr-manager-helper,id=pr2,path=/x")
+    assert parse(["qemu-kvm", *others, *OBJECT, "object", "pr-manager-helper,id=pr3,path=/x"]).managers == {
+        "pr0": "/run/pr.sock"
+    }
+
+
+def test_name_of_a_file_may_come_after_its_options() -> None:
+    found = options_in("file.pr-manager=pr0,file=/dev/sdx", "file")
+    assert found == {"file": {"pr-manager": "pr0", "filename": "/dev/sdx"}}
 
 
 def test_drive_with_an_interface_is_a_device_itself() -> None:
