@@ -15,9 +15,8 @@ MAX = 64
 """Registrations remembered of one unit; the oldest is forgotten first."""
 
 _REGISTERING = (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
-_PREEMPTING = (OutAction.PREEMPT, OutAction.PREEMPT_AND_ABORT)
 
-CHANGING = frozenset(map(int, (*_REGISTERING, OutAction.CLEAR, *_PREEMPTING)))
+CHANGING = frozenset(map(int, (*_REGISTERING, OutAction.CLEAR, OutAction.PREEMPT, OutAction.PREEMPT_AND_ABORT)))
 """The service actions that change who is registered."""
 
 
@@ -84,7 +83,7 @@ class Registrations:
             self._all = others
         elif action == OutAction.CLEAR:
             self._all = []
-        elif action in _PREEMPTING:
+        else:  # PREEMPT, or PREEMPT AND ABORT
             self._all = [one for one in self._all if one.key != key or one.is_of(ended, addresses)]
         if not self._all:
             self.warned = False

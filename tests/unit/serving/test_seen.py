@@ -8,10 +8,11 @@ import pytest
 
 from prhelper.device.execution import Note, Result
 from prhelper.device.identity import DeviceId
+from prhelper.device.unit import Unit
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, OutAction
 from prhelper.serving import seen as module
-from prhelper.serving.seen import NOT_SENT
+from prhelper.serving.seen import NOT_SENT, UNIT_LASTS
 from prhelper.serving.watching import MAX_WAITING
 
 from ...support.spc import reserve_in
@@ -46,6 +47,52 @@ def test_the_last_reservation_that_ended_well_is_kept(host: Host) -> None:
     ((_, seen),) = host.seen.all()
     assert seen.last is not None
     assert seen.last.command.action_name == "REGISTER"
+
+
+@pytest.mark.parametrize("nodes", [(DISK, OTHER_DISK), (OTHER_DISK, DISK)])
+def test_two_nodes_of_a_disk_have_the_slowest_and_the_last_command_of_either(
+    host: Host, nodes: tuple[DeviceId, DeviceId]
+) -> None:
+    client = host.machine("a")
+    register(client, device=DISK, result=ended(seconds=3.0))
+    remember(client, out(OutAction.RESERVE, KEY), OTHER_DISK, ended(seconds=1.0))
+    remember(client, Command(reserve_in(0)), OTHER_DISK, ended(seconds=3.0))
+    devices = dict(host.seen.all())
+    one, other = (devices[node] for node in nodes)
+    slowest = one.slowest
+    one.add_node(other)
+    assert one.slowest is slowest  # the first of those that took as long
+    assert one.last is not None
+    assert one.last.command.action_name == "RESERVE"
+    assert one.outcomes == {GOOD: 3}
+
+
+@pytest.mark.parametrize("first", [DISK, OTHER_DISK])
+def test_a_node_that_has_seen_less_changes_nothing(host: Host, first: DeviceId) -> None:
+    client = host.machine("a")
+    register(client, device=DISK, result=ended(seconds=3.0))
+    remember(client, Command(reserve_in(0)), OTHER_DISK, ended(seconds=1.0))
+    devices = dict(host.seen.all())
+    one, other = devices.pop(first), *devices.values()
+    one.add_node(other)
+    assert (one.slowest_seconds, one.slowest and one.slowest.device) == (3.0, DISK)
+    assert one.last is not None
+
+
+def test_the_unit_of_a_device_is_asked_for_once_a_second_and_when_the_clock_was_set_back(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unit(_: DeviceId) -> Unit:
+        asked.append(at)
+        return Unit(None, frozenset({"here"}))
+
+    asked: list[float] = []
+    monkeypatch.setattr(DeviceId, "unit", unit)
+    client = host.machine("a")
+    for at in (100.0, 100.0, 100.0 + UNIT_LASTS / 2, 100.0 + UNIT_LASTS, 50.0):
+        record = client.end(out(OutAction.REGISTER, 0, KEY), DISK, ended())
+        client.remember(record._replace(at=at))
+    assert asked == [100.0, 100.0 + UNIT_LASTS, 50.0]
 
 
 def test_a_map_is_known_once_a_command_went_there(host: Host) -> None:

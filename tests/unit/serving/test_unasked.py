@@ -68,6 +68,17 @@ def test_a_preempted_machine_is_registered_no_more(host: Host, action: OutAction
     assert keys_of(host) == [NEW_KEY]
 
 
+@pytest.mark.parametrize("action", [OutAction.PREEMPT, OutAction.RESERVE])
+def test_registrations_with_other_keys_stay_and_commands_without_effect_have_none(
+    host: Host, action: OutAction
+) -> None:
+    first, second = host.machine("a"), host.machine("b", 2)
+    register(first, KEY)
+    register(second, NEW_KEY)
+    remember(first, out(action, KEY, KEY if action == OutAction.PREEMPT else NEW_KEY), DISK, ended())
+    assert keys_of(host) == [KEY, NEW_KEY]
+
+
 def test_a_registration_that_failed_changes_nothing(host: Host) -> None:
     client = host.machine("a")
     register(client)
@@ -89,6 +100,14 @@ def test_it_is_told_again_once_no_machine_is_registered_any_more(host: Host) -> 
         register(first)
         assert len(register(second).shares_with) == 1
         remember(second, out(OutAction.CLEAR, KEY), DISK, ended())
+
+
+def test_while_one_is_registered_the_others_are_not_told_of_again(host: Host) -> None:
+    first, second = host.machine("a"), host.machine("b", 2)
+    register(first)
+    assert len(register(second).shares_with) == 1
+    remember(second, out(OutAction.REGISTER, KEY, 0), DISK, ended())
+    assert register(second).shares_with == []
 
 
 def test_machines_on_disks_of_their_own_are_not_told_of(host: Host) -> None:
@@ -157,12 +176,27 @@ def test_a_machine_that_was_started_anew_is_no_second_one(host: Host) -> None:
     assert register(host.machine("a", 2)).shares_with == []
 
 
+@pytest.mark.parametrize("names", [(None, None), (None, "a"), ("a", None)])
+def test_two_connections_of_one_process_are_one_machine_whenever_its_name_is_known(
+    host: Host, names: tuple[str | None, str | None]
+) -> None:
+    one, other = (host.machine(name, 1) for name in names)
+    register(one)
+    assert register(other, NEW_KEY).shares_with == []
+    assert keys_of(host) == [NEW_KEY]
+
+
 def test_a_process_whose_name_came_late_is_no_second_one(host: Host) -> None:
     client = host.machine(None)
     register(client)
     client.machine_name = MachineName("a", True)
     assert register(client, NEW_KEY).shares_with == []
     assert keys_of(host) == [NEW_KEY]
+
+
+def test_two_processes_without_names_are_two_machines(host: Host) -> None:
+    register(host.machine(None, 1))
+    assert len(register(host.machine(None, 2)).shares_with) == 1
 
 
 def test_a_machine_that_has_gone_is_not_told_of(host: Host) -> None:
