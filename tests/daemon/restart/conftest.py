@@ -17,6 +17,9 @@ from ...support.spc import GOOD, reserve_in
 from .starts import Starts
 from .unit import Unit
 
+THOROUGH = "PRHELPER_THOROUGH" in os.environ
+"""Whether to try every step of a replacement: each takes two starts or three, a third of a second each if idle."""
+
 
 class Devices:
     """A healthy device, one that hangs, and clients of the helper that listens on `path`."""

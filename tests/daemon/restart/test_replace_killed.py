@@ -9,8 +9,9 @@ import pytest
 
 from ...support.hold import Hold
 from ...support.spc import GOOD, reserve_in
-from .conftest import Replaced
+from .conftest import THOROUGH, Replaced
 
+IF_THOROUGH = pytest.mark.skipif(not THOROUGH, reason="takes seconds: set PRHELPER_THOROUGH")
 MANY = 300  # more than fit into one message
 
 
@@ -33,9 +34,12 @@ def kill(replaced: Replaced, number: int) -> None:
 
 
 # The messages of the old one: the offer, the clients in two, and that this is all.
-@pytest.mark.parametrize(("message", "left"), [(2, range(1)), (3, range(1, MANY)), (4, range(MANY, MANY + 1))])
+LEFT = {2: range(1), 3: range(1, MANY), 4: range(MANY, MANY + 1)}
+
+
+@pytest.mark.parametrize("message", LEFT if THOROUGH else [3])
 def test_old_one_is_killed_before_a_message_and_what_the_new_one_has_goes_on(
-    replaced: Replaced, step: Step, message: int, left: range
+    replaced: Replaced, step: Step, message: int
 ) -> None:
     replaced.starts.start(env=step.env)
     clients = [replaced.connect() for _ in range(MANY)]
@@ -48,13 +52,14 @@ def test_old_one_is_killed_before_a_message_and_what_the_new_one_has_goes_on(
         kill(replaced, 0)
     replaced.starts.wait_for_log("listening on")
     served = replaced.served(clients)
-    assert len(served) in left
+    assert len(served) in LEFT[message]
     replaced.check_served(replaced.connect())
     assert int(replaced.starts.pidfile.read_text()) == replaced.starts.process.pid
     replaced.starts.stop()
     assert not replaced.path.exists()
 
 
+@IF_THOROUGH
 def test_old_one_is_killed_when_it_is_asked_and_the_next_start_serves(replaced: Replaced, step: Step) -> None:
     replaced.starts.start(env=step.env)
     with step.hold.next("sendmsg"):
@@ -67,7 +72,10 @@ def test_old_one_is_killed_when_it_is_asked_and_the_next_start_serves(replaced: 
 
 
 # The messages of the new one: that it is ready, and that it has taken the place. Of the old one it takes four.
-@pytest.mark.parametrize(("call", "number"), [("sendmsg", 1), ("recvmsg_many", 1), ("recvmsg_many", 3), ("sendmsg", 2)])
+STEPS = [("sendmsg", 2), ("sendmsg", 1), ("recvmsg_many", 1), ("recvmsg_many", 3)]
+
+
+@pytest.mark.parametrize(("call", "number"), STEPS if THOROUGH else STEPS[:1])
 def test_new_one_is_killed_before_it_has_taken_the_place_and_nothing_has_happened(
     replaced: Replaced, step: Step, call: str, number: int
 ) -> None:
@@ -92,6 +100,7 @@ def test_new_one_is_killed_before_it_has_taken_the_place_and_nothing_has_happene
     assert replaced.starts.has_ended(0) == 0
 
 
+@IF_THOROUGH
 def test_new_one_that_stands_still_before_it_has_taken_the_place_comes_too_late(replaced: Replaced, step: Step) -> None:
     replaced.starts.start()
     client = replaced.connect()

@@ -59,50 +59,41 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize(
-    ("program", "options", "reason"),
-    [
-        ((), ("--timeout", "never"), "is not a number of seconds"),
-        ((), ("-u", "nobody-of-this-name"), "nobody-of-this-name"),
-        ((), ("-f", "/proc/helper.pid"), "--pidfile /proc/helper.pid"),
-        ((), ("--control", "/nowhere/control"), "--control /nowhere/control"),
-        ((), ("--emulate", "--state-directory", "/proc/nowhere"), "--state-directory /proc/nowhere"),
-        (("-c", WITHOUT_A_MODULE), (), "sg_io"),
-        (("-c", WITHOUT_MEMORY), (), "cannot start"),
-    ],
-    ids=["bad option", "no such user", "pidfile", "control socket", "state directory", "missing module", "no memory"],
+FAILING: tuple[tuple[Sequence[str], Sequence[str], str], ...] = (
+    ((), ("--timeout", "never"), "is not a number of seconds"),
+    ((), ("-u", "nobody-of-this-name"), "nobody-of-this-name"),
+    ((), ("-f", "/proc/helper.pid"), "--pidfile /proc/helper.pid"),
+    ((), ("--control", "/nowhere/control"), "--control /nowhere/control"),
+    ((), ("--emulate", "--state-directory", "/proc/nowhere"), "--state-directory /proc/nowhere"),
+    (("-c", WITHOUT_A_MODULE), (), "sg_io"),
+    (("-c", WITHOUT_MEMORY), (), "cannot start"),
 )
-def test_a_start_that_fails_leaves_the_old_one_as_it_was(
-    replaced: Replaced, program: Sequence[str], options: Sequence[str], reason: str
-) -> None:
+
+
+def test_starts_that_fail_leave_the_old_one_as_it_was(replaced: Replaced) -> None:
     replaced.starts.start()
     client = replaced.connect()
-    command = (sys.executable, "-I", *program) if program else OURS
-    replaced.starts.launch(*options, command=command)
-    assert replaced.starts.has_ended(1) == 1
-    assert reason in replaced.starts.output()
-    replaced.check_served(client)
-    replaced.check_served(replaced.connect())
-    assert int(replaced.starts.pidfile.read_text()) == replaced.starts.processes[0].pid
+    for program, options, reason in FAILING:
+        command = (sys.executable, "-I", *program) if program else OURS
+        replaced.starts.launch(*options, command=command)
+        assert replaced.starts.has_ended(-1) == 1
+        assert reason in replaced.starts.output()
+        replaced.check_served(client)
+        replaced.check_served(replaced.connect())
+        assert int(replaced.starts.pidfile.read_text()) == replaced.starts.processes[0].pid
     replaced.starts.start()
     replaced.check_served(client)
     assert replaced.starts.has_ended(0) == 0
 
 
-@pytest.mark.parametrize(
-    ("env", "reason"),
-    [
-        ({"NOTIFY_SOCKET": "/run/prhelper-no-such-socket"}, "a service manager has started it: systemctl restart"),
-        ({"SYSTEMD_EXEC_PID": "its own"}, "a service manager has started it: systemctl restart"),
-    ],
-)
-def test_one_that_systemd_has_started_is_restarted_by_systemctl(
-    tmp_path: Path, env: dict[str, str], reason: str
-) -> None:
-    begin = 'import os, sys\nif "SYSTEMD_EXEC_PID" in os.environ: os.environ["SYSTEMD_EXEC_PID"] = str(os.getpid())\n'
-    command = (sys.executable, "-I", "-c", f"{begin}from prhelper.cli import main; sys.exit(main())")
-    with Helper(tmp_path, command, env=env) as helper:
-        assert reason in refused(helper.socket)
+ITS_OWN = 'import os; os.environ["SYSTEMD_EXEC_PID"] = str(os.getpid())'
+
+
+@pytest.mark.parametrize("begin", ['import os; os.environ["NOTIFY_SOCKET"] = "/run/no-such-socket"', ITS_OWN])
+def test_one_that_a_service_manager_has_started_is_restarted_by_it(tmp_path: Path, begin: str) -> None:
+    command = (sys.executable, "-I", "-c", f"{begin}\nimport sys\nfrom prhelper.cli import main\nsys.exit(main())")
+    with Helper(tmp_path, command) as helper:
+        assert "a service manager has started it: systemctl restart" in refused(helper.socket)
         helper.rest()
 
 
@@ -135,22 +126,18 @@ def test_the_first_process_of_a_container_is_restarted_with_it(container: int, t
     assert "cannot see your process in /proc" in refused(tmp_path / "helper.sock")
 
 
-@NEEDS_ROOT
-@pytest.mark.parametrize(
-    ("before", "reason"),
-    [
-        (
-            ("setpriv", f"--reuid={OTHER}", "--clear-groups"),
-            f"only root may do that, and this is uid {OTHER}",
-        ),
-        (("setpriv", "--bounding-set=-sys_rawio"), "it has capabilities that your process lacks"),
-        (("unshare", "--user", "--map-root-user"), "in another user namespace"),
-    ],
+LESSER = (
+    (("setpriv", f"--reuid={OTHER}", "--clear-groups"), f"only root may do that, and this is uid {OTHER}"),
+    (("setpriv", "--bounding-set=-sys_rawio"), "it has capabilities that your process lacks"),
+    (("unshare", "--user", "--map-root-user"), "in another user namespace"),
 )
-def test_who_has_less_right_is_told_so(everybodys: Path, before: Sequence[str], reason: str) -> None:
+
+
+@NEEDS_ROOT
+def test_who_has_less_right_is_told_so(everybodys: Path) -> None:
     with Helper(everybodys, options=("--socket-mode", "666")) as helper:
-        program = require_program(before[0], "util-linux")
-        assert reason in refused(helper.socket, before=(program, *before[1:]))
+        for (program, *arguments), reason in LESSER:
+            assert reason in refused(helper.socket, before=(require_program(program, "util-linux"), *arguments))
         helper.rest()
 
 
@@ -161,32 +148,6 @@ def test_root_does_not_serve_on_the_socket_of_another_user(everybodys: Path) -> 
     with Helper(everybodys, [setpriv, f"--reuid={OTHER}", "--clear-groups", *OURS]) as helper:
         assert f"its socket is of uid {OTHER}: start the new one as that user" in refused(helper.socket)
         helper.rest()
-
-
-def test_two_at_once_are_one_too_many(replaced: Replaced) -> None:
-    replaced.starts.start()
-    os.mkfifo(replaced.path.with_suffix(".fifo"))
-    wait = f"open({str(replaced.path.with_suffix('.fifo'))!r}).read()"
-    held = f"import sys; from prhelper import start; ask = start._check_installation\n{HOLD.format(wait=wait)}"
-    replaced.starts.launch(command=(sys.executable, "-I", "-c", held))
-    replaced.starts.wait_for_log("is starting", 0)
-    assert f"process {replaced.starts.process.pid} is about to take its place" in refused(replaced.path)
-    replaced.path.with_suffix(".fifo").write_text("go on")
-    replaced.starts.wait_for_log("listening on")
-    replaced.check_served(replaced.connect())
-
-
-HOLD = """\
-begun = start.start
-def start_and_wait(*arguments):
-    started = begun(*arguments)
-    {wait}
-    return started
-from prhelper import daemon
-daemon.start = start_and_wait
-from prhelper.cli import main
-sys.exit(main())
-"""
 
 
 @pytest.mark.parametrize("greeting", [bytes(4), b""], ids=["another helper", "it hangs up"])
@@ -209,26 +170,27 @@ def test_what_is_no_prhelper_is_to_be_stopped(tmp_path: Path, greeting: bytes) -
     assert path.exists()
 
 
-@pytest.mark.parametrize("options", [("--multipath-worker",)])
-def test_a_worker_does_not_take_the_place_of_a_helper(tmp_path: Path, options: Sequence[str]) -> None:
-    if os.geteuid():
-        pytest.skip("needs root, to be a worker")
+@NEEDS_ROOT
+def test_a_worker_does_not_take_the_place_of_a_helper(tmp_path: Path) -> None:
     with Helper(tmp_path) as helper:
-        assert "it is a helper, and this would be a worker" in refused(helper.socket, *options)
+        assert "it is a helper, and this would be a worker" in refused(helper.socket, "--multipath-worker")
+
+
+PASSING = """\
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 def test_socket_activation_and_replacing_exclude_each_other(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "socket"))
         listening.listen()
-        passing = (
-            "import os, sys\nos.dup2(int(sys.argv[1]), 3)\n"
-            "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')\nos.execv(sys.argv[2], sys.argv[2:])"
-        )
-        fd = listening.fileno()
         done = subprocess.run(
-            [sys.executable, "-I", "-c", passing, str(fd), *OURS, "--replace"],
-            pass_fds=[fd],
+            [sys.executable, "-I", "-c", PASSING, str(listening.fileno()), *OURS, "--replace"],
+            pass_fds=[listening.fileno()],
             capture_output=True,
             text=True,
             timeout=30,
