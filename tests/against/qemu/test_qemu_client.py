@@ -22,6 +22,7 @@ class Qemu:
 
     def __init__(self, *sockets: Path) -> None:
         qemu = programs()
+        self.events: list[dict[str, Any]] = []
         objects = [
             text
             for number, path in enumerate(sockets)
@@ -44,6 +45,7 @@ class Qemu:
         self.process.stdin.flush()
         while "return" not in (message := self._receive()):
             assert "error" not in message, message
+            self.events.append(message)
         return message["return"]
 
     def _receive(self) -> dict[str, Any]:
@@ -90,3 +92,16 @@ def test_a_helper_that_stops_hangs_up_on_an_idle_qemu_and_ends(helper: Helper) -
         assert qemu.execute("query-pr-managers")[0]["connected"]
         assert helper.stop() == 0
         assert qemu.execute("query-status")["status"]
+
+
+def test_a_helper_that_is_replaced_leaves_qemus_connection_to_the_new_one(helper: Helper, tmp_path: Path) -> None:
+    with Qemu(helper.socket) as qemu:
+        assert qemu.execute("query-pr-managers") == [{"id": "h0", "connected": True}]
+        with Helper(tmp_path, options=["--replace"]) as new:
+            assert helper.process.wait(20) == 0
+            new.wait_for_log("with 1 connections")
+            assert qemu.execute("query-pr-managers") == [{"id": "h0", "connected": True}]
+            assert qemu.events == []
+            rest = new.descriptors()
+            qemu.process.kill()
+            new.wait_for_descriptors(rest - 1)
