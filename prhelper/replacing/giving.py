@@ -1,5 +1,6 @@
 """Gives the place of this process to another start that asks for it. In the main thread."""
 
+import contextlib
 import logging
 import os
 import socket
@@ -80,8 +81,9 @@ class Giving:
             self._forget()
             return False
         self._why_never = "it has been replaced"
-        for name in successor.used:
+        for name in successor.used:  # first: whatever happens next, they are not removed here
             self._place.gifts[name].give_up()
+        successor.let_go()
         self._place.leave()
         return True
 
@@ -114,7 +116,7 @@ class Giving:
         try:
             if reason is not None:
                 _log.warning("process %d of uid %d may not replace this one: %s", pid, uid, reason, extra=_FEW)
-                channel.writev([offer.encode_refusal(reason)])
+                _say(channel, offer.encode_refusal(reason))
             elif (end := self._offer(channel)) is not None:
                 self._successor = Successor(end, pid)
                 self._tasks.start_soon(self._wait_until_ready, self._successor)
@@ -122,6 +124,7 @@ class Giving:
             pass  # it has gone
         except OSError as error:
             _log.error("process %d cannot replace this one: %s", pid, error.strerror, extra=_FEW)
+            _say(channel, offer.encode_refusal(f"it has no descriptor to spare: {error.strerror}"))
         finally:
             self._server.hang_up_on(channel)
 
@@ -158,3 +161,8 @@ class Giving:
         if successor is self._successor:
             successor.refuse("it took too long to start")
             self._forget()
+
+
+def _say(channel: SocketChannel, data: bytes) -> None:
+    with contextlib.suppress(BrokenResourceError):  # it has gone
+        channel.writev([data])

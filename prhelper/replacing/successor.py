@@ -60,20 +60,24 @@ class Successor:
             with anyio.fail_after(_PATIENCE):
                 await copying.copy()
                 await self._copy_the_rest(emulated, latecomers)
-                is_taken = await self._next() == offer.TAKEN or self._has_taken_after_all("it is out of order")
+                if await self._next() == offer.TAKEN:
+                    return True
+                reason = "it is out of order"
         except OSError as error:  # TimeoutError is one
             reason = error.strerror or "it took too long"
-            is_taken = self._has_taken_after_all(reason)
-            if not is_taken:
-                _log.warning("process %d has not taken the place of this one: %s; serving on", self.pid, reason)
-        if is_taken:
-            _log.info("process %d has taken the place of this one, with %d connections", self.pid, copying.count)
-            copying.let_go()
+        if self._has_taken_after_all(reason):
             return True
+        _log.warning("process %d has not taken the place of this one: %s; serving on", self.pid, reason)
         if emulated is not None:
             emulated.stay()
         copying.go_on()
         return False
+
+    def let_go(self) -> None:
+        """It has taken the place of this process: close what it has copies of."""
+        if self._copying is not None:
+            _log.info("process %d has taken the place of this one, with %d connections", self.pid, self._copying.count)
+            self._copying.let_go()
 
     async def finish(self) -> None:
         """Let the clients follow that were in a command, as their commands end; until no client is left."""
