@@ -160,9 +160,10 @@ def _next_keeper(
     while moved:
         path, *moved = moved
         answers = yield from sequence.register([path], temporary, key)
-        if path in answers:
-            has_key = good(answers) or (yield from sequence.probe([path], key))  # multipathd may have given it K
-            return (path if has_key else None), moved
+        if good(answers) or (yield from sequence.probe([path], key)):  # multipathd may have given it K
+            return path, moved
+        if path in sequence.live:
+            return None, moved
     raise NoPathError
 
 

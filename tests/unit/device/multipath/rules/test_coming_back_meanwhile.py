@@ -137,6 +137,20 @@ def test_path_to_which_multipathd_gives_the_key_goes_on_where_the_one_that_was_t
     assert cluster.keys() == "a:K b:K* c:K"
 
 
+def test_path_that_goes_away_as_it_is_asked_which_key_it_has_was_not_fenced() -> None:
+    cluster = migrated()
+
+    def lose_the_first_path() -> None:
+        cluster.leave("a")
+        multipathd_registers(cluster, "b")()
+
+    cluster.after["a PREEMPT K K"] = lose_the_first_path
+    cluster.after["b REGISTER T>K"] = lambda: cluster.before.update({"b REGISTER K>K": lambda: cluster.leave("b")})
+    assert cluster.guest(MIGRATION) == GOOD
+    cluster.come_back()
+    assert cluster.keys() == "a:K b:K c:K*"
+
+
 def test_fencer_wins_over_a_path_that_is_registered_again_at_once() -> None:
     cluster = migrated()
     cluster.before["a PREEMPT K K"] = multipathd_registers(cluster, "b")
