@@ -115,7 +115,7 @@ class Giving:
         reason = self._why_not(channel, pid, uid)
         try:
             if reason is not None:
-                _log.warning("process %d of uid %d may not replace this one: %s", pid, uid, reason, extra=_FEW)
+                _log.warning("process %d of uid %d is not to replace this one: %s", pid, uid, reason, extra=_FEW)
                 _say(channel, offer.encode_refusal(reason))
             elif (end := self._offer(channel)) is not None:
                 self._successor = Successor(end, pid)

@@ -63,6 +63,12 @@ class Starts:
         """Wait until a start has ended: its status."""
         return self.processes[number].wait(20)
 
+    def descriptors(self, number: int = -1) -> list[str]:
+        """What a start has open, clients' connections and all, but for its log."""
+        folder = Path(f"/proc/{self.processes[number].pid}/fd")
+        names = [os.readlink(file).partition(":")[0] for file in folder.iterdir()]  # noqa: PTH115
+        return sorted(name for name in names if not name.endswith(".log"))
+
     def stop(self) -> None:
         """Stop the one that came last."""
         self.process.terminate()

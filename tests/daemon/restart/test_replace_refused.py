@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from ...support.client import Client
 from ...support.fake_device import FakeDevice
-from ...support.helper import OURS, Helper
+from ...support.helper import OURS, Helper, wait_until
 from ...support.programs import require_program
+from ...support.spc import reserve_in
 from ..libvirt.managed import Machine
 from .conftest import Replaced
 
@@ -73,14 +75,18 @@ FAILING: tuple[tuple[Sequence[str], Sequence[str], str], ...] = (
 def test_starts_that_fail_leave_the_old_one_as_it_was(replaced: Replaced) -> None:
     replaced.starts.start()
     client = replaced.connect()
+    replaced.check_served(client)
+    before = replaced.starts.descriptors(0)
     for program, options, reason in FAILING:
         command = (sys.executable, "-I", *program) if program else OURS
         replaced.starts.launch(*options, command=command)
         assert replaced.starts.has_ended(-1) == 1
         assert reason in replaced.starts.output()
         replaced.check_served(client)
-        replaced.check_served(replaced.connect())
+        with Client(replaced.path) as other:
+            replaced.check_served(other)
         assert int(replaced.starts.pidfile.read_text()) == replaced.starts.processes[0].pid
+    wait_until(lambda: replaced.starts.descriptors(0) == before, what=f"no more descriptors than {before}")
     replaced.starts.start()
     replaced.check_served(client)
     assert replaced.starts.has_ended(0) == 0
@@ -168,6 +174,20 @@ def test_what_is_no_prhelper_is_to_be_stopped(tmp_path: Path, greeting: bytes) -
         finally:
             greeter.join()
     assert path.exists()
+
+
+@NEEDS_ROOT
+def test_one_that_has_given_up_root_is_replaced_by_root_and_by_no_other_process_of_its_user(everybodys: Path) -> None:
+    setpriv = require_program("setpriv", "util-linux")
+    options = ("-u", "nobody", "--socket-mode", "666")
+    with Helper(everybodys, options=options) as old, Client(old.socket) as client:
+        lesser = (setpriv, "--reuid=nobody", "--clear-groups")
+        assert "it has capabilities that your process lacks" in refused(old.socket, before=lesser)
+        with Helper(everybodys, options=("--replace", *options)) as new:
+            assert old.process.wait(20) == 0
+            new.wait_for_log("with 1 connections")
+            with Path("/dev/null").open("rb") as null:
+                assert client.command(null.fileno(), reserve_in(0)).status
 
 
 @NEEDS_ROOT

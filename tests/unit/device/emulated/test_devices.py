@@ -73,6 +73,18 @@ def test_commands_are_carried_out_as_the_clients_nexus(
     assert result.outcome.data[8:] == (0xA).to_bytes(8, "big")
 
 
+def test_a_command_that_comes_when_another_process_has_the_units_is_to_be_sent_again(
+    runner: Runner, emulation: Emulation, always: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "disk").write_bytes(b"")
+    assert emulation.units.leave_unused() is not None
+    devices = Devices(ScsiDevice(1), "off", emulation.for_client(PEER, 1), always)
+    with opened(tmp_path / "disk") as descriptor:
+        result = runner(lambda: devices.execute(REGISTER, Target.of(descriptor.fileno())))
+    assert result.outcome.status == Status.BUSY
+    assert "--replace" in (result.trouble or "")
+
+
 def test_file_system_in_trouble_is_not_emulated(runner: Runner, emulation: Emulation, always: bool) -> None:
     devices = Devices(ScsiDevice(1), "off", emulation.for_client(PEER, 1), always)
     target = Target(-1, None, OSError(errno.ESTALE, "Stale file handle"))
