@@ -7,7 +7,7 @@ yet. All else goes by the mailbox, a message at a time:
 
     new   READY PID NAME... it has started as far as it can, and would use what it names
     old   EMULATED, LEFT    with descriptors: the emulated units; mailboxes of those that the old one has replaced
-    old   connections       copies (`message`)
+    old   connections       copies (`message`); last without any, for the counts
     old   COPIED            that is all
     new   TAKEN             from here on it serves, and the old one does not
     old   connections       of which a command was in flight

@@ -45,6 +45,7 @@ class Copying(HandingOver):
             while len(self._parted) < sum(client.in_flight is None for client in self._server.clients):
                 await self._server.left_once()
         await self.pass_on()
+        await self.put_counts()
 
     def let_go(self) -> None:
         """The copies count."""

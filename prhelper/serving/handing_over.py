@@ -99,6 +99,10 @@ class HandingOver:
         while self._parted:
             await self._send(self._next_batch())
 
+    async def put_counts(self) -> None:
+        """Say how far the counts have come, though nobody may be at rest: numbers of connections are never reused."""
+        await self._put(encode(self._message([])), [])
+
     def given(self, moved: Sequence[Moved]) -> None:
         """The other process has these clients, or will take them."""
         for client, rest, sock in moved:

@@ -111,6 +111,24 @@ def test_commands_that_are_stuck_are_answered_by_whom_they_were_sent_to_and_hold
     replaced.starts.stop()
 
 
+def test_a_number_is_not_given_out_again_while_its_client_is_still_to_follow(replaced: Replaced) -> None:
+    replaced.starts.start()
+    replaced.check_served(replaced.connect())
+    replaced.clients[0].close()
+    stuck = replaced.connect()
+    replaced.device.hold()
+    stuck.send(reserve_in(0), [replaced.hanging])
+    replaced.wait_for_hanging(1)
+    replaced.starts.start()
+    replaced.check_served(replaced.connect())
+    replaced.device.release()
+    assert stuck.reply().status == GOOD
+    replaced.check_served(stuck)
+    with Varlink(replaced.starts.control) as control:
+        assert [one["number"] for one in control.call("GetClients")["clients"]] == [3, 2]
+        assert control.call("GetStatus")["commands"] == 4
+
+
 def test_the_one_that_waits_for_a_stuck_command_is_stopped_like_any_other(replaced: Replaced) -> None:
     replaced.starts.start("--stop-timeout", "0.2")
     client = replaced.connect()

@@ -33,7 +33,7 @@ def kill(replaced: Replaced, number: int) -> None:
     replaced.starts.processes[number].wait()
 
 
-# The messages of the old one: the offer, the clients in two, and that this is all.
+# The messages of the old one: the offer, the clients in two, the counts, and that this is all.
 LEFT = {2: range(1), 3: range(1, MANY), 4: range(MANY, MANY + 1)}
 
 
@@ -71,7 +71,7 @@ def test_old_one_is_killed_when_it_is_asked_and_the_next_start_serves(replaced: 
     replaced.check_served(replaced.connect())
 
 
-# The messages of the new one: that it is ready, and that it has taken the place. Of the old one it takes four.
+# The messages of the new one: that it is ready, and that it has taken the place. Of the old one it takes more.
 STEPS = [("sendmsg", 2), ("sendmsg", 1), ("recvmsg_many", 1), ("recvmsg_many", 3)]
 
 
