@@ -31,7 +31,7 @@ from .units import LOG, SERVICE, WORKER, WORKER_SOCKET, changed, listens_at, mai
 pytestmark = [pytest.mark.usefixtures("clean"), pytest.mark.timeout(300)]
 
 WMEM_MAX = Path("/proc/sys/net/core/wmem_max")
-RESTARTS = 20 if THOROUGH else 2
+RESTARTS = 10 if THOROUGH else 2
 MANY = 1024 if THOROUGH else 16
 """Clients: as many as one account may have, half of --max-clients."""
 
