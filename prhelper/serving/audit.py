@@ -114,9 +114,9 @@ def not_handed_over(client: Client, error: OSError) -> None:
 
 
 def stays(client: Client, error: OSError) -> None:
-    """The client goes on here: the process that has taken the place of this one has ended."""
-    text = "%s is still served here: the prhelper that has taken the place of this one is gone (%s)"
-    _log.warning(text, client, error.strerror, extra=at_most(3, "handover", client.peer.account))
+    """The client goes on here: the process that has taken the place of this one has ended, or takes nothing more."""
+    text = "%s is still served here: it cannot follow to the prhelper that has taken the place of this one: %s"
+    _log.warning(text, client, error.strerror or "it does not read", extra=at_most(3, "handover", client.peer.account))
 
 
 def _why(end: End | AtRest | BaseException) -> str:
