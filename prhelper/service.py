@@ -100,8 +100,10 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
     made.close()
     if stuck or not ended or server.is_closing() or any(log.stuck for log in logs):
         # A thread is stuck in the kernel, where nothing can end it: exit without it.
-        stand_in.end_for_the_manager()
-        os._exit(0)
+        try:
+            stand_in.end_for_the_manager()
+        finally:
+            os._exit(0)
     server.close()
     if control is not None:
         control.close()
