@@ -29,6 +29,18 @@ class ControlError(ToolError):
         self.name, self.parameters = name, parameters
 
 
+class _Told(dict[str, Any]):
+    """What a daemon tells. What it does not tell raises ToolError: it may be of another version."""
+
+    def __init__(self, content: dict[str, Any], by: Path) -> None:
+        super().__init__(content)
+        self._by = by
+
+    def __missing__(self, name: str) -> Any:
+        text = f"the daemon at {self._by} does not say '{name}': it is of another version, or no prhelper; restart it"
+        raise ToolError(Exit.UNREACHABLE, text)
+
+
 class Control:
     """A connection; a context manager. Raises ToolError if there is no daemon, or it answers with rubbish."""
 
@@ -41,7 +53,7 @@ class Control:
             self._socket.connect(str(path))
         except OSError as error:
             self._socket.close()
-            raise ToolError(Exit.UNREACHABLE, f"no control socket at {path}: {error.strerror or error}") from error
+            raise ToolError(Exit.UNREACHABLE, _no_control(path, error)) from error
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One call, one answer. Raises ControlError."""
@@ -65,15 +77,15 @@ class Control:
 
     def _answer(self) -> tuple[dict[str, Any], bool]:
         try:
-            message = json.loads(self._receive())
-            parameters, error = message.get("parameters") or {}, message.get("error")
+            message = json.loads(self._receive(), object_hook=self._told)
+            parameters, error = message.get("parameters"), message.get("error")
         except OSError as failed:
             raise self._broken(failed.strerror or "it does not answer") from failed
         except (ValueError, AttributeError) as failed:
-            raise self._broken(f"its answer is no message: {failed}") from failed
+            raise self._broken(f"its answer is no message, so that is no control socket: {failed}") from failed
         if error is not None:
-            raise ControlError(str(error).removeprefix(f"{_INTERFACE}."), parameters)
-        return parameters, bool(message.get("continues"))
+            raise ControlError(str(error).removeprefix(f"{_INTERFACE}."), parameters or {})
+        return self._told({}) if parameters is None else parameters, bool(message.get("continues"))
 
     def _receive(self) -> bytes:
         while b"\0" not in self._received:
@@ -84,6 +96,9 @@ class Control:
             self._received += data
         message, _, self._received = self._received.partition(b"\0")
         return message
+
+    def _told(self, content: dict[str, Any]) -> "_Told":
+        return _Told(content, self._path)
 
     def _broken(self, why: str) -> ToolError:
         return ToolError(Exit.UNREACHABLE, f"the daemon at {self._path}: {why}")
@@ -105,3 +120,10 @@ def devices_seen(path: Path) -> list[dict[str, Any]] | None:
             return devices
     except ToolError:
         return None
+
+
+def _no_control(path: Path, error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return f"the control socket at {path}: {error.strerror}: it answers root and prhelper's own user"
+    why = "prhelper does not run (its service starts with its first client), or has another --control"
+    return f"no control socket at {path}: {error.strerror or error}: {why}"

@@ -14,10 +14,16 @@ from ..control import Control, devices_seen
 from ..disks import Disk
 from ..exits import Exit, ToolError
 from ..output import print_json
-from . import access, denials, disk, machine, neighbours, on_maps, on_multipathd, privileges, recent, serving
-from .causes import Finding
+from . import access, denials, disk, helpers, machine, neighbours, on_maps, on_multipathd, privileges, recent, serving
+from .causes import HELPER_MISSING, Finding
 from .report import as_json, as_text, in_order
 from .subjects import Node, Socket, Subjects, disks_among, gather, reserving_disks
+
+_MAX_NAMED = 3
+_ELSEWHERE = (
+    "A helper listens at {}: give that path to the pr-manager (in libvirt, path= of <source> in <reservations>), or to "
+    "this command (-k)."
+)
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -68,7 +74,7 @@ class _Check:
         served = []
         for socket in self._subjects.sockets:
             silent = list(serving.look(socket.path, socket.name, socket.is_default))
-            yield from silent
+            yield from map(self._with_better_remedy, silent)
             served += [] if silent else [socket]
         self._ask_daemon()
         for socket in self._subjects.sockets:
@@ -77,6 +83,17 @@ class _Check:
         for node in self._subjects.disks:
             yield from self._of_disk(node, served)
         yield from self._of_machines()
+
+    def _with_better_remedy(self, finding: Finding) -> Finding:
+        """If no helper is where one was looked for, but elsewhere, that is what to say."""
+        if finding.cause != HELPER_MISSING or not (elsewhere := self._helpers_elsewhere):
+            return finding
+        paths = ", ".join(elsewhere[:_MAX_NAMED])
+        return finding._replace(remedy=f"{_ELSEWHERE.format(paths)} Or else: {finding.remedy}")
+
+    @functools.cached_property
+    def _helpers_elsewhere(self) -> list[str]:
+        return helpers.paths()
 
     def _ask_daemon(self) -> None:
         """Not before its socket was connected to, which may have started it."""
@@ -149,7 +166,9 @@ class _Check:
 def _status_of(control: Path) -> dict[str, Any] | None:
     try:
         with Control(control) as daemon:
-            return daemon.call("GetStatus")
+            status = daemon.call("GetStatus")
+            _ = status["pid"], status["socket"], status["emulate"], status["multipath"]["handled"]
+            return status
     except ToolError:
         return None
 

@@ -4,7 +4,6 @@ Where it cannot tell, this process asks, if it is root as well: multipathd serve
 """
 
 import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +12,12 @@ from typing import Any, NamedTuple
 from ...device.multipath.multipathd import PATIENCE, Multipathd
 from ..control import Control
 from ..exits import ToolError
+from . import serving
 from .causes import MULTIPATHD_UNREACHABLE, Finding
-from .serving import WORKER_UNIT
+from .serving import WORKER_UNIT, greets
 
 WORKER_CONTROL = Path("/run/prhelper-multipath/control")
 _PAUSE = 0.2
-_MAX_START = 10.0
-"""Seconds for a worker to greet: to connect starts it."""
-
 _LET_IT = (
     "multipathd runs, but {} does not reach it: see the drop-ins of its unit (systemctl cat) and what AppArmor or "
     "SELinux denied."
@@ -51,20 +48,9 @@ def _told(status: dict[str, Any] | None, control: Path) -> _Told | None:
     multipath = {} if status is None else status["multipath"]
     if multipath.get("handled") == "here":
         return _asked("prhelper", control)
-    if multipath.get("handled") == "worker" and _is_up(Path(multipath["socket"])):
+    if multipath.get("handled") == "worker" and greets(Path(multipath["socket"]), serving.PATIENCE):
         return _asked(WORKER_UNIT, WORKER_CONTROL)
     return None
-
-
-def _is_up(path: Path) -> bool:
-    """Whether a worker greets who connects."""
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(_MAX_START)
-            connection.connect(str(path))
-            return bool(connection.recv(1))
-    except OSError:
-        return False
 
 
 def _asked(who: str, control: Path) -> _Told | None:

@@ -9,6 +9,10 @@ from .causes import EMULATED, NO_CAPABILITY, UNIT_SANDBOX, USER_NAMESPACE, Findi
 from .serving import SERVICE_UNIT, server_pid
 from .units import properties_of
 
+_TAKEN_FROM_ROOT = (
+    "It is root, but CAP_SYS_RAWIO was taken from it. Give it back: --cap-add=SYS_RAWIO of its container, "
+    "capabilities: add: in Kubernetes, CapabilityBoundingSet= of its unit."
+)
 _WHOLE = ["0", "0", "4294967295"]
 _BREAKING = {"PrivateUsers": ("no", ""), "PrivateDevices": ("no", "")}
 """Settings of a unit that make SG_IO fail, with the values that do not."""
@@ -47,7 +51,8 @@ def _of_process(pid: int | None, name: str) -> Iterator[Finding]:
         return
     effective = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
     if not effective >> CAP_SYS_RAWIO & 1:
-        yield NO_CAPABILITY.found(name, f"/proc/{pid}/status: CapEff {effective:016x}")
+        remedy = _TAKEN_FROM_ROOT if Path(f"/proc/{pid}").stat().st_uid == 0 else ""
+        yield NO_CAPABILITY.found(name, f"/proc/{pid}/status: CapEff {effective:016x}", remedy)
     if mapping != _WHOLE:
         yield USER_NAMESPACE.found(name, f"/proc/{pid}/uid_map: {' '.join(mapping) or 'empty'}")
 

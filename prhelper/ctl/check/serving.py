@@ -19,6 +19,10 @@ PATIENCE = 10.0
 SOCKET_UNIT, SERVICE_UNIT = "prhelper.socket", "prhelper.service"
 WORKER_UNIT = "prhelper-multipath.service"
 
+_MASKED = "masked"
+_UNMASK = f"systemctl unmask {SOCKET_UNIT} {SERVICE_UNIT}, then systemctl enable --now {SOCKET_UNIT}."
+_SEE_PROCESS = "See what pid {0} is, and its log; if it is stopped (state T in ps -p {0} -o stat), kill -CONT {0}."
+
 
 def look(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
     """`name`: the path as people know it. `is_default`: that of the unit."""
@@ -27,7 +31,8 @@ def look(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
     except PermissionError:
         return  # is `access`'s to find
     except OSError as error:
-        yield HELPER_MISSING.found(name, f"{path}: {error.strerror}{_state(SOCKET_UNIT, is_default)}")
+        state = _state(SOCKET_UNIT, is_default)
+        yield HELPER_MISSING.found(name, f"{path}: {error.strerror}{state}", _UNMASK if _MASKED in state else "")
         return
     if not stat.S_ISSOCK(mode):
         yield NOT_A_SOCKET.found(name, f"{path} is {stat.filemode(mode)}")
@@ -36,6 +41,17 @@ def look(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
         yield from _listening(path, name, is_default)
     elif refusal.errno == errno.ECONNREFUSED:
         yield SOCKET_UNSERVED.found(name, f"connecting to {path}: {refusal.strerror}")
+
+
+def greets(path: Path, patience: float = PATIENCE) -> bool:
+    """Whether who connects hears something, as from a helper or a multipath worker. That may start it."""
+    try:
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.settimeout(patience)
+            trial.connect(os.fspath(path))
+            return bool(trial.recv(1))
+    except OSError:
+        return False
 
 
 def connecting(path: Path) -> OSError | None:
@@ -52,7 +68,11 @@ def _listening(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
         with contextlib.closing(run(connect(path, PATIENCE))):
             return
     except Unreachable as error:
-        yield HELPER_SILENT.found(name, f"{error}{_state(SERVICE_UNIT, is_default)}")
+        listener = server_pid(path)
+        if is_default or listener is None:
+            yield HELPER_SILENT.found(name, f"{error}{_state(SERVICE_UNIT, is_default)}")
+        else:
+            yield HELPER_SILENT.found(name, f"{error}; pid {listener} listens there", _SEE_PROCESS.format(listener))
 
 
 def _state(unit: str, is_default: bool) -> str:

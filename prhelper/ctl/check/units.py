@@ -20,11 +20,13 @@ def properties_of(unit: str) -> dict[str, str]:
         return {}
     lines = (line.partition("=") for line in done.stdout.splitlines())
     found = {name: value for name, _, value in lines}
-    return found if found.get("LoadState") == "loaded" else {}
+    return found if found.get("LoadState") in ("loaded", "masked") else {}
 
 
 def state_of(unit: str) -> str:
-    """As "inactive" or "failed (exit-code)"; empty if it is not installed."""
+    """As "inactive", "masked" or "failed (exit-code)"; empty if it is not installed."""
     properties = properties_of(unit)
+    if properties.get("LoadState") == "masked":
+        return "masked"
     state, result = properties.get("ActiveState", ""), properties.get("Result", "success")
     return f"{state} ({result})" if state and result != "success" else state

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from prhelper.ctl.check import helpers
 from prhelper.ctl.check.causes import CAUSES
 
 from ...support.checking import PAGE, check
+from ...support.client import Client
 from ...support.helper import Helper, wait_until
 from ...support.programs import require_program
 from .conftest import Run
@@ -47,6 +49,18 @@ def test_no_helper(tmp_path: Path) -> None:
     assert "No such file" in found.one("helper-missing")["seen"]
 
 
+def test_helper_that_listens_elsewhere_is_named_where_none_is_found(
+    helper: Helper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Client(helper.socket).close()  # it has started
+    assert helper.pid in helpers._pids()
+    monkeypatch.setattr(helpers, "_pids", lambda: [helper.pid])  # others run others here
+    monkeypatch.setattr(helpers, "PATIENCE", 20.0)
+    finding = check("-k", tmp_path / "none").one("helper-missing")
+    assert str(helper.socket) in finding["remedy"]
+    assert "give that path to the pr-manager" in finding["remedy"]
+
+
 def test_helper_that_was_killed_has_left_a_socket_that_nobody_serves(helper: Helper) -> None:
     helper.kill()
     assert check("-k", helper.socket).codes == ["socket-unserved"]
@@ -72,8 +86,10 @@ def test_socket_that_systemd_holds_open_for_a_service_that_does_not_start(
 def test_helper_that_hangs(helper: Helper, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prhelper.ctl.check.serving.PATIENCE", 0.2)
     helper.process.send_signal(signal.SIGSTOP)
-    assert check("-k", helper.socket).codes == ["helper-silent"]
+    finding = check("-k", helper.socket).one("helper-silent")
     helper.process.send_signal(signal.SIGCONT)
+    assert f"pid {helper.pid} listens there" in finding["seen"]
+    assert f"kill -CONT {helper.pid}" in finding["remedy"]
 
 
 @NEEDS_ROOT
@@ -140,7 +156,9 @@ def test_helper_without_its_capability(tmp_path: Path, started_by: list[subproce
     start_under(started_by, tmp_path / "socket", setpriv, "--bounding-set=-sys_rawio")
     found = check("-k", tmp_path / "socket")
     assert found.codes == ["no-capability"]
-    assert "CapEff" in found.one("no-capability")["seen"]
+    finding = found.one("no-capability")
+    assert "CapEff" in finding["seen"]
+    assert "--cap-add=SYS_RAWIO" in finding["remedy"], "to start it as root is no remedy: it is"
 
 
 @NEEDS_ROOT

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from prhelper.ctl import control as module
+from prhelper.ctl.cli import main
 from prhelper.ctl.control import Control, ControlError, devices_seen
 from prhelper.ctl.exits import Exit, ToolError
 
@@ -96,6 +97,34 @@ def test_daemon_that_does_not_answer_is_not_waited_for_for_ever(path: Path) -> N
         pytest.raises(ToolError, match="not answer"),
     ):
         control.call("Get")
+
+
+@pytest.mark.parametrize("answer", [{}, {"parameters": {}}, {"parameters": {"log": {"waiting": 1}}}])
+def test_daemon_of_another_version_is_said_to_be_one_by_what_it_does_not_tell(
+    path: Path, answer: dict[str, Any]
+) -> None:
+    with Daemon(path, {"Get": [answer]}), Control(path) as control:
+        status = control.call("Get")
+        with pytest.raises(ToolError, match=r"does not say '(log|level)': it is of another version") as raised:
+            _ = status["log"]["level"]
+        assert raised.value.status == Exit.UNREACHABLE
+
+
+@pytest.mark.parametrize("command", ["status", "clients", "disks", "log-level", "trace"])
+def test_every_subcommand_says_so(path: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    methods = ("GetStatus", "GetClients", "GetDevices", "SetTraceEvents")
+    with Daemon(path, {method: [{"parameters": {}}] for method in methods}):
+        assert main([command, "-c", str(path)]) == Exit.UNREACHABLE
+    assert "it is of another version" in capsys.readouterr().err
+
+
+def test_user_whom_the_control_socket_is_closed_to_is_told_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    with pytest.raises(ToolError, match="Permission denied: it answers root and prhelper's own user"):
+        Control(path)
 
 
 def test_without_a_daemon_there_are_no_devices(path: Path) -> None:

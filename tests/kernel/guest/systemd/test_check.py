@@ -92,10 +92,7 @@ def multipathd() -> Iterator[Path]:
 
 
 @pytest.mark.usefixtures("socket", "clean")
-def test_multipathd_that_a_drop_in_hides_from_the_worker_is_found_and_only_then(
-    mpath: Path, multipathd: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("prhelper.ctl.check.on_multipathd._MAX_START", 60.0)
+def test_multipathd_that_a_drop_in_hides_from_the_worker_is_found_and_only_then(mpath: Path, multipathd: Path) -> None:
     assert check(mpath).codes == []
     with drop_in(WORKER, f"InaccessiblePaths={multipathd}"):
         systemctl("stop", WORKER)
