@@ -87,7 +87,7 @@ class Storage:
         except OSError as error:
             raise StorageError(f"{directory}: {error.strerror}; {_MUST_BE_WRITABLE}") from error
         try:
-            self._connection, self._states = self._open() if locked is None else _open_in_use(self._path)
+            self._connection, self._states = self._open(in_use=locked is not None)
         except BaseException:
             self._directory.close()
             raise
@@ -134,24 +134,18 @@ class Storage:
             self._connection.close()
             self._directory.close()
 
-    def _open(self) -> tuple[sqlite3.Connection, dict[str, State]]:
+    def _open(self, in_use: bool) -> tuple[sqlite3.Connection, dict[str, State]]:
         try:
             return _open(self._path)
         except _DamagedError as error:
+            if in_use:  # by another process, so it is not set aside
+                raise StorageError(f"{self._path} is damaged ({error}); end the prhelper that keeps it") from error
             kept = _set_aside(self._path)
             _log.critical(
                 "%s is damaged (%s): the emulated reservations in it are LOST; it is kept as %s, and a new one begun",
                 *(self._path, error, kept.name),
             )
             return _open(self._path)
-
-
-def _open_in_use(path: Path) -> tuple[sqlite3.Connection, dict[str, State]]:
-    """Open a database that another process keeps; so it is not set aside, whatever is in it."""
-    try:
-        return _open(path)
-    except _DamagedError as error:
-        raise StorageError(f"{path} is damaged ({error}); end the prhelper that keeps it") from error
 
 
 def _lock_directory(directory: Path, locked: OwnedFd | None) -> OwnedFd:

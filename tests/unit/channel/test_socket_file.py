@@ -17,7 +17,7 @@ from prhelper.channel import (
     socket_file,
     unix_path,
 )
-from prhelper.channel.socket_file import listen_at
+from prhelper.channel.socket_file import SharedSocketFile, listen_at
 
 from .contexts import PATIENCE, Context
 
@@ -200,3 +200,26 @@ def test_where_no_file_can_be_made_nothing_is_left_open(tmp_path: Path) -> None:
         run(UnixListener.bind(tmp_path / "missing" / "socket"))
     with pytest.raises(OSError, match="too long"):
         run(UnixListener.bind(tmp_path / ("x" * 200)))
+
+
+def test_a_shared_file_stays_its_makers_until_it_is_owned(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    made = listen_at(path)
+    shared = SharedSocketFile(path, made.socket.dup())
+    shared.remove()
+    assert path.exists()
+    shared.own()
+    made.give_up()
+    made.remove()
+    assert path.exists()
+    shared.remove()
+    assert not path.exists()
+    for each in (made, shared):
+        each.socket.close()
+
+
+def test_a_shared_file_that_cannot_be_looked_at_is_left_alone(tmp_path: Path) -> None:
+    shared = SharedSocketFile(tmp_path / "socket", socket.socket(socket.AF_UNIX))
+    shared.own()
+    shared.remove()
+    shared.socket.close()
