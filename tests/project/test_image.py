@@ -34,6 +34,9 @@ CREDENTIALS = struct.Struct("3i")
 
 pytestmark = pytest.mark.timeout(300)
 
+LIMITS = ["nofile=1024:4096", "nproc=4096:4096"]
+"""Low enough for every root to set them. By itself buildah 1.39 raises them, which not every root may."""
+
 Run = Callable[..., str]
 
 
@@ -54,7 +57,10 @@ def stored(folder: Path, driver: str) -> dict[str, str]:
     configuration = folder / f"{driver}.conf"
     places = f'graphroot = "{folder}/store"\nrunroot = "{folder}/run"\n'
     configuration.write_text(f'[storage]\ndriver = "{driver}"\n{places}')
-    return {**os.environ, "BUILDAH_ISOLATION": "chroot", "CONTAINERS_STORAGE_CONF": str(configuration)}
+    limits = folder / "limits.conf"
+    limits.write_text(f"[containers]\ndefault_ulimits = {LIMITS}\n")
+    configured = {"CONTAINERS_STORAGE_CONF": str(configuration), "CONTAINERS_CONF": str(limits)}
+    return {**os.environ, "BUILDAH_ISOLATION": "chroot", **configured}
 
 
 @pytest.fixture(scope="module")
