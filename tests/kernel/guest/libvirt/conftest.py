@@ -67,9 +67,9 @@ def started(devices: list[Path], mpath: Path) -> Iterator[Domain]:
     units.systemctl("start", units.SOCKET, units.WORKER_SOCKET)
     disks = [Disk(devices[0], MANAGED), Disk(devices[1], unmanaged()), Disk(mpath, MANAGED)]
     domain = Domain("one", disks)
-    for kind in host.accelerators():
+    for kind, patience in host.accelerators():
         try:
-            domain.start(kind, patience=200 if kind == "kvm" else 250)
+            domain.start(kind, patience)
         except TimeoutError:
             domain.close()
             host.virsh("destroy", domain.name)
