@@ -11,6 +11,9 @@ from ..host.chosen_text import printable
 
 WIDTH = 80
 _ELLIPSIS = "..."
+_GAP = "  "
+_LEAST = 12
+"""Characters that are left of a column that is cut off."""
 
 BOLD, RED, YELLOW = "1", "31", "33"
 
@@ -28,23 +31,30 @@ def coloured(text: str, code: str, stream: TextIO | None = None) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Columns as wide as what is in them. The last one is cut off where there is no room for it.
+    """Columns as wide as what is in them. Where there is no room for that, the widest are cut off.
 
-    All columns but the last keep their whole text: keys, numbers and names are of no use in halves.
+    So keys and numbers, which are of no use in halves, keep their whole text beside names that others choose.
     """
     lines = [[printable(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
-    room = max(WIDTH - sum(widths[:-1]) - 2 * (len(widths) - 1), len(_ELLIPSIS))
-    head, *body = (_line(cells, widths, room) for cells in [list(heads), *lines])
+    room = WIDTH - len(_GAP) * (len(widths) - 1)
+    while sum(widths) > room and max(widths) > _LEAST:
+        widths[_last_of_the_widest(widths)] -= 1
+    head, *body = (_line(cells, widths) for cells in [list(heads), *lines])
     return "\n".join([coloured(head, BOLD), *body])
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], room: int) -> str:
-    *first, last = cells
-    if len(last) > room:
-        last = last[: room - len(_ELLIPSIS)] + _ELLIPSIS
-    columns = [cell.ljust(width) for cell, width in zip(first, widths, strict=False)]
-    return "  ".join([*columns, last]).rstrip()
+def _last_of_the_widest(widths: Sequence[int]) -> int:
+    return max(range(len(widths)), key=lambda column: (widths[column], column))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    columns = [_cut(cell, width).ljust(width) for cell, width in zip(cells, widths, strict=True)]
+    return _GAP.join(columns).rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - len(_ELLIPSIS)] + _ELLIPSIS
 
 
 def key_text(key: int) -> str:

@@ -22,6 +22,17 @@ def test_last_column_is_cut_off_at_80_columns_and_no_other() -> None:
     assert len(lines[1]) == output.WIDTH
 
 
+def test_names_that_others_chose_leave_room_for_numbers_and_keys() -> None:
+    """As of `clients`: a machine's name has up to 64 characters, and a command with its disk as many."""
+    row = ("4711", "107", "2026-11-27 05:00:11", "123456", "REGISTER AND IGNORE EXISTING KEY mpathab 1 h", "m" * 64)
+    line = output.table(("PID", "UID", "SINCE", "COMMANDS", "IN FLIGHT", "WHO"), [row]).splitlines()[1]
+    assert len(line) == output.WIDTH
+    assert line.startswith("4711  107  2026-11-27 05:00:11  123456    REGISTER AND IG...  mmm")
+    key = output.table(("KEY", "WHO", "PORT"), [("0x" + "f" * 16, "w" * 90, "iqn.2026-01.example:" + "n" * 200)])
+    assert key.splitlines()[1].startswith("0x" + "f" * 16 + "  ")
+    assert max(map(len, key.splitlines())) == output.WIDTH
+
+
 def test_name_cannot_move_the_cursor() -> None:
     assert "\033" not in output.table(("A",), [("evil\033[2J\n",)])
 
