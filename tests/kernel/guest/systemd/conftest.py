@@ -15,6 +15,7 @@ from ..initiators import forget_everything, through_helper
 from ..modules import modprobe
 from .units import LOG, SERVICE, SOCKET, WORKER, WORKER_SOCKET, install, listens_at, run, systemctl
 
+JOURNAL = Path("/var/lib/prhelper-multipath/multipath")
 ONLY_SYS_RAWIO = f"{1 << 17:016x}"
 
 
@@ -58,6 +59,8 @@ def installed() -> None:
 def socket() -> Iterator[Path]:
     """The listening socket, the worker's too, and nothing started yet: for each test, or once for a class of them."""
     LOG.write_text("")
+    for entry in JOURNAL.glob("*/entry"):  # another test's; the worker would start with its socket
+        entry.unlink()
     systemctl("start", SOCKET, WORKER_SOCKET)
     yield listens_at(SOCKET)
     systemctl("stop", SOCKET, WORKER_SOCKET, SERVICE, WORKER)
