@@ -162,9 +162,15 @@ def _next_keeper(
         answers = yield from sequence.register([path], temporary, key)
         if good(answers) or (yield from sequence.probe([path], key)):  # multipathd may have given it K
             return path, moved
-        if path in sequence.live:
+        if path in sequence.live and not (yield from _is_kept(sequence, key)):
             return None, moved
     raise NoPathError
+
+
+def _is_kept(sequence: Sequence, key: int) -> Steps[bool]:
+    """Whether a path of ours surely has K still, be it away, so that the host was not fenced. Raises NoPathError."""
+    ours = yield from sequence.registrations_of_ours()
+    return ours is not None and key in [each.key for each in ours]
 
 
 def _give_back(sequence: Sequence, keeper: Path, moved: list[Path], temporary: int, key: int) -> Steps[list[Path]]:

@@ -151,6 +151,15 @@ def test_path_that_goes_away_as_it_is_asked_which_key_it_has_was_not_fenced() ->
     assert cluster.keys() == "a:K b:K c:K*"
 
 
+def test_path_that_has_lost_the_key_to_the_preempt_was_not_fenced_while_the_one_that_sent_it_has_it() -> None:
+    cluster = migrated()
+    cluster.before["a PREEMPT K K"] = multipathd_registers(cluster, "b")
+    cluster.after["a PREEMPT K K"] = lambda: cluster.leave("a")
+    assert cluster.guest(MIGRATION) == GOOD
+    cluster.come_back()
+    assert cluster.keys() == "a:K b:K c:K*"
+
+
 def test_fencer_wins_over_a_path_that_is_registered_again_at_once() -> None:
     cluster = migrated()
     cluster.before["a PREEMPT K K"] = multipathd_registers(cluster, "b")
