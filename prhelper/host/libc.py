@@ -1,6 +1,6 @@
-"""Functions of the C library that Python 3.11 lacks: thin wrappers, with the kernel's names, that raise OSError.
+"""Functions of the C library that Python lacks, or not only calls: thin wrappers, with the kernel's names.
 
-Where this C library lacks one of them, too, it raises OSError with ENOSYS.
+They raise OSError; with ENOSYS, where this C library lacks one of them, too.
 """
 
 import ctypes
@@ -66,9 +66,13 @@ class _CapUserData(ctypes.Structure):
 
 def _check(result: int, _function: object, _arguments: object) -> int:
     if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+        raise _error()
     return result
+
+
+def _error() -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number))
 
 
 def _declare(name: str, *argument_types: type) -> Callable[..., int]:
@@ -91,6 +95,8 @@ _cap_user_p = ctypes.POINTER(_CapUserHeader), ctypes.POINTER(_CapUserData)
 _capget = _declare("capget", *_cap_user_p)
 _capset = _declare("capset", *_cap_user_p)
 _close_range = _declare("close_range", ctypes.c_uint, ctypes.c_uint, ctypes.c_int)
+_ioctl = _libc.ioctl  # without `_check`, which would cost as much as the call
+_ioctl.argtypes = ctypes.c_int, _long, ctypes.c_void_p
 _prctl = _declare("prctl", ctypes.c_int, _long, _long, _long, _long)
 _sched_getcpu = _declare("sched_getcpu")
 _statx = _declare("statx", ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)
@@ -118,6 +124,12 @@ def capset(capabilities: Capabilities) -> None:
 def close_range(first: int, last: int, flags: int) -> None:
     """Close each descriptor from `first` to `last` (close_range(2))."""
     _close_range(first, last, flags)
+
+
+def ioctl(fd: int, request: int, address: int) -> None:
+    """Call ioctl(2) once, with memory at `address`. `fcntl.ioctl` of Python 3.14 calls again after EINTR."""
+    if _ioctl(fd, request, address) < 0:
+        raise _error()
 
 
 def prctl(option: int, argument: int = 0) -> int:

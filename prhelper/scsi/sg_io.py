@@ -1,15 +1,16 @@
 """The SG_IO ioctl: one SCSI command sent straight to a device (the kernel's include/scsi/sg.h).
 
-`fcntl.ioctl` releases the GIL, so other threads run while the device works. The calling thread must have all signals
-blocked: on /dev/sgN a signal interrupts the ioctl, and a restarted ioctl sends the command a second time.
+Other threads run while the device works. The calling thread must have all signals blocked: on /dev/sgN a signal
+interrupts the ioctl, and a restarted ioctl sends the command a second time. So does `fcntl.ioctl` since Python 3.14,
+which calls again after EINTR.
 """
 
 import ctypes
-import fcntl
 import struct
 import threading
 from typing import NamedTuple
 
+from ..host import libc
 from .reservation import CDB_SIZE, MAX_DATA, Command
 from .sense import SENSE_SIZE
 
@@ -58,13 +59,13 @@ _CDB, _SENSE, _DATA = HEADER_SIZE, 256, 512  # offsets in _Memory
 
 
 class _Memory:
-    """Memory for one command at a time: header, CDB, sense data, data."""
+    """Memory for one command at a time: header, CDB, sense data, data. address: of the header."""
 
-    __slots__ = ("_addresses", "_kind", "_request", "data", "header", "header_and_cdb", "sense")
+    __slots__ = ("_addresses", "_kind", "_request", "address", "data", "header", "header_and_cdb", "sense")
 
     def __init__(self) -> None:
         buffer = ctypes.create_string_buffer(_DATA + MAX_DATA)
-        address = ctypes.addressof(buffer)
+        address = self.address = ctypes.addressof(buffer)
         whole = memoryview(buffer).cast("B")
         self.header = whole[:HEADER_SIZE]
         self.header_and_cdb = whole[: HEADER_SIZE + CDB_SIZE]
@@ -134,7 +135,7 @@ def _submit(
 ) -> SgIoResult:
     header = memory.header
     memory.header_and_cdb[:] = memory.request(direction, size, timeout) + cdb
-    fcntl.ioctl(fd, SG_IO, header)
+    libc.ioctl(fd, SG_IO, memory.address)
     status, sense_length, host_status, driver_status, resid = _ANSWER.unpack_from(header)
     sense = memory.sense[:sense_length].tobytes() if sense_length else b""
     received = min(size - resid, allocation_length)

@@ -34,7 +34,7 @@ FROM_ERRNO: Mapping[int, tuple[int, Codes | None]] = {
     errno.ENOMEDIUM: (CHECK_CONDITION, (0x02, 0x3A, 0x00)),
     errno.ENOSPC: (CHECK_CONDITION, (0x07, 0x27, 0x07)),
     **dict.fromkeys(
-        (errno.EPERM, errno.EIO, errno.ENOTTY, errno.EBUSY, errno.ETIMEDOUT, errno.ENXIO, errno.EACCES),
+        (errno.EPERM, errno.EIO, errno.ENOTTY, errno.EBUSY, errno.ETIMEDOUT, errno.ENXIO, errno.EACCES, errno.EINTR),
         (CHECK_CONDITION, (0x0B, 0x00, 0x06)),
     ),
 }

@@ -3,7 +3,7 @@
 Whatever SG_IO answers, above all as the residual.
 """
 
-import fcntl
+import ctypes
 import struct
 from collections.abc import Callable, Iterator
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prhelper.host import libc
 from prhelper.protocol import encode_response
 from prhelper.scsi import sg_io
 from prhelper.scsi.outcome import outcome_of_errno, outcome_of_result
@@ -40,13 +41,13 @@ def device() -> Iterator[Say]:
     """Says what SG_IO answers from now on."""
     said: list[Answer] = []
 
-    def ioctl(_fd: int, _request: int, header: memoryview) -> int:
+    def ioctl(_fd: int, _request: int, address: int) -> None:
+        header = (ctypes.c_char * sg_io.HEADER_SIZE).from_address(address)
         status, sense_length, host_status, driver_status, resid = said[-1]
         ANSWER.pack_into(header, sg_io._READ_SIZE, status, 0, 0, sense_length, host_status, driver_status, resid)
-        return 0
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fcntl, "ioctl", ioctl)
+        patch.setattr(libc, "ioctl", ioctl)
         yield said.append
 
 
