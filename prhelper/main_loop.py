@@ -3,10 +3,11 @@
 It is an ordinary anyio program. It never touches a device, so no device can block it.
 """
 
+import functools
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,6 +17,7 @@ from .channel import SocketListener, UnixListener
 from .handover.offer import STOPPED
 from .host.activation import Mailbox
 from .host.background import Background
+from .host.errors import StartError
 from .host.signals import STOP_SIGNALS
 from .host.systemd import manager_is_there, notify, notify_until_taken, watchdog_interval
 from .logs.record import at_most
@@ -61,13 +63,14 @@ async def run(
     control: answers until all else is done.
     predecessor: the process whose place this one takes. place: what this one leaves to another start.
     Those signals must be blocked on entry, and are blocked again on return: a second one changes nothing.
-    Raises StartError if the predecessor's place cannot be taken.
+    Raises StartError if the predecessor's place cannot be taken, or if it is told to stop before that.
     """
     latecomers = Latecomers(server)
     with anyio.open_signal_receiver(*STOP_SIGNALS) as signals:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         if predecessor is not None:
-            await take_the_place(predecessor, server, emulated, latecomers)
+            take = functools.partial(take_the_place, predecessor, server, emulated, latecomers)
+            await _unless_stopped(signals, take, predecessor.pid)
         async with anyio.create_task_group() as helpers:
             giving = Giving(server, place, helpers)
             helpers.start_soon(_ping_watchdog, threads)
@@ -83,7 +86,7 @@ async def run(
                         _tell_ready(listener, background)
                         ready.set()
                         serving.start_soon(notify_until_taken, "READY=1")
-                    number = await _signal_unless_replaced(signals, giving)
+                    number = await _signal_before(signals, giving.wait)
                     if number is not None:
                         _log.info("%s: stopping", signal.Signals(number).name)
                         giving.stop()
@@ -112,9 +115,31 @@ async def run(
     return stuck
 
 
-async def _signal_unless_replaced(signals: AsyncIterator[signal.Signals], giving: Giving) -> signal.Signals | None:
-    """Wait for a signal; None if another start is ready to take the place of this process first."""
-    received = None
+async def _unless_stopped(
+    signals: AsyncIterator[signal.Signals], take: Callable[[], Awaitable[None]], predecessor: int
+) -> None:
+    """Take the place of another process, unless told to stop before. Raises StartError then, and as `take` does."""
+    taken = False
+
+    async def take_it() -> None:
+        nonlocal taken
+        await take()
+        taken = True
+
+    number = await _signal_before(signals, take_it)
+    if number is None:
+        return
+    if not taken:
+        name = signal.Signals(number).name
+        raise StartError(f"--replace: stopped by {name} before it took over; process {predecessor} serves on")
+    signal.raise_signal(number)  # it came at the same moment, so it is to stop what serves by now
+
+
+async def _signal_before(
+    signals: AsyncIterator[signal.Signals], wait: Callable[[], Awaitable[None]]
+) -> signal.Signals | None:
+    """Wait for a signal; None if `wait` returns first. Raises the StartError that it raises."""
+    received = failure = None
     async with anyio.create_task_group() as both:
 
         async def wait_for_signal() -> None:
@@ -123,8 +148,13 @@ async def _signal_unless_replaced(signals: AsyncIterator[signal.Signals], giving
             both.cancel_scope.cancel()
 
         both.start_soon(wait_for_signal)
-        await giving.wait()
+        try:
+            await wait()
+        except StartError as error:  # the group would wrap it
+            failure = error
         both.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
     return received
 
 

@@ -170,3 +170,21 @@ def test_old_one_that_is_stopped_meanwhile_is_stopped_and_the_new_one_says_so(re
     assert replaced.starts.has_ended(1) == 1
     assert "cannot be replaced now: it was told to stop" in replaced.starts.output()
     assert not replaced.path.exists()
+
+
+def test_new_one_that_is_stopped_before_it_has_taken_the_place_leaves_all_as_it_was(
+    replaced: Replaced, step: Step
+) -> None:
+    replaced.starts.start(env=step.env)
+    client = replaced.connect()
+    with step.hold.next("sendmsg"):
+        replaced.starts.launch()
+        step.hold.wait("sendmsg")  # the offer
+        step.hold.next_but_one("sendmsg")
+        step.hold.wait("sendmsg")  # the clients, since the new one is ready
+        replaced.starts.process.terminate()
+        assert replaced.starts.has_ended(1) == 1
+    replaced.starts.wait_for_log("serving on", 0)
+    assert "stopped by SIGTERM before it took over" in replaced.starts.output()
+    assert replaced.served([client]) == [client]
+    assert int(replaced.starts.pidfile.read_text()) == replaced.starts.processes[0].pid
