@@ -21,16 +21,22 @@ MAX_SIZE = 65_536
 _BUFFER = 4 * 1024 * 1024
 """Bytes to ask for; the kernel gives as many as net.core.wmem_max allows, and counts its own overhead."""
 
+NOT_ARRIVED = "their descriptors did not arrive (LimitNOFILE=, ulimit -n; the policy of AppArmor or SELinux)"
+
 _RECEIVE_SIZE = 4 * MAX_SIZE
 _NO_ROOM = (errno.EAGAIN, errno.ENOBUFS)
 
 
 class Received:
-    """One message, and those of its descriptors that arrived; its holder owns them."""
+    """One message, and those of its descriptors that arrived; its holder owns them.
 
-    def __init__(self, data: bytes, fds: list[OwnedFd]) -> None:
+    is_whole: whether all arrived: not if no more may be open, or a security module forbids one.
+    """
+
+    def __init__(self, data: bytes, fds: list[OwnedFd], is_whole: bool = True) -> None:
         self.data = data
         self.fds = fds
+        self.is_whole = is_whole
 
     def take(self) -> OwnedFd:
         """The next descriptor; the caller's from then on."""
@@ -60,8 +66,8 @@ def take(taking: socket.socket) -> Received | None:
     flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
     while True:
         with contextlib.suppress(ConnectionResetError):  # said once, if something was left unread at the other end
-            data, ancillary, _, _ = taking.recvmsg(_RECEIVE_SIZE, control_space(MAX_FDS + 3), flags)
-            return Received(data, unpack_rights(ancillary)) if data else None
+            data, ancillary, told, _ = taking.recvmsg(_RECEIVE_SIZE, control_space(MAX_FDS + 3), flags)
+            return Received(data, unpack_rights(ancillary), not told & socket.MSG_CTRUNC) if data else None
 
 
 def file_of(data: bytes) -> BinaryIO:
@@ -77,9 +83,11 @@ def file_of(data: bytes) -> BinaryIO:
 
 
 def content_of(received: Received | None) -> bytes | None:
-    """What is in the file that came with a message; None if there is none. Raises OSError."""
-    if received is None or not received.fds:
+    """What is in the file that came with a message; None if there is no message. Raises OSError."""
+    if received is None:
         return None
+    if not received.fds:
+        raise OSError(errno.EMFILE, NOT_ARRIVED)
     with os.fdopen(received.take().detach(), "rb") as file:
         file.seek(0)  # the position came along
         return file.read()

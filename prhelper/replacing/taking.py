@@ -64,6 +64,8 @@ class Taking:
         """Say that all is ready, and get everything; less, if the other process dies meanwhile."""
         self._say(b"%b %d %b" % (offer.READY, os.getpid(), used.encode()))
         while (received := await self._next()) is not None and received.data != offer.COPIED:
+            if not received.is_whole:
+                raise HandoverError(mailbox.NOT_ARRIVED)
             if received.data == offer.EMULATED:
                 self.units = received
             elif received.data == offer.LEFT:

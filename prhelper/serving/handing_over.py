@@ -32,8 +32,6 @@ Put = Callable[[bytes, Sequence[int]], Awaitable[None]]
 LAST_COMMANDS = 5.0
 """Seconds for commands that were begun after the stop signal, when others were served while one was waited for."""
 
-_NOT_ARRIVED = "their descriptors did not arrive (LimitNOFILE=, ulimit -n)"
-
 _LOOK_PAUSE = 0.02
 """Seconds between two looks whether commands have ended: only on the way out, so that no command has to tell."""
 
@@ -175,7 +173,7 @@ def check(received: mailbox.Received) -> None:
     """Raise HandoverError unless a message, which is left as it is, can be taken over as a whole."""
     message = decode(received.data)
     if len(received.fds) < sum(said.descriptors for said in message.connections):
-        raise HandoverError(_NOT_ARRIVED)
+        raise HandoverError(mailbox.NOT_ARRIVED)
 
 
 def take_over_some(server: Server, received: mailbox.Received) -> int:
@@ -186,7 +184,7 @@ def take_over_some(server: Server, received: mailbox.Received) -> int:
         server.clients.go_on_from(message.accepted, message.answered)
         for said in message.connections:
             if len(received.fds) < said.descriptors:
-                raise HandoverError(_NOT_ARRIVED)
+                raise HandoverError(mailbox.NOT_ARRIVED)
             channel = _channel(received.take())
             server.take_over(channel, said, received.take() if said.device else None)
             count += 1

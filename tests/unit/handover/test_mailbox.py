@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import socket
 from collections.abc import Iterator
 
@@ -58,6 +59,27 @@ def test_largest_message_arrives_whole(ends: Pair) -> None:
     assert len(received.fds) == 253
     while received.fds:
         received.take().close()
+
+
+def test_message_whose_descriptor_does_not_arrive_is_not_whole(ends: Pair) -> None:
+    giving, taking = ends
+    with mailbox.file_of(b"x") as file:
+        assert mailbox.put(giving, b"whole", [file.fileno()])
+        assert mailbox.put(giving, b"not whole", [file.fileno()])
+    whole = mailbox.take(taking)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        not_whole = mailbox.take(taking)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert whole is not None
+    assert whole.is_whole
+    assert mailbox.content_of(whole) == b"x"
+    assert not_whole is not None
+    assert not not_whole.is_whole
+    with pytest.raises(OSError, match="did not arrive"):
+        mailbox.content_of(not_whole)
 
 
 def test_full_it_takes_no_more_and_keeps_what_it_has(ends: Pair) -> None:

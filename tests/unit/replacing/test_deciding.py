@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import anyio
 import pytest
 
 from prhelper.handover import mailbox, offer
+from prhelper.handover.message import HandoverError
 from prhelper.handover.offer import RefusedError
 from prhelper.replacing.latecomers import Latecomers
 from prhelper.replacing.successor import Successor
@@ -81,6 +83,23 @@ def test_taken_too_late_counts_on_neither_side(running: Running, ends: Ends) -> 
 def test_old_one_that_has_died_leaves_its_place(ends: Ends) -> None:
     ends[0].close()
     assert anyio.run(commit, Taking(ends[1]))
+
+
+@pytest.mark.parametrize("message", [offer.EMULATED, offer.LEFT])
+def test_new_one_that_does_not_get_every_descriptor_does_not_take_the_place(ends: Ends, message: bytes) -> None:
+    mailbox.put(ends[0], message, [ends[0].fileno()])
+    mailbox.put(ends[0], offer.COPIED, [])
+
+    async def receive() -> None:
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+        try:
+            await Taking(ends[1]).receive("")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    with pytest.raises(HandoverError, match="did not arrive"):
+        anyio.run(receive)
 
 
 def test_new_one_that_has_died_leaves_all_as_it_was(running: Running, ends: Ends) -> None:
