@@ -50,7 +50,7 @@ class Predecessor:
     def control(self, path: Path) -> SocketFile | None:
         """Its control socket, if that is at `path`."""
         fd = self._passed.get(offer.CONTROL)
-        return None if fd is None or _address(fd) != os.fspath(path) else self._shared(offer.CONTROL, path)
+        return None if fd is None or not _is_at(fd, path) else self._shared(offer.CONTROL, path)
 
     def pidfile(self, path: Path) -> Pidfile | None:
         """Its pidfile, if that is at `path`."""
@@ -134,7 +134,8 @@ def _converse(connection: socket.socket, role: str) -> Predecessor:
         raise
 
 
-def _address(fd: OwnedFd) -> object:
-    """Where a socket is bound."""
-    with socket.socket(fileno=os.dup(fd.fileno())) as sock:
-        return sock.getsockname()
+def _is_at(fd: OwnedFd, path: Path) -> bool:
+    """Whether a socket was bound to the file that is at `path`, by this name of it or another."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(fd.fileno())) as sock:
+        return path.samefile(sock.getsockname())
+    return False

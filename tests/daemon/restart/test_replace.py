@@ -180,6 +180,20 @@ def test_things_that_the_new_one_has_at_other_places_are_removed_by_the_old_one(
         assert control.call("GetStatus")["pid"] == replaced.starts.process.pid
 
 
+def test_places_may_be_named_otherwise(replaced: Replaced, tmp_path: Path) -> None:
+    replaced.starts.start()
+    client, file = replaced.connect(), replaced.starts.control.stat()
+    (tmp_path / "link").symlink_to(tmp_path)
+    names = [
+        tmp_path / "link" / each.name for each in (replaced.path, replaced.starts.pidfile, replaced.starts.control)
+    ]
+    replaced.starts.start("-k", str(names[0]), "-f", str(names[1]), "--control", str(names[2]))
+    assert replaced.starts.has_ended(0) == 0
+    replaced.check_served(client)
+    assert os.path.samestat(file, replaced.starts.control.stat())
+    assert int(replaced.starts.pidfile.read_text()) == replaced.starts.process.pid
+
+
 @pytest.mark.skipif(not THOROUGH, reason="takes seconds: set PRHELPER_THOROUGH")
 def test_as_many_clients_as_one_account_may_have_go_on(replaced: Replaced) -> None:
     options = ("--max-clients-per-process", "1024")
