@@ -151,7 +151,7 @@ class HandingOver:
 
 
 async def take_over(server: Server, taking: socket.socket) -> int:
-    """Go on with each client in a mailbox, until there is none. Returns how many there were."""
+    """Go on with each client in a mailbox, until there is none. Returns how many have a place here."""
     count = 0
     while (received := _take(taking)) is not None:
         count += take_over_some(server, received)
@@ -177,7 +177,7 @@ def check(received: mailbox.Received) -> None:
 
 
 def take_over_some(server: Server, received: mailbox.Received) -> int:
-    """Go on with the clients in one message. Returns how many there were."""
+    """Go on with the clients in one message. Returns how many have a place here; each other is named in the log."""
     count = 0
     try:
         message = decode(received.data)
@@ -186,8 +186,7 @@ def take_over_some(server: Server, received: mailbox.Received) -> int:
             if len(received.fds) < said.descriptors:
                 raise HandoverError(mailbox.NOT_ARRIVED)
             channel = _channel(received.take())
-            server.take_over(channel, said, received.take() if said.device else None)
-            count += 1
+            count += server.take_over(channel, said, received.take() if said.device else None)
     except HandoverError as error:
         _log.error("connections cannot be taken over, and are hung up on: %s", error)
     for fd in received.fds:

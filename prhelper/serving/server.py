@@ -129,10 +129,12 @@ class Server:
         """Those that are here."""
         return self._clients
 
-    def take_over(self, channel: SocketChannel, connection: Connection, device: OwnedFd | None) -> None:
-        """Go on with a client of another process, if it may have a place. Owns `channel` and `device`."""
-        if not self._welcome(channel, Former(connection, device)) and device is not None:
+    def take_over(self, channel: SocketChannel, connection: Connection, device: OwnedFd | None) -> bool:
+        """Go on with a client of another process, if it may have a place, and say so. Owns `channel` and `device`."""
+        is_welcome = self._welcome(channel, Former(connection, device))
+        if not is_welcome and device is not None:
             self.hang_up(device)
+        return is_welcome
 
     def forget_handed_over(self, client: Client) -> None:
         """Another process has this client now."""

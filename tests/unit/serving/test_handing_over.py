@@ -91,6 +91,22 @@ def test_clients_go_on_with_their_numbers_counts_and_requests(
     next_server.accept()
 
 
+def test_client_that_has_no_place_is_hung_up_on_and_named_and_not_counted(
+    running: Running, next_server: Running, ends: Ends, said: list[str]
+) -> None:
+    next_server.server.clients.total = 1
+    with running.connect() as one, running.connect() as other:
+        for client in (one, other):
+            running.ask(client)
+        handing_over, _ = hand_over(running, into(ends))
+        assert handing_over.count == 2
+        assert take(running.portal, next_server, ends) == 1
+        assert other.hung_up()
+        assert running.ask(one)
+    assert any("was turned away" in line for line in said)
+    next_server.accept()
+
+
 def test_client_in_a_command_is_handed_over_after_its_answer_and_the_stuck_one_remains(
     running: Running, next_server: Running, ends: Ends
 ) -> None:
