@@ -8,7 +8,7 @@ import anyio
 from ..handover import mailbox, offer
 from ..handover.message import MAX_FDS
 from ..serving.handing_over import take_over_some
-from ..serving.server import Server
+from ..serving.server import Server, wait_for
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Latecomers:
             try:
                 received = mailbox.take(each)
             except BlockingIOError:
-                await anyio.wait_readable(each)
+                await wait_for(each)
                 continue
             except OSError as error:
                 _log.error("cannot take over connections: %s", error.strerror)

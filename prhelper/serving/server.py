@@ -6,6 +6,7 @@ threads, and report their end from there.
 
 import errno
 import logging
+import socket
 from collections.abc import Callable
 
 import anyio
@@ -222,10 +223,13 @@ class Server:
         self._left.clear()
 
 
-async def wait_for(flag: EventFd) -> None:
-    """Wait until a flag is set; for a moment only where the kernel cannot watch it (ENOSPC, max_user_watches)."""
+async def wait_for(readable: EventFd | socket.socket) -> None:
+    """Wait until a flag is set, or a message is there.
+
+    For a moment only where the kernel cannot watch it (ENOSPC, max_user_watches).
+    """
     try:
-        await anyio.wait_readable(flag.fileno())
+        await anyio.wait_readable(readable.fileno())
     except OSError:
         await anyio.sleep(_PAUSE)
 
