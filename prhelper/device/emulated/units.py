@@ -78,6 +78,10 @@ class Units:
     def go_on_from(self, data: bytes) -> None:
         """Go on with what another process has left, before any command. Raises UnitsError."""
         run, states = decode(data)
+        try:
+            self._store(states)
+        except StorageError as error:
+            raise UnitsError(str(error)) from error
         initiators.go_on_as(run)
         self._take(states)
 
@@ -99,6 +103,14 @@ class Units:
 
     def _encoded(self) -> bytes:
         return encode(initiators.run(), {name: unit.state for name, unit in self._units.items()})
+
+    def _store(self, states: Mapping[str, State]) -> None:
+        """Have the database say the same: the process that has left these may have had another one."""
+        stored, nothing = self._storage.states(), State()
+        for name in stored.keys() | states.keys():
+            state = states.get(name, nothing)
+            if _lasting(state) != _lasting(stored.get(name, nothing)):
+                self._storage.save(name, state)
 
     def _take(self, states: Mapping[str, State]) -> None:
         with self._lock:
@@ -133,3 +145,8 @@ class Units:
             if len(self._empty) > MAX_EMPTY:
                 oldest = next(iter(self._empty))
                 del self._empty[oldest], self._units[oldest]
+
+
+def _lasting(state: State) -> dict[str, object] | None:
+    """What survives a power loss, if anything does."""
+    return state.to_dict() if state.aptpl and not state.is_empty else None

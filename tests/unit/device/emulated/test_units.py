@@ -8,6 +8,7 @@ import pytest
 
 from prhelper.channel import OwnedFd
 from prhelper.device.emulated import units as units_module
+from prhelper.device.emulated.handed_over import UnitsError
 from prhelper.device.emulated.initiators import nexus_named
 from prhelper.device.emulated.state import State
 from prhelper.device.emulated.storage import Storage, StorageError
@@ -172,3 +173,30 @@ def test_units_that_were_dropped_before_they_were_left_do_not_come_back(tmp_path
         with closing(Storage(tmp_path / "none")) as other:
             units.go_on_from(Units(other).leave())
         assert units.key_of("unit", A) is None
+    with closing(Storage(tmp_path)) as storage:
+        assert storage.states() == {}
+
+
+def test_units_that_were_kept_in_another_directory_are_kept_in_this_one(tmp_path: Path) -> None:
+    with closing(Storage(tmp_path / "other")) as other:
+        former = Units(other)
+        for name in ("one", "another"):
+            former.execute(name, A, KEEP)
+        former.execute("not kept", A, REGISTER)
+        left = former.leave()
+    with closing(Recorder(tmp_path)) as storage:
+        Units(storage).go_on_from(left)
+        assert storage.saved == [True, True]
+    with closing(Recorder(tmp_path)) as storage:
+        assert storage.states().keys() == {"one", "another"}
+        Units(storage).go_on_from(left)
+        assert storage.saved == []  # it is the same one
+
+
+def test_units_that_cannot_be_kept_here_stay_with_the_process_that_has_them(tmp_path: Path) -> None:
+    with closing(Storage(tmp_path / "other")) as other, closing(Recorder(tmp_path)) as storage:
+        former = Units(other)
+        former.execute("unit", A, KEEP)
+        storage.refuses = True
+        with pytest.raises(UnitsError, match="no"):
+            Units(storage).go_on_from(former.leave())
