@@ -92,12 +92,19 @@ class Judged(Bare):
         self.happens(text, lambda unit: execute(told_everything(unit, nexus), nexus, command)[0])
 
     def happens(self, text: str, event: Callable[[State], State], fences: bool = True) -> None:
-        """Something that changes the unit, and is not ours; the keys that we lose by it are fenced, perhaps."""
+        """Something that changes the unit, and is not ours; the keys that we lose by it are fenced, perhaps.
+
+        A temporary key is not: it is nobody's, so no fencer is after it alone. Whoever preempts it while the keeper has
+        the guest's key has not fenced the host. The take-over goes on and registers the path again, however many
+        commands that takes; were they counted, the limit would be one for what others do, and not for the window in
+        which a host that was fenced can write. That opens as the guest's key is lost, before or after the other.
+        """
         ours = self.ours()
         self.unit = event(self.unit)
         self.log.append(f"    {text}")
         self.events.append(event)
         lost = {key for path, key in ours.items() if self.unit.key_of(self.nexuses[path]) is None}
+        lost -= {T, T2}
         self.was_fenced = self.was_fenced or bool(lost)
         if lost and fences:
             self.fenced |= dict.fromkeys(lost, self.tick())
