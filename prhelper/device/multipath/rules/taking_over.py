@@ -153,24 +153,37 @@ def _note(sequence: Sequence, key: int, temporary: int, leaving: bool) -> Steps[
 def _next_keeper(
     sequence: Sequence, moved: list[Path], temporary: int, key: int
 ) -> Steps[tuple[Path | None, list[Path]]]:
-    """The keeper is away, with K: another path gets K in its place. None: it has neither T nor K, and was fenced.
+    """The keeper is away, with K: another path gets K in its place. None: K is gone, and the host was fenced.
 
+    A path with neither T nor K has lost it to the PREEMPT of the keeper that got no answer, after multipathd had given
+    it K, or to somebody who is after T. It is registered as any other. For the keeper that is away vouches for all:
+    K must be there before, and once more afterwards. Should all paths be away by then, the entry has the keeper still.
     Returns the rest of `moved`, too. Raises NoPathError.
     """
-    while moved:
+    while (yield from _is_there(sequence, key, 1)):
+        if not moved:
+            raise NoPathError
         path, *moved = moved
-        answers = yield from sequence.register([path], temporary, key)
-        if good(answers) or (yield from sequence.probe([path], key)):  # multipathd may have given it K
+        if not (yield from _gets(sequence, path, key, temporary)):
+            continue
+        if (yield from _is_there(sequence, key, 2)):
             return path, moved
-        if path in sequence.live and not (yield from _is_kept(sequence, key)):
-            return None, moved
-    raise NoPathError
+        yield from sequence.register([path], key, 0)
+        break
+    return None, moved
 
 
-def _is_kept(sequence: Sequence, key: int) -> Steps[bool]:
-    """Whether a path of ours surely has K still, be it away, so that the host was not fenced. Raises NoPathError."""
-    ours = yield from sequence.registrations_of_ours()
-    return ours is not None and key in [each.key for each in ours]
+def _gets(sequence: Sequence, path: Path, key: int, temporary: int) -> Steps[bool]:
+    """Give a path the key, whichever it has: multipathd may have given it K already."""
+    for old in (temporary, key, 0):
+        if good((yield from sequence.register([path], old, key))):
+            return True
+    return False
+
+
+def _is_there(sequence: Sequence, key: int, times: int) -> Steps[bool]:
+    """Whether so many paths of ours, here or away, surely have the key. Raises NoPathError."""
+    return ((yield from sequence.keys()) or []).count(key) >= times
 
 
 def _give_back(sequence: Sequence, keeper: Path, moved: list[Path], temporary: int, key: int) -> Steps[list[Path]]:

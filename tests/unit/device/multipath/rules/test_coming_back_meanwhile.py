@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from prhelper.scsi.reservation import Command, OutAction
+from prhelper.scsi.reservation import Command, OutAction, ReservationType
 
 from .....support.spc import CONFLICT, GOOD
-from ...emulated.unit import WR, out
+from ...emulated.unit import ER, WA, WR, out
 from .cluster import OURS, SOURCE, Cluster, K, T
 
 MIGRATION = out(OutAction.PREEMPT, K, K, kind=WR)
@@ -151,13 +151,37 @@ def test_path_that_goes_away_as_it_is_asked_which_key_it_has_was_not_fenced() ->
     assert cluster.keys() == "a:K b:K c:K*"
 
 
-def test_path_that_has_lost_the_key_to_the_preempt_was_not_fenced_while_the_one_that_sent_it_has_it() -> None:
-    cluster = migrated()
+def lost_to_a_preempt_without_an_answer(paths: str, ports_known: bool) -> Cluster:
+    """multipathd gives the second path the key, our PREEMPT takes that away, and the path that has sent it is away."""
+    cluster = Cluster(dict.fromkeys(paths, K), OURS["a"], WR, paths, ports_known)
     cluster.before["a PREEMPT K K"] = multipathd_registers(cluster, "b")
     cluster.after["a PREEMPT K K"] = lambda: cluster.leave("a")
-    assert cluster.guest(MIGRATION) == GOOD
+    return cluster
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+@pytest.mark.parametrize(("paths", "keys"), [("ab", "a:K b:K*"), ("abc", "a:K b:K* c:K")])
+def test_path_that_has_lost_the_key_to_the_preempt_was_not_fenced_while_the_one_that_sent_it_has_it(
+    paths: str, keys: str, ports_known: bool
+) -> None:
+    cluster = lost_to_a_preempt_without_an_answer(paths, ports_known)
+    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER)) == GOOD
     cluster.come_back()
-    assert cluster.keys() == "a:K b:K c:K*"
+    assert cluster.keys() == keys
+
+
+@pytest.mark.parametrize("kind", [ER, WA])
+@pytest.mark.parametrize("ports_known", [True, False])
+@pytest.mark.parametrize("at", [*(f"b REGISTER {old}>K" for old in "TK0"), "b PREEMPT K K", "c REGISTER T>K"])
+def test_fencer_wins_over_a_path_that_goes_on_where_the_preempt_got_no_answer(
+    at: str, ports_known: bool, kind: ReservationType
+) -> None:
+    cluster = lost_to_a_preempt_without_an_answer("abc", ports_known)
+    cluster.before[at] = cluster.fence
+    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=kind)) == CONFLICT
+    assert at not in cluster.before  # it has happened
+    cluster.come_back()
+    assert cluster.keys() == ""
 
 
 def test_fencer_wins_over_a_path_that_is_registered_again_at_once() -> None:

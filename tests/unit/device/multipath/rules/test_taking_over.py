@@ -7,6 +7,7 @@ from prhelper.scsi.reservation import OutAction, ReservationType
 from .....support.spc import CONFLICT, GOOD, INVALID_FIELD_IN_CDB
 from ...emulated.unit import ER, WR, out
 from .cluster import K2, KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K, T
+from .holding import held
 
 RESERVE, RELEASE, PREEMPT = OutAction.RESERVE, OutAction.RELEASE, OutAction.PREEMPT
 MIGRATION = out(PREEMPT, K, K, kind=WR)
@@ -190,6 +191,37 @@ def test_key_is_given_back_to_no_path_once_the_keeper_is_known_to_be_fenced() ->
     cluster.before["a PREEMPT K K"] = cluster.fence
     assert cluster.guest(MIGRATION) == CONFLICT
     assert not any("T>K" in text for text in cluster.sent)
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_key_is_given_to_no_other_path_where_the_keeper_was_fenced_before_it_went_away(ports_known: bool) -> None:
+    cluster = held("a", WR, ports_known)
+
+    def fence_and_leave() -> None:
+        cluster.fence()
+        cluster.leave("a")
+
+    cluster.before["a PREEMPT K K"] = fence_and_leave
+    assert cluster.guest(out(PREEMPT, K, K, kind=ER)) == CONFLICT
+    assert not any("T>K" in text for text in cluster.sent)
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+@pytest.mark.parametrize("then_all_away", [False, True])
+def test_key_is_taken_back_from_the_next_keeper_if_the_first_was_fenced_meanwhile(
+    then_all_away: bool, ports_known: bool
+) -> None:
+    cluster = held("a", WR, ports_known)
+    cluster.before["a PREEMPT K K"] = lambda: cluster.leave("a")
+    cluster.before["b REGISTER T>K"] = cluster.fence
+    if then_all_away:
+        cluster.after["b REGISTER T>K"] = lambda: cluster.leave(*"abc")
+    assert cluster.guest(out(PREEMPT, K, K, kind=ER)) == (NO_PATH if then_all_away else CONFLICT)
+    assert "b PREEMPT K K" not in cluster.sent
+    cluster.come_back()
+    assert cluster.keys() == ""
 
 
 def test_key_that_another_host_registers_anew_does_not_hide_that_a_path_was_fenced() -> None:
