@@ -125,7 +125,9 @@ def _set_aside(
     Returns the keeper, those that have the temporary key, and an answer if it ends here. Raises NoPathError.
     """
     moved: list[Path] = []
-    for _ in range(MAX_ROUNDS):
+    rounds = MAX_ROUNDS
+    while rounds:
+        rounds -= 1
         rest = [path for path in sequence.live if path not in (keeper, *moved)]
         answers = yield from sequence.register(rest, key, temporary)
         moved += good(answers)
@@ -133,7 +135,9 @@ def _set_aside(
             return keeper, moved, refused
         came_back = yield from sequence.find_new_paths()
         if held is not None and came_back:
-            keeper = (yield from _holder_among(sequence, came_back, key, held)) or keeper
+            holder = yield from _holder_among(sequence, came_back, key, held)
+            if holder not in (None, keeper):  # once at most: the keeper before has to be set aside, too
+                keeper, rounds = holder, max(rounds, 1)
         if (yield from sequence.is_undisturbed()):
             having = moved
         else:

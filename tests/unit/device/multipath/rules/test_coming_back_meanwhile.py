@@ -1,9 +1,11 @@
 """A path comes back in the midst of a take-over, perhaps registered by multipathd: it must not lose its key."""
 
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 
+from prhelper.device.multipath.rules.taking_over import MAX_ROUNDS
 from prhelper.scsi.reservation import Command, OutAction, ReservationType
 
 from .....support.spc import CONFLICT, GOOD
@@ -62,6 +64,25 @@ def test_holder_that_comes_back_before_the_preempt_takes_over_from_the_path_that
     never_unregistered(cluster, "abc")
     assert cluster.guest(MIGRATION) == GOOD
     assert (cluster.keys(), cluster.memory.settled) == ("a:K b:K c:K*", frozenset("abc"))
+
+
+def test_path_that_was_to_hold_is_set_aside_where_the_holder_comes_back_in_the_last_round() -> None:
+    cluster = Cluster(dict.fromkeys("abc", K), OURS["a"], WR, "abc")
+    cluster.leave("a")
+    rounds = count(1)
+
+    def multipathd_registers_or_the_holder_comes_back() -> None:
+        if next(rounds) == MAX_ROUNDS:
+            cluster.away.clear()
+            return
+        cluster.after["c REGISTER K>T"] = multipathd_registers_or_the_holder_comes_back
+        multipathd_registers(cluster, "c")()
+
+    cluster.after["c REGISTER K>T"] = multipathd_registers_or_the_holder_comes_back
+    never_unregistered(cluster, "abc")
+    assert cluster.guest(MIGRATION) == GOOD
+    assert "b REGISTER K>T" in cluster.done
+    assert cluster.keys() == "a:K* b:K c:K"
 
 
 @pytest.mark.parametrize("at", ["a PREEMPT K K", "b REGISTER T>K"])
