@@ -1,8 +1,13 @@
 """The rules against a model: whatever guests, paths, other hosts and crashes do, and whenever.
 
 See `story.py` for what may happen, and `invariants.py` for what must hold.
+
+A run of the tests tells the same stories each time: a fault that one story in thirty thousand has is not found by a
+hundred of them, and met at random it fails a run which has nothing to do with it. Others are told by PRHELPER_THOROUGH.
+What they find gets a test of its own beside the rule, since seeds tell another story once another thing may happen.
 """
 
+import os
 from collections.abc import Iterator
 from random import Random
 
@@ -17,6 +22,10 @@ LENGTH = 12
 
 SHARES = (0.03, 0.1, 0.25)
 """How often something comes in between."""
+
+THOROUGH = bool(os.environ.get("PRHELPER_THOROUGH"))
+STORIES = settings(deadline=None, max_examples=500) if THOROUGH else settings(deadline=None, derandomize=True)
+"""Of each test; thorough, all take a minute."""
 
 
 def numbers(random: Random, share: float = 1) -> Iterator[int]:
@@ -43,7 +52,7 @@ def play_take_overs(paths: str, ports_known: bool, seed: int, share: float, leng
 
 @pytest.mark.parametrize("ports_known", [True, False])
 @pytest.mark.parametrize("paths", ["ab", "abc"])
-@settings(deadline=None)
+@STORIES
 @given(seed=st.integers(0, 2**64), share=st.sampled_from(SHARES), length=st.integers(3, LENGTH))
 def test_story_of_take_overs_ends_well(paths: str, ports_known: bool, seed: int, share: float, length: int) -> None:
     play_take_overs(paths, ports_known, seed, share, length)
@@ -57,14 +66,14 @@ def test_story_that_did_not_end_well_does(seed: int, length: int) -> None:
 
 @pytest.mark.parametrize("ports_known", [True, False])
 @pytest.mark.parametrize("paths", ["a", "ab", "abc"])
-@settings(deadline=None)
+@STORIES
 @given(seed=st.integers(0, 2**64), share=st.sampled_from(SHARES), length=st.integers(1, LENGTH))
 def test_story_ends_well_whatever_happens(paths: str, ports_known: bool, seed: int, share: float, length: int) -> None:
     play(paths, ports_known, False, seed, share, length)
 
 
 @pytest.mark.parametrize("paths", ["ab", "abcd"])
-@settings(deadline=None)
+@STORIES
 @given(seed=st.integers(0, 2**64), share=st.sampled_from(SHARES), length=st.integers(1, LENGTH))
 def test_story_ends_well_where_two_paths_share_a_port(paths: str, seed: int, share: float, length: int) -> None:
     play(paths, True, True, seed, share, length)
