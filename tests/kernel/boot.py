@@ -15,6 +15,9 @@ from tests.support import debian_package
 from . import emulator, kernel
 from .suites import SUITES
 
+MAX_BOOTS = 3
+"""How often a machine is tried that stands still, or does not get as far as to its first test."""
+
 Tell = Callable[..., None]
 """Takes an event, as keywords."""
 
@@ -29,8 +32,8 @@ class Boot:
         self._folder = folder
         self._tell = tell
         self._running = "starting up"
-        self._finished_any = False
-        self._hung = False
+        self._finished: set[str] = set()
+        self._may_try_again = False
         self._stopped = False
         self._boots = 1
         self._emulator: emulator.Emulator | None = None
@@ -39,8 +42,7 @@ class Boot:
         """Boot the machine and follow it to its end."""
         try:
             story = self._follow(booted)
-            # The machine's own fault: a test that hangs is ended by its time limit, and reported.
-            if self._hung and not self._finished_any and not self._stopped:
+            while self._may_try_again and self._boots < MAX_BOOTS and not self._stopped:
                 self._boots += 1
                 story = self._follow(booted)
         except kernel.MissingError as error:
@@ -59,6 +61,7 @@ class Boot:
 
     def _follow(self, booted: kernel.Kernel) -> str:
         """Pass on the reports; return how it ended."""
+        self._may_try_again = False
         script = self._write_script(booted)
         machine = self._emulator = emulator.Emulator(booted, script, self._console, self._suite.memory)
         noise = ""
@@ -72,8 +75,12 @@ class Boot:
                     noise += f"\n{line}"
                 else:
                     self._take(event)
+        except emulator.StillError as error:
+            self._may_try_again = True
+            return f"{error}{noise}"
         except emulator.HungError as error:
-            self._hung = True
+            # Before any test it is the machine's own fault: a test that hangs is ended by its time limit, and reported.
+            self._may_try_again = not self._finished
             return f"{error}{noise}"
         finally:
             machine.stop()
@@ -85,7 +92,7 @@ class Boot:
             self._running = f"it was at {event['started']}"
         if "finished" in event:
             self._running = f"it had finished {event['finished']}"
-            self._finished_any = True
+            self._finished.add(event["finished"])
         self._tell(**event)
 
     @property
@@ -98,7 +105,7 @@ class Boot:
         return Path(shutil.copy(built, self._folder))
 
     def _write_script(self, booted: kernel.Kernel) -> Path:
-        """The script that the guest boots into: run the tests, then reset the machine, which ends the emulator."""
+        """The script that the guest boots into: run the tests that are left, then reset it, which ends the emulator."""
         environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/root",
@@ -113,12 +120,14 @@ class Boot:
             "PRHELPER_THOROUGH": os.environ.get("PRHELPER_THOROUGH", ""),
         }
         pytest = [booted.python, "-m", "pytest", "-p", "tests.kernel.guest.reporter", "-p", "no:cacheprovider"]
+        tests = [test for test in self._tests if test not in self._finished]
         lines = [
             *(f"export {name}={shlex.quote(value)}" for name, value in environment.items()),
             *booted.preparation(),
             f"cd {shlex.quote(str(kernel.REPOSITORY))}",
             "run_tests() {",
-            "    " + shlex.join([*pytest, "--quiet", "--color=no", *self._tests]),
+            f"    while sleep {emulator.BEAT}; do printf . >/dev/ttyS2; done &",
+            "    " + shlex.join([*pytest, "--quiet", "--color=no", *tests]),
             "    echo b > /proc/sysrq-trigger",
             "}",
         ]

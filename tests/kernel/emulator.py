@@ -1,12 +1,14 @@
 """One emulated machine: QEMU without acceleration, which needs no rights and no KVM.
 
-The machine has two serial ports. The kernel's console (ttyS0) goes to a file, for people and for the story of a
+The machine has three serial ports. The kernel's console (ttyS0) goes to a file, for people and for the story of a
 failure. The second (ttyS1) carries the tests' reports and nothing else, a line each: the kernel never writes there, so
-no message of its own can tear a report apart.
+no message of its own can tear a report apart. The third (ttyS2) carries a byte each BEAT seconds: a machine that runs
+virtual machines of its own by KVM stands still now and then, with every process in it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import subprocess
@@ -16,15 +18,26 @@ from pathlib import Path
 
 from .kernel import Kernel
 
+BEAT = 5
+"""Seconds from one sign of life to the next."""
+
+MAX_PAUSE = 100
+"""Seconds without one after which the machine stands still, and is not only slow."""
+
 
 class HungError(Exception):
     """The guest has reported nothing for longer than it may."""
+
+
+class StillError(Exception):
+    """The machine stands still, whatever is run in it."""
 
 
 class Emulator:
     """A running guest that boots into `script` (a file on the host). Whoever creates it calls `stop` and `reap`."""
 
     def __init__(self, kernel: Kernel, script: Path, console: Path, memory: int) -> None:
+        self._beats = console.with_suffix(".beats")
         # no_timer_check: on a busy machine the kernel's test of the timer can fail, and it panics.
         arguments = f'console=ttyS0 quiet panic=-1 no_timer_check "guest_script={script}"'
         if kernel.folders:
@@ -43,6 +56,7 @@ class Emulator:
                 *(argument for share in shares for argument in ("-virtfs", share)),
                 *("-chardev", f"file,id=console,path={console}", "-serial", "chardev:console"),
                 *("-chardev", "stdio,id=reports,signal=off", "-serial", "chardev:reports"),
+                *("-chardev", f"file,id=beats,path={self._beats}", "-serial", "chardev:beats"),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -50,7 +64,10 @@ class Emulator:
         )
 
     def lines(self, silence: float) -> Iterator[str]:
-        """Yield what the guest reports until it powers off. HungError: nothing for `silence` seconds."""
+        """Yield what the guest reports until it powers off.
+
+        Raises HungError after `silence` seconds without a report, and StillError.
+        """
         assert self._process.stdout is not None
         port = self._process.stdout.fileno()
         poll = select.poll()
@@ -58,8 +75,11 @@ class Emulator:
         pending = b""
         deadline = time.monotonic() + silence
         while True:
-            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                raise HungError(f"no report from the guest for {silence:.0f} seconds")
+            if not poll.poll(BEAT * 1000):
+                if time.monotonic() > deadline:
+                    raise HungError(f"no report from the guest for {silence:.0f} seconds")
+                self._check_that_it_moves()
+                continue
             chunk = os.read(port, 65536)
             if not chunk:
                 return
@@ -67,6 +87,13 @@ class Emulator:
             for line in complete:
                 deadline = time.monotonic() + silence
                 yield line.decode(errors="replace").rstrip("\r")
+
+    def _check_that_it_moves(self) -> None:
+        """Raises StillError, of a machine that has given signs of life, and gives none any more."""
+        with contextlib.suppress(FileNotFoundError):
+            beats = self._beats.stat()
+            if beats.st_size and time.time() - beats.st_mtime > MAX_PAUSE:
+                raise StillError(f"the machine has stood still for {MAX_PAUSE} seconds")
 
     def stop(self) -> None:
         """End the emulator, whatever it does. Any thread may call this."""
