@@ -40,6 +40,8 @@ def preempt(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
         yield from sequence.look()
         after = sequence.reservation
         sequence.holds = after is not None and (after.is_all_registrants or (after.key == wanted.key and held_before))
+    if not wanted.new and (is_good(outcome) or sequence.lost_an_answer):  # all registrants hold since we looked
+        sequence.unsettled = list(sequence.live)
     return outcome
 
 

@@ -8,7 +8,7 @@ from prhelper.scsi.reservation import Command, OutAction, ReservationType
 
 from .....support.spc import CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST
 from ...emulated.unit import TYPES, WA, WE, WR, out
-from .cluster import KO, OTHER, OURS, SOURCE, Cluster, K
+from .cluster import KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
 
 
 @pytest.mark.parametrize("holder", [OURS["b"], None])
@@ -47,6 +47,19 @@ def test_preempting_everybody_when_nobody_is_there_is_good_and_with_a_wrong_key_
     assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=WA)) == GOOD
     assert cluster.guest(out(OutAction.PREEMPT, KO, 0, kind=WA)) == CONFLICT
     assert cluster.keys() == "a:K* b:K*"
+
+
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("kind", [WA, WR])
+def test_preempting_everybody_where_all_hold_only_since_we_looked_registers_our_other_paths_again(
+    kind: ReservationType, answered: bool
+) -> None:
+    cluster = Cluster(dict.fromkeys("abc", K), paths="abc", others={OTHER: KO})
+    cluster.before["a PREEMPT K 0"] = lambda: cluster.by(OTHER, out(OutAction.RESERVE, KO, kind=WA))
+    if not answered:
+        cluster.after["a PREEMPT K 0"] = lambda: cluster.leave("a")
+    assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=kind)) == (GOOD if answered else NO_PATH)
+    assert cluster.keys().replace("*", "") == "a:K b:K c:K"
 
 
 def test_fencing_while_everybody_is_preempted_wins() -> None:
