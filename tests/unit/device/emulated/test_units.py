@@ -156,8 +156,12 @@ def test_nothing_is_left_while_a_command_is_carried_out(tmp_path: Path, monkeypa
 
 
 def test_of_a_process_that_has_died_what_it_has_stored_goes_on(tmp_path: Path) -> None:
-    with closing(Storage(tmp_path)) as old, OwnedFd(os.dup(old.fileno())) as locked:
-        units = Units(Storage(tmp_path, locked))
+    with (
+        closing(Storage(tmp_path)) as old,
+        OwnedFd(os.dup(old.fileno())) as locked,
+        closing(Storage(tmp_path, locked)) as storage,
+    ):
+        units = Units(storage)
         Units(old).execute("unit", A, KEEP)
         assert units.key_of("unit", A) is None
         units.go_on_from_storage()
