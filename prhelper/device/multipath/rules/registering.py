@@ -127,10 +127,13 @@ def _told_apart(sequence: Sequence, wanted: Wanted, lagging: list[Path]) -> Step
 
 
 def _none_registered(sequence: Sequence, wanted: Wanted, refused: Outcome | None) -> Steps[Outcome]:
-    """What to answer; if a path that has gone away may be registered, with others that it listed, those are undone."""
-    if refused is None:
+    """What to answer; if a path that has gone away may be registered, with others that it reaches, those are undone.
+
+    It may have caused the conflict of another that it reaches, and that has gone away as it was asked for its key.
+    """
+    if refused is None and not wanted.flags & (ALL_TG_PT | SPEC_I_PT):
         return CONFLICT
-    outcome = yield from sequence.unless_done(refused)
+    outcome = yield from sequence.unless_done(refused or CONFLICT)
     if outcome == NO_PATH and not sequence.key:
         yield from sequence.register(sequence.live, wanted.new, 0)
     return outcome

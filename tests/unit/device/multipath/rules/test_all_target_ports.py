@@ -43,6 +43,15 @@ def test_path_that_was_registered_by_another_which_did_not_answer_is_known_to_be
     assert cluster.keys() == ("a:K2 b:K2" if key else "a:K b:K")
 
 
+def test_registration_of_which_both_paths_that_have_it_go_away_is_to_be_tried_again_and_undone() -> None:
+    cluster = Cluster(paths="abcd", share_ports=True)
+    cluster.after["a REGISTER 0>K"] = lambda: cluster.leave("a")
+    cluster.before["b REGISTER K>K"] = lambda: cluster.leave("b")
+    assert cluster.guest(out(REGISTER, 0, K, flags=ALL_TG_PT)) == NO_PATH
+    cluster.come_back()
+    assert (cluster.keys(), cluster.memory.key) == ("", 0)
+
+
 def test_unit_that_misses_all_target_ports_gets_it_and_no_other() -> None:
     cluster = Cluster()
     assert cluster.guest(out(REGISTER, 0, K, flags=ALL_TG_PT)) == GOOD
