@@ -97,9 +97,14 @@ def _is_surely_wrong(sequence: Sequence, wanted: Wanted) -> bool:
 
 
 def _old_key(sequence: Sequence, wanted: Wanted) -> Steps[int]:
-    """The key that the paths have before, or should have; 0 for none, and where it cannot be told."""
+    """The key that the paths have before, or should have; 0 for none, and where it cannot be told.
+
+    A stale key is none: only a path that is away may have it, perhaps since before the host was fenced.
+    """
     if not wanted.ignores_key:
         return wanted.key
+    if wanted.new in sequence.stale:
+        return 0
     return wanted.new if wanted.new in ((yield from sequence.keys()) or ()) else 0
 
 

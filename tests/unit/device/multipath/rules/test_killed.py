@@ -139,3 +139,17 @@ def test_moving_away_that_is_cut_off_has_left_with_every_path_or_with_none(at: i
     cluster = killed(registered, command, min(at, steps_of(registered, command) - 1))
     cluster.restart()
     assert cluster.keys() in ("a:K* b:K c:K", "")
+
+
+def test_key_of_a_path_that_is_away_is_given_to_no_other_if_a_registration_with_it_was_cut_off() -> None:
+    cluster = Cluster({"a": K}, paths="ab", ports_known=False)
+    cluster.leave("a")
+    cluster.has_written(Entry(0, stale=(K,)))  # it could not be taken back as the host was fenced
+    cluster.memory = cluster.memory._replace(key=0, settled=frozenset("b"))
+    cluster.before["b IGNORE 0>K"] = cluster.crash
+    with contextlib.suppress(CrashError):
+        cluster.guest(out(IGNORE, 0, K))
+    cluster.restart()
+    assert cluster.keys() == "a:K"
+    cluster.come_back()
+    assert cluster.keys() == ""
