@@ -95,9 +95,7 @@ class Nexus:
         return int(generation)
 
     def keys(self) -> list[int]:
-        data = self.good(In.READ_KEYS)
-        (size,) = struct.unpack_from(">I", data, 4)
-        return [key for (key,) in struct.iter_unpack(">Q", data[8 : 8 + size])]
+        return keys_in(self.good(In.READ_KEYS))
 
     def reservation(self) -> Holder | None:
         data = self.good(In.READ_RESERVATION)
@@ -127,3 +125,9 @@ class Nexus:
         answer = self.read(action)
         assert answer.status == GOOD, f"{action.name}: {answer}"
         return answer.payload
+
+
+def keys_in(data: bytes) -> list[int]:
+    """What READ KEYS has returned."""
+    (size,) = struct.unpack_from(">I", data, 4)
+    return [key for (key,) in struct.iter_unpack(">Q", data[8 : 8 + size])]

@@ -2,7 +2,7 @@
 
 Both read first: READ KEYS; PREEMPT AND ABORT if the key is there; READ KEYS. Here that goes out as PREEMPT, for the
 kernel's loopback target never answers the other. fence_mpath gives its commands to mpathpersist; the other host has no
-map, and sg_persist understands the same options.
+map, and sg_persist understands the same options. What meets a unit attention is sent again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ for argument; do
     esac
     set -- "$@" "$argument"
 done
-exec sg_persist "$@"
+until sg_persist "$@"; do
+    status=$?
+    [ $status = 6 ] || exit $status  # unit attention: take-overs go on meanwhile
+done
 """
 
 

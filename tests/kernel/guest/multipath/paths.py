@@ -45,7 +45,13 @@ class MapPath:
             eventually(lambda: self.name is not None, "the disk comes back", self._multipathd.said)
         elif (self._folder() / "state").read_text() != "running\n":
             self.bring_online()
+        self._read_size_again()
         self._wait_for("active")
+
+    def _read_size_again(self) -> None:
+        """If the kernel has asked for its size while it was away, it takes the disk for empty."""
+        if Path("/sys/block", self.name or "", "size").read_text() == "0\n":
+            (self._folder() / "rescan").write_text("1")
 
     def _set_state(self, state: str) -> None:
         # Without the newline the kernel says EINVAL.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.nexus import Nexus
-from tests.support.spc import CONFLICT, GOOD, Out
+from tests.support.nexus import Nexus, Result, keys_in
+from tests.support.spc import CHECK_CONDITION, CONFLICT, GOOD, In, Out
 
 from ..thorough import THOROUGH
 from .agents import AGENTS, Agent
@@ -34,7 +34,7 @@ WE_RESERVE = [
 
 def blindly(other: Nexus) -> None:
     """Preempt, and take a conflict, where the key is not there, for done."""
-    assert other.preempt(OTHER, K, WR) in (GOOD, CONFLICT)
+    assert answered(lambda: other.write(Out.PREEMPT, OTHER, K, WR)).status in (GOOD, CONFLICT)
 
 
 def reading_first(other: Nexus) -> None:
@@ -44,8 +44,14 @@ def reading_first(other: Nexus) -> None:
 
 
 def is_registered(other: Nexus) -> bool:
-    keys = other.keys()
-    return K in keys
+    return K in keys_in(answered(lambda: other.read(In.READ_KEYS)).payload)
+
+
+def answered(send: Callable[[], Result]) -> Result:
+    """A take-over that changes the type tells the other host so, by a unit attention in place of the next answer."""
+    while (result := send()).status == CHECK_CONDITION:
+        pass
+    return result
 
 
 @pytest.mark.parametrize("fence", [blindly, reading_first])
