@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -65,9 +66,7 @@ class Starts:
 
     def descriptors(self, number: int = -1) -> list[str]:
         """What a start has open, clients' connections and all, but for its log."""
-        folder = Path(f"/proc/{self.processes[number].pid}/fd")
-        names = [os.readlink(file).partition(":")[0] for file in folder.iterdir()]  # noqa: PTH115
-        return sorted(name for name in names if not name.endswith(".log"))
+        return [name for name in open_in(self.processes[number].pid) if not name.endswith(".log")]
 
     def stop(self) -> None:
         """Stop the one that came last."""
@@ -79,3 +78,12 @@ class Starts:
             if process.poll() is None:
                 process.kill()
             process.wait()
+
+
+def open_in(pid: int) -> list[str]:
+    """What a process has open; but for files of /proc, from which it reads for a moment who a new client is."""
+    names = []
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            names.append(os.readlink(file).partition(":")[0])  # noqa: PTH115
+    return sorted(name for name in names if not name.startswith("/proc/"))

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...support.helper import OURS, wait_until
+from .starts import open_in
 
 _PASS_ON = """\
 import fcntl, os, sys
@@ -117,8 +118,7 @@ class Unit:
 
     def descriptors(self) -> list[str]:
         """What the process has open, clients' connections and all."""
-        folder = Path(f"/proc/{self.process.pid}/fd")
-        return sorted(os.readlink(file).partition(":")[0] for file in folder.iterdir())  # noqa: PTH115
+        return open_in(self.process.pid)
 
     def tell(self) -> None:
         """Tell it to stop."""
