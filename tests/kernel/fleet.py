@@ -4,8 +4,8 @@
 
 It starts before the first test of the run (reports.py) and goes on beside those that need no machine, at a lower
 priority and one boot at a time: those wait more than they compute. The first line of its input says which tests are
-selected, as JSON: {suite: [id of a test]}. "all" on a second one says that nothing else runs any more: from then on, as
-many boots go on as there are processors. The end of its input ends everything.
+selected, as JSON: {suite: [id of a test]}. "all" says that nothing else runs any more: from then on, as many boots go
+on as there are processors. "stop", or the end of its input, ends everything.
 
 Each line of its output is an event of one suite, as JSON: what the guest reports (guest/reporter.py); {"over": the
 story of its end}; and, where there can be no machine, {"missing": what is} or {"unfit": why}.
@@ -122,7 +122,9 @@ def main() -> None:
     threading.Thread(target=write_events, args=(events,), daemon=True).start()
     fleet = Fleet(json.loads(sys.stdin.readline()), lambda **event: events.put(event))
     threading.Thread(target=fleet.start, daemon=True).start()
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        if line == "stop\n":
+            break
         fleet.use_all_processors()
     fleet.stop()
 

@@ -98,6 +98,8 @@ class Reports:
 
     def stop(self) -> None:
         """End every machine."""
+        # To close the pipe would not do: threads with a table of descriptors of their own may have it open as well.
+        self._say("stop")
         with self._process, self._complaints, contextlib.suppress(BrokenPipeError):
             assert self._process.stdin is not None
             self._process.stdin.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ def events_of(test: str, **outcomes: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def reports(events: list[dict[str, Any]], ending: str = "sys.stdin.read()") -> Iterator[Reports]:
+def reports(events: list[dict[str, Any]], ending: str = "sys.stdin.readline()") -> Iterator[Reports]:
     """The reports of a process that says these events once nothing else runs, and ends as it is told."""
     lines = [json.dumps(event) for event in events]
     script = (
@@ -69,3 +70,12 @@ def test_a_fleet_that_ends_tells_every_test_what_it_said_last() -> None:
             with pytest.raises(GuestError, match="no memory left"):
                 told.report(suite, test)
         assert told.report("scsi", "a")["outcome"] == "passed"
+
+
+def test_the_fleet_is_stopped_though_something_else_has_its_input_open() -> None:
+    with reports(events_of("a")) as told:
+        assert told._process.stdin is not None
+        elsewhere = os.dup(told._process.stdin.fileno())
+        told.report("scsi", "a")
+    os.close(elsewhere)
+    assert told._process.returncode == 0
