@@ -12,6 +12,7 @@ from ..restart import Emulated
 from ..serving.copying import Copying
 from ..serving.server import Server
 from .latecomers import Latecomers
+from .messages import next_message
 
 _log = logging.getLogger(__name__)
 
@@ -134,14 +135,9 @@ class Successor:
 
     async def _next(self) -> bytes:
         """The next message. Raises OSError if there is none any more."""
-        while True:
-            try:
-                received = mailbox.take(self._end)
-            except BlockingIOError:
-                await anyio.wait_readable(self._end)
-                continue
-            if received is None:
-                raise ConnectionResetError(errno.ECONNRESET, "it has ended")
-            for fd in received.fds:
-                fd.close()
-            return received.data
+        received = await next_message(self._end)
+        if received is None:
+            raise ConnectionResetError(errno.ECONNRESET, "it has ended")
+        for fd in received.fds:
+            fd.close()
+        return received.data

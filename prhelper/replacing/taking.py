@@ -15,6 +15,7 @@ from ..serving import handing_over
 from ..serving.server import Server
 from .asking import Predecessor
 from .latecomers import Latecomers
+from .messages import next_message
 
 _log = logging.getLogger(__name__)
 
@@ -90,15 +91,10 @@ class Taking:
 
     async def _next(self) -> Received | None:
         """None if the other process has ended. Raises RefusedError."""
-        while True:
-            try:
-                received = mailbox.take(self._mailbox)
-            except BlockingIOError:
-                await anyio.wait_readable(self._mailbox)
-                continue
-            if received is None:
-                self._has_ended = True
-                _log.warning("the process that was to be replaced has died; going on without it")
-            elif received.data.startswith(offer.REFUSED):
-                raise offer.RefusedError(received.data.removeprefix(offer.REFUSED).decode(errors="replace"))
-            return received
+        received = await next_message(self._mailbox)
+        if received is None:
+            self._has_ended = True
+            _log.warning("the process that was to be replaced has died; going on without it")
+        elif received.data.startswith(offer.REFUSED):
+            raise offer.RefusedError(received.data.removeprefix(offer.REFUSED).decode(errors="replace"))
+        return received
