@@ -1,5 +1,5 @@
 """The server of the tests of serving."""
 
-from ..serving.conftest import deaf, running
+from ..serving.conftest import deaf, ends, running
 
-__all__ = ["deaf", "running"]
+__all__ = ["deaf", "ends", "running"]

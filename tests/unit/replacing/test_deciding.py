@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -18,16 +18,7 @@ from prhelper.replacing.successor import Successor
 from prhelper.replacing.taking import Taking
 
 from ...support.spc import GOOD, reserve_in
-from ..serving.running import Running
-
-Ends = tuple[socket.socket, socket.socket]
-
-
-@pytest.fixture
-def ends() -> Iterator[Ends]:
-    giving, taking = mailbox.pair()
-    with giving, taking:
-        yield giving, taking
+from ..serving.running import Ends, Running
 
 
 @pytest.fixture

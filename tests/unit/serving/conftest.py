@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from prhelper.handover import mailbox
 from prhelper.serving import audit
 from prhelper.serving import server as module
 
 from .hosts import Host
-from .running import Running
+from .running import Ends, Running
 from .sessions import RUNNERS, Runner
 
 
@@ -65,6 +66,14 @@ def host() -> Host:
 def runner(request: pytest.FixtureRequest) -> Runner:
     chosen: Runner = request.param
     return chosen
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    """A mailbox: the end to put into, and the end to take from."""
+    giving, taking = mailbox.pair()
+    with giving, taking:
+        yield giving, taking
 
 
 @pytest.fixture

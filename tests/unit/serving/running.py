@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -20,6 +21,9 @@ from prhelper.serving.server import Server
 
 from ...support.client import Client
 from ...support.spc import reserve_in
+
+Ends = tuple[socket.socket, socket.socket]
+"""Of a mailbox."""
 
 FEATURES = bytes(4)
 MAX_CLIENTS = 4  # an account, here this process's unit or user, may have half of them

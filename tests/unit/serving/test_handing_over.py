@@ -21,16 +21,7 @@ from prhelper.serving.handing_over import HandingOver, take_over
 
 from ...support.helper import wait_until
 from ...support.spc import GOOD, keys, reserve_in, reserve_out
-from .running import Running
-
-Ends = tuple[socket.socket, socket.socket]
-
-
-@pytest.fixture
-def ends() -> Iterator[Ends]:
-    giving, taking = mailbox.pair()
-    with giving, taking:
-        yield giving, taking
+from .running import Ends, Running
 
 
 @pytest.fixture

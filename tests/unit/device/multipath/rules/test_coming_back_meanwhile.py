@@ -145,14 +145,19 @@ def test_path_to_which_multipathd_gives_the_key_right_before_the_preempt_is_regi
     ]
 
 
-def test_path_to_which_multipathd_gives_the_key_goes_on_where_the_one_that_was_to_hold_is_away() -> None:
-    cluster = migrated()
+def first_path_is_lost(cluster: Cluster) -> Callable[[], None]:
+    """What happens at once: a goes away, and multipathd gives the key to b."""
 
-    def lose_the_first_path() -> None:
+    def lose_it() -> None:
         cluster.leave("a")
         multipathd_registers(cluster, "b")()
 
-    cluster.after["a PREEMPT K K"] = lose_the_first_path
+    return lose_it
+
+
+def test_path_to_which_multipathd_gives_the_key_goes_on_where_the_one_that_was_to_hold_is_away() -> None:
+    cluster = migrated()
+    cluster.after["a PREEMPT K K"] = first_path_is_lost(cluster)
     assert cluster.guest(MIGRATION) == GOOD
     cluster.come_back()
     assert cluster.keys() == "a:K b:K* c:K"
@@ -160,12 +165,7 @@ def test_path_to_which_multipathd_gives_the_key_goes_on_where_the_one_that_was_t
 
 def test_path_that_goes_away_as_it_is_asked_which_key_it_has_was_not_fenced() -> None:
     cluster = migrated()
-
-    def lose_the_first_path() -> None:
-        cluster.leave("a")
-        multipathd_registers(cluster, "b")()
-
-    cluster.after["a PREEMPT K K"] = lose_the_first_path
+    cluster.after["a PREEMPT K K"] = first_path_is_lost(cluster)
     cluster.after["b REGISTER T>K"] = lambda: cluster.before.update({"b REGISTER K>K": lambda: cluster.leave("b")})
     assert cluster.guest(MIGRATION) == GOOD
     cluster.come_back()
