@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ...support.client import Client
 from ...support.hold import Hold
 from ...support.spc import GOOD, reserve_in
 from .conftest import THOROUGH, Replaced
@@ -116,25 +117,26 @@ def test_new_one_that_stands_still_before_it_has_taken_the_place_comes_too_late(
     replaced.starts.processes.append(replaced.starts.processes[0])
 
 
-def test_old_one_is_killed_with_its_stuck_command_and_costs_that_client_alone(replaced: Replaced) -> None:
+def replaced_with_a_stuck_command(replaced: Replaced) -> tuple[Client, Client]:
+    """Start two, the second in place of the first: a client that followed, and one whose command is stuck there."""
     replaced.starts.start()
     client, stuck = replaced.connect(), replaced.connect()
     replaced.device.hold()
     stuck.send(reserve_in(0), [replaced.hanging])
     replaced.wait_for_hanging(1)
     replaced.starts.start()
+    return client, stuck
+
+
+def test_old_one_is_killed_with_its_stuck_command_and_costs_that_client_alone(replaced: Replaced) -> None:
+    client, stuck = replaced_with_a_stuck_command(replaced)
     kill(replaced, 0)
     assert stuck.hung_up()
     assert replaced.served([client]) == [client]
 
 
 def test_new_one_is_killed_and_the_stuck_command_is_answered_all_the_same(replaced: Replaced) -> None:
-    replaced.starts.start()
-    client, stuck = replaced.connect(), replaced.connect()
-    replaced.device.hold()
-    stuck.send(reserve_in(0), [replaced.hanging])
-    replaced.wait_for_hanging(1)
-    replaced.starts.start()
+    client, stuck = replaced_with_a_stuck_command(replaced)
     kill(replaced, 1)
     assert client.hung_up()
     replaced.starts.start()
