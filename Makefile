@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := $(wildcard /var/lib/dpkg/status)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-platforms test-unit unit-channel unit-device unit-others check coverage mutants bench bench-quick build deb rpm image release clean system-packages
+.PHONY: help venv demo test test-fast test-platforms test-unit unit-channel unit-device unit-serving unit-others check coverage mutants bench bench-quick build deb rpm image release clean system-packages
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,17 +49,19 @@ test-platforms: system-packages  ## every test on Debian 12, 13 and the next, ea
 	 [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 test-unit: venv  ## the quick tests of single modules: seconds
-	@$(MAKE) --no-print-directory --jobs 3 --output-sync $(UNIT)
+	@$(MAKE) --no-print-directory --jobs 4 --output-sync $(UNIT)
 
-# Three processes for two processors, since some tests wait: to distribute tests takes longer than these tests. What
+# Four processes for two processors, since many tests wait: to distribute tests takes longer than these tests. What
 # Python has compiled is kept, whatever the environment says: to compile takes a quarter of the time.
-UNIT := unit-channel unit-device unit-others
+UNIT := unit-channel unit-device unit-serving unit-others
 QUICKLY := $(BIN)/python -m pytest -q -p no:cacheprovider -m 'unit and not slow' --hypothesis-profile quick tests/unit
 $(UNIT) coverage mutants: export PYTHONDONTWRITEBYTECODE :=
 unit-channel unit-device:
 	$(QUICKLY)/$(@:unit-%=%)
+unit-serving:
+	$(QUICKLY)/serving tests/unit/scheduler
 unit-others:
-	$(QUICKLY) --ignore tests/unit/channel --ignore tests/unit/device
+	$(QUICKLY) $(addprefix --ignore tests/unit/,channel device serving scheduler)
 
 check: venv  ## linters, types, spelling, the direction of imports, the manual's markup
 	$(BIN)/ruff check .

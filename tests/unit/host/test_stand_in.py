@@ -55,6 +55,7 @@ def test_it_lives_until_the_manager_has_read_of_it_and_is_no_child_of_the_proces
     wait_until(lambda: parent(pid) == 0, what="the stand-in to end")
 
 
+@pytest.mark.slow
 def test_a_manager_that_does_not_answer_is_not_waited_for_long(manager: socket.socket) -> None:
     with end(manager.getsockname()) as process:
         pid = stand_in(manager)
