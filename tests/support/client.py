@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .patience import PATIENCE
+
 _HEADER = struct.Struct(">ii")
 _SENSE_SIZE = 96
 
@@ -28,7 +30,7 @@ class HungUpError(Exception):
 class Client:
     """A negotiated connection. `negotiate=False` leaves the first bytes to the test."""
 
-    def __init__(self, path: Path | str, *, negotiate: bool = True, timeout: float = 20.0) -> None:
+    def __init__(self, path: Path | str, *, negotiate: bool = True, timeout: float = PATIENCE) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
         try:

@@ -17,6 +17,7 @@ import anyio
 from prhelper import __file__ as package
 
 from .client import Client
+from .patience import PATIENCE
 
 OURS = (sys.executable, "-I", "-m", "prhelper")
 
@@ -27,7 +28,7 @@ def for_any_interpreter() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(map(str, places))}
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 10.0, what: str = "the condition") -> None:
+def wait_until(condition: Callable[[], object], timeout: float = PATIENCE, what: str = "the condition") -> None:
     """Poll for something that gives no event. Fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():
@@ -42,7 +43,7 @@ def is_listening(path: Path) -> bool:
     return any(fields[3] == accepts_connections and fields[-1] == str(path) for fields in map(str.split, lines))
 
 
-def run_to_end(*options: str | Path, timeout: float = 20.0) -> subprocess.CompletedProcess[str]:
+def run_to_end(*options: str | Path, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
     """Run our helper where it is expected to end by itself."""
     command = [*OURS, *map(str, options)]
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
@@ -147,7 +148,7 @@ class Helper:
         """What the process has written to the log so far."""
         return self.log.read_text(errors="replace")
 
-    def stop(self, number: int = signal.SIGTERM, timeout: float = 20.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, timeout: float = PATIENCE) -> int:
         """Send a signal and wait: the exit status."""
         self.process.send_signal(number)
         return self.process.wait(timeout)

@@ -8,6 +8,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from .patience import PATIENCE
+
 CONTROL = "io.prhelper.Control"
 SERVICE = "org.varlink.service"
 
@@ -28,7 +30,7 @@ class HungUpError(Exception):
 class Varlink:
     """A connection to a service."""
 
-    def __init__(self, path: Path | str, timeout: float = 20.0) -> None:
+    def __init__(self, path: Path | str, timeout: float = PATIENCE) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
         self._data = b""

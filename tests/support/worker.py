@@ -24,6 +24,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from .patience import PATIENCE
+
 FEATURE = struct.pack(">I", 0x8000_0000)
 _OUT = 0x5F
 
@@ -132,7 +134,7 @@ class FakeWorker:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection:
-            connection.settimeout(20)
+            connection.settimeout(PATIENCE)
             try:
                 self._behave(Daemon(connection))
             except BaseException as fault:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ...support.client import Client, HungUpError
 from ...support.fake_device import HANGING, HEALTHY, PATTERN, FakeDevice, Held
 from ...support.helper import Helper, Rest, wait_until
+from ...support.patience import PATIENCE
 from ...support.spc import GOOD, reserve_in
 
 
@@ -23,7 +24,7 @@ class Bench:
         self.healthy = os.open(HEALTHY, os.O_RDWR)
         self.hanging = os.open(HANGING, os.O_RDWR)
 
-    def connect(self, *, negotiate: bool = True, timeout: float = 20.0) -> Client:
+    def connect(self, *, negotiate: bool = True, timeout: float = PATIENCE) -> Client:
         return Client(self.helper.socket, negotiate=negotiate, timeout=timeout)
 
     def connect_when_there_is_room(self) -> Client:

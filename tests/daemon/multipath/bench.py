@@ -15,6 +15,7 @@ from pathlib import Path
 from ...support.client import Client, Reply
 from ...support.fake_device import HANGING, HEALTHY, PATTERN, FakeDevice
 from ...support.helper import OURS, Helper
+from ...support.patience import PATIENCE
 from ...support.spc import CHECK_CONDITION, GOOD, keys, reserve_in, reserve_out, sense_code
 
 AS_A_MAP = """\
@@ -56,7 +57,7 @@ class Daemon:
         self.map = os.open(HANGING, os.O_RDWR)
         self.disk = os.open(HEALTHY, os.O_RDWR)
 
-    def connect(self, timeout: float = 20.0) -> Client:
+    def connect(self, timeout: float = PATIENCE) -> Client:
         return Client(self.helper.socket, timeout=timeout)
 
     def ask(self, client: Client) -> None:

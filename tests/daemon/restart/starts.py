@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...support.helper import OURS, wait_until
+from ...support.patience import PATIENCE
 
 
 class Starts:
@@ -62,7 +63,7 @@ class Starts:
 
     def has_ended(self, number: int) -> int:
         """Wait until a start has ended: its status."""
-        return self.processes[number].wait(20)
+        return self.processes[number].wait(PATIENCE)
 
     def descriptors(self, number: int = -1) -> list[str]:
         """What a start has open, clients' connections and all, but for its log."""
@@ -71,7 +72,7 @@ class Starts:
     def stop(self) -> None:
         """Stop the one that came last."""
         self.process.terminate()
-        assert self.process.wait(20) == 0, self.output()
+        assert self.process.wait(PATIENCE) == 0, self.output()
 
     def close(self) -> None:
         for process in self.processes:

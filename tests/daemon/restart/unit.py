@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...support.helper import OURS, wait_until
+from ...support.patience import PATIENCE
 from .starts import open_in
 
 _PASS_ON = """\
@@ -127,7 +128,7 @@ class Unit:
     def stop(self) -> None:
         """Tell it to stop, and wait for that."""
         self.tell()
-        assert self.process.wait(20) == 0, self.output()
+        assert self.process.wait(PATIENCE) == 0, self.output()
 
     def restart(self, *options: str) -> None:
         """As `systemctl restart`."""
