@@ -43,8 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _build_parser()
     given = sys.argv[1:] if arguments is None else arguments
     if _CAPABILITIES_OPTION in given:  # at once: who asks need not know which options there are
-        print(_capabilities())
-        parser.exit()
+        _print_capabilities(parser)
     options = _parse(parser, given)
     if "help" in options.trace:
         from .logs import trace  # late: a start needs it only for traces
@@ -64,14 +63,17 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _capabilities() -> str:
+def _print_capabilities(parser: argparse.ArgumentParser) -> NoReturn:
     """In the form of swtpm(8), which libvirt knows: one JSON object, on one line."""
     features = ", ".join(f'"{name}"' for name in _FEATURES)
-    return f'{{"type": "prhelper", "version": "{__version__}", "features": [{features}]}}'
+    print(f'{{"type": "prhelper", "version": "{__version__}", "features": [{features}]}}')
+    parser.exit()
 
 
 def _parse(parser: argparse.ArgumentParser, arguments: list[str]) -> Options:
     values = vars(parser.parse_args(arguments))
+    if values.pop("print_capabilities"):  # its name was cut short
+        _print_capabilities(parser)
     if values["multipath_worker"]:
         given = [f"--{name}" for name in ("user", "group", "emulate") if values[name] is not None]
         if values["multipath"] == "off":
@@ -173,7 +175,6 @@ def _build_parser() -> _Parser:
     add(
         _CAPABILITIES_OPTION,
         action="store_true",
-        default=argparse.SUPPRESS,
         help="print what this program can do, as JSON, and exit",
     )
     _add_multipath(parser.add_argument_group("multipath maps"), defaults)

@@ -148,12 +148,21 @@ def test_trace_help_lists_every_event(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out.split() == [event.name for event in trace.EVENTS]
 
 
-@pytest.mark.parametrize("others", [[], ["--bogus", "-k", "relative"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--print-capabilities"],
+        ["--bogus", "-k", "relative", "--print-capabilities", "--bogus"],
+        ["--version", "--print-capabilities", "--version"],
+        ["-k", "--print-capabilities"],
+        ["-d", "--print-cap"],
+    ],
+)
 def test_capabilities_are_printed_whatever_else_is_asked_for(
-    others: list[str], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as exit_:
-        main([*others, "--print-capabilities", *others])
+        main(arguments)
     assert exit_.value.code == 0
     assert json.loads(capsys.readouterr().out) == {
         "type": "prhelper",
