@@ -1,9 +1,9 @@
 """The command line of prhelperctl, and what becomes of errors."""
 
 import argparse
-import contextlib
-import os
+import io
 import sys
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -31,20 +31,19 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Carry out what the command line says. Returns the exit status."""
+    sys.stdout = sys.stdout or io.StringIO()  # None if it was closed: then the exit status is wanted
     options = build_parser().parse_args(arguments)
     try:
         status: int = options.execute(options)
-        sys.stdout.flush()
         return status
     except KeyboardInterrupt:
         return 128 + 2
-    except BrokenPipeError:  # whoever read it has seen enough
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
         return 128 + 13
     except Exception as error:
         if (known := exit_status(error)) is None:
-            raise
+            traceback.print_exc()
+            return Exit.BUG
         print(f"prhelperctl: {error}", file=sys.stderr)
         return known
 

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from .control import Control
-from .output import print_json, table
+from .output import print_json, say, table
 from .wording import device, duration, moment, process
 
 _HEADS = ("PID", "UID", "SINCE", "COMMANDS", "IN FLIGHT", "WHO")
@@ -17,9 +17,9 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print_json(answer)
     elif answer["clients"]:
-        print(table(_HEADS, [_row(each) for each in answer["clients"]]))
+        say(table(_HEADS, [_row(each) for each in answer["clients"]]))
     else:
-        print("no clients")
+        say("no clients")
     return 0
 
 

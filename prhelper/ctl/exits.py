@@ -26,6 +26,8 @@ class Exit(enum.IntEnum):
     USAGE = 64
     NO_DISK = 66
     UNREACHABLE = 69
+    BUG = 70
+    NO_OUTPUT = 74
     ANSWER_LOST = 75
     REFUSED = 77
     MALFORMED = 97

@@ -3,7 +3,7 @@
 import argparse
 
 from .control import Control
-from .output import print_json
+from .output import print_json, say
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -16,5 +16,5 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"before": before, "level": level})
     else:
-        print(level if level == before else f"{level}, before: {before}")
+        say(level if level == before else f"{level}, before: {before}")
     return 0

@@ -1,5 +1,6 @@
 """What is printed: tables of at most 80 columns for people, JSON for programs."""
 
+import contextlib
 import json
 import os
 import sys
@@ -8,6 +9,7 @@ from typing import Any, TextIO
 
 from ..client import ReservationType
 from ..host.chosen_text import printable
+from .exits import Exit, ToolError
 
 WIDTH = 80
 _ELLIPSIS = "..."
@@ -18,9 +20,25 @@ _LEAST = 12
 BOLD, RED, YELLOW = "1", "31", "33"
 
 
+def say(text: str) -> None:
+    """Print, at once: what is followed has a line for each event. What the terminal has no letters for is escaped.
+
+    Raises ToolError if it cannot be written, BrokenPipeError if whoever read it has seen enough.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # or the interpreter tries to flush again at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise ToolError(Exit.NO_OUTPUT, f"standard output: {error.strerror}") from error
+
+
 def print_json(value: Any) -> None:
-    """One line of JSON, at once: a stream has one for each event."""
-    print(json.dumps(value), flush=True)
+    """One line of JSON."""
+    say(json.dumps(value))
 
 
 def coloured(text: str, code: str, stream: TextIO | None = None) -> str:

@@ -17,7 +17,7 @@ from ..client import (
     run,
 )
 from .disks import opened
-from .output import key_text, print_json, table, type_text
+from .output import key_text, print_json, say, table, type_text
 
 _ATTEMPTS = 5
 _Value = TypeVar("_Value")
@@ -41,7 +41,7 @@ def execute(options: argparse.Namespace, command: Reading) -> int:
     if options.json:
         print_json({"disk": disk.as_json(), **command.json(value)})
     else:
-        print(f"{disk}\n{command.text(value)}")
+        say(f"{disk}\n{command.text(value)}")
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..host.chosen_text import printable
 from .control import Control
-from .output import print_json, table
+from .output import print_json, say, table
 from .wording import device, duration, moment, process
 
 _HEADS = ("DISK", "NUMBER", "COMMANDS", "FAILED", "SLOWEST", "LAST", "REGISTERED")
@@ -20,11 +20,11 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print_json(answer)
         return 0
-    print(table(_HEADS, [_row(each) for each in answer["devices"]]) if answer["devices"] else "no devices")
+    say(table(_HEADS, [_row(each) for each in answer["devices"]]) if answer["devices"] else "no devices")
     for line in _units(answer["devices"]):
-        print(line)
+        say(line)
     if answer["omitted"]:
-        print(f"and {answer['omitted']} commands for others")
+        say(f"and {answer['omitted']} commands for others")
     return 0
 
 

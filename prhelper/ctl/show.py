@@ -15,7 +15,7 @@ from ..client import (
 )
 from .control import devices_seen
 from .disks import Disk, opened
-from .output import key_text, print_json, table
+from .output import key_text, print_json, say, table
 from .owners import Owner, Registered, ports_of, registered_on, who
 from .reading import holds_text, one_reservation_json, port_text, reading, reservation_line
 
@@ -62,7 +62,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print_json(_as_json(disk, shown))
     else:
-        print(_as_text(disk, shown))
+        say(_as_text(disk, shown))
     return 0
 
 

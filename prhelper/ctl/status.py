@@ -5,7 +5,7 @@ from typing import Any
 
 from ..host.chosen_text import printable
 from .control import Control
-from .output import RED, YELLOW, coloured, print_json
+from .output import RED, YELLOW, coloured, print_json, say
 from .wording import duration, moment
 
 
@@ -16,7 +16,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print_json(status)
     else:
-        print("\n".join(_lines(status)))
+        say("\n".join(_lines(status)))
     return 0
 
 

@@ -4,7 +4,7 @@ import argparse
 
 from .control import Control, ControlError
 from .exits import Exit, ToolError
-from .output import print_json
+from .output import print_json, say
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -21,5 +21,5 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print_json(answer)
     else:
-        print("\n".join(f"{'on ' if each['enabled'] else 'off'} {each['name']}" for each in answer["events"]))
+        say("\n".join(f"{'on ' if each['enabled'] else 'off'} {each['name']}" for each in answer["events"]))
     return 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..host.chosen_text import printable
 from .control import Control
-from .output import RED, YELLOW, coloured, print_json
+from .output import RED, YELLOW, coloured, print_json, say
 from .wording import device, moment, outcome, process
 
 _GOOD, _CONFLICT = "GOOD", "RESERVATION CONFLICT"
@@ -24,7 +24,7 @@ def execute(options: argparse.Namespace) -> int:
             if options.json:
                 print_json(event)
             else:
-                print(_line(event), flush=True)
+                say(_line(event))
     return 0
 
 

@@ -13,7 +13,7 @@ from ...device.unit import Unit
 from ..control import Control, devices_seen
 from ..disks import Disk
 from ..exits import Exit, ToolError
-from ..output import print_json
+from ..output import print_json, say
 from . import access, denials, disk, helpers, machine, neighbours, on_maps, on_multipathd, privileges, recent, serving
 from .causes import HELPER_MISSING, Finding
 from .report import as_json, as_text, in_order
@@ -34,9 +34,9 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print_json(_report(subjects, findings))
     elif findings:
-        print("\n\n".join(map(as_text, findings)))
+        say("\n\n".join(map(as_text, findings)))
     else:
-        print(f"nothing found wrong with {', '.join(_names(subjects))}")
+        say(f"nothing found wrong with {', '.join(_names(subjects))}")
     return worst
 
 
