@@ -63,6 +63,16 @@ SOCKET_UNSERVED = _error(
     "Nobody serves the socket: the helper that made it has ended.",
     "Start the helper again; it takes the place of what is left. See its log for why it ended.",
 )
+SOCKET_GONE = _error(
+    "socket-gone",
+    "A helper runs and listens there, but the file of its socket cannot be seen.",
+    "Start it again, and have whatever cleans that directory leave the file (tmpfiles.d).",
+)
+PATH_TOO_LONG = _error(
+    "path-too-long",
+    "The path is longer than a socket's may be.",
+    "Have the helper listen at a path of at most 107 bytes, and give that to the pr-manager.",
+)
 NOT_A_SOCKET = _error(
     "not-a-socket", "Another file lies where the socket should be.", "Remove it, and start the helper."
 )

@@ -6,7 +6,8 @@ from typing import Any
 
 from ...host.privileges import CAP_SYS_RAWIO
 from .causes import EMULATED, NO_CAPABILITY, UNIT_SANDBOX, USER_NAMESPACE, Finding
-from .serving import SERVICE_UNIT, server_pid
+from .listening import server_pid
+from .serving import SERVICE_UNIT
 from .units import properties_of
 
 _TAKEN_FROM_ROOT = (

@@ -5,12 +5,20 @@ import errno
 import os
 import socket
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...client import Unreachable, connect, run
-from .causes import HELPER_MISSING, HELPER_SILENT, NOT_A_SOCKET, SOCKET_UNSERVED, Finding
+from .causes import (
+    HELPER_MISSING,
+    HELPER_SILENT,
+    NOT_A_SOCKET,
+    PATH_TOO_LONG,
+    SOCKET_GONE,
+    SOCKET_UNSERVED,
+    Finding,
+)
+from .listening import connected, elsewhere, server_pid
 from .units import state_of
 
 PATIENCE = 10.0
@@ -19,28 +27,60 @@ PATIENCE = 10.0
 SOCKET_UNIT, SERVICE_UNIT = "prhelper.socket", "prhelper.service"
 WORKER_UNIT = "prhelper-multipath.service"
 
+_MAX_PATH = 107  # bytes: struct sockaddr_un, unix(7)
 _MASKED = "masked"
 _UNMASK = f"systemctl unmask {SOCKET_UNIT} {SERVICE_UNIT}, then systemctl enable --now {SOCKET_UNIT}."
 _SEE_PROCESS = "See what pid {0} is, and its log; if it is stopped (state T in ps -p {0} -o stat), kill -CONT {0}."
+_HIDDEN = (
+    "Have both see one file: no PrivateTmp=, TemporaryFileSystem= or mount namespace over it, or a path elsewhere, "
+    "such as in /run."
+)
 
 
 def look(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
     """`name`: the path as people know it. `is_default`: that of the unit."""
+    if (length := len(os.fsencode(name))) > _MAX_PATH:
+        yield PATH_TOO_LONG.found(name, f"it has {length} bytes")
+        return
     try:
         mode = path.stat().st_mode
     except PermissionError:
         return  # is `access`'s to find
     except OSError as error:
-        state = _state(SOCKET_UNIT, is_default)
-        yield HELPER_MISSING.found(name, f"{path}: {error.strerror}{state}", _UNMASK if _MASKED in state else "")
+        yield _missing(path, name, is_default, error)
         return
     if not stat.S_ISSOCK(mode):
         yield NOT_A_SOCKET.found(name, f"{path} is {stat.filemode(mode)}")
         return
-    if (refusal := connecting(path)) is None:
-        yield from _listening(path, name, is_default)
-    elif refusal.errno == errno.ECONNREFUSED:
-        yield SOCKET_UNSERVED.found(name, f"connecting to {path}: {refusal.strerror}")
+    refusal = connecting(path)
+    match refusal and refusal.errno:
+        case errno.ECONNREFUSED:
+            yield SOCKET_UNSERVED.found(name, f"connecting to {path}: {os.strerror(errno.ECONNREFUSED)}")
+        case errno.EPROTOTYPE:
+            yield NOT_A_SOCKET.found(name, f"{path} is a socket of another type than a helper's (SOCK_STREAM)")
+        case None | errno.EAGAIN:  # as many wait there already as it lets wait, perhaps not for long
+            yield from _listening(path, name, is_default)
+
+
+def _missing(path: Path, name: str, is_default: bool, error: OSError) -> Finding:
+    seen = f"{path}: {error.strerror}"
+    if (found := elsewhere(name)) is not None:
+        pid, sees_it = found
+        if sees_it:
+            return SOCKET_GONE.found(name, f"{seen}; pid {pid} listens there, in a mount namespace of its own", _HIDDEN)
+        return SOCKET_GONE.found(name, f"{seen}; pid {pid} listens there, but the file was removed")
+    state = _state(SOCKET_UNIT, is_default)
+    if (full := _full(path)) is not None:
+        return HELPER_MISSING.found(name, f"{seen}{state}; {full} is full", f"Make room on {full}. Then start it.")
+    return HELPER_MISSING.found(name, f"{seen}{state}", _UNMASK if _MASKED in state else "")
+
+
+def _full(path: Path) -> Path | None:
+    """The directory in which no file can be made, for want of room."""
+    folder = next(each for each in path.absolute().parents if each.is_dir())
+    room = os.statvfs(folder)
+    is_full = (room.f_blocks and not room.f_bavail) or (room.f_files and not room.f_favail)
+    return folder if is_full else None
 
 
 def greets(path: Path, patience: float = PATIENCE) -> bool:
@@ -57,7 +97,7 @@ def greets(path: Path, patience: float = PATIENCE) -> bool:
 def connecting(path: Path) -> OSError | None:
     """What comes of connecting: None if somebody listens."""
     try:
-        with _connected(path):
+        with connected(path):
             return None
     except OSError as error:
         return error
@@ -78,21 +118,3 @@ def _listening(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
 def _state(unit: str, is_default: bool) -> str:
     state = state_of(unit) if is_default else ""
     return f"; {unit} is {state}" if state else ""
-
-
-def server_pid(path: Path) -> int | None:
-    """The process that listens; None if it is systemd, or cannot be told."""
-    try:
-        with _connected(path) as trial:
-            pid = int.from_bytes(trial.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4), sys.byteorder)
-    except OSError:
-        return None
-    return pid if pid > 1 else None
-
-
-@contextlib.contextmanager
-def _connected(path: Path) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX) as trial:
-        trial.settimeout(PATIENCE)
-        trial.connect(os.fspath(path))
-        yield trial

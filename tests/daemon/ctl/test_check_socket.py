@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from prhelper.ctl.check import helpers
+from prhelper.ctl.check import helpers, listening
 from prhelper.ctl.check.causes import CAUSES
 
 from ...support.checking import PAGE, check
@@ -53,8 +53,8 @@ def test_helper_that_listens_elsewhere_is_named_where_none_is_found(
     helper: Helper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Client(helper.socket).close()  # it has started
-    assert helper.pid in helpers._pids()
-    monkeypatch.setattr(helpers, "_pids", lambda: [helper.pid])  # others run others here
+    assert helper.pid in listening.helper_pids()
+    monkeypatch.setattr(helpers, "helper_pids", lambda: [helper.pid])  # others run others here
     monkeypatch.setattr(helpers, "PATIENCE", 20.0)
     finding = check("-k", tmp_path / "none").one("helper-missing")
     assert str(helper.socket) in finding["remedy"]

@@ -1,0 +1,100 @@
+"""Which processes listen at which sockets, as far as this user may look into them."""
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..hosts_machines import patiently
+
+_PROC = Path("/proc")
+_NAMES = (b"prhelper", b"qemu-pr-helper")
+_WORKER = b"--multipath-worker"
+_FIRST_WORDS = 5
+"""Of a command line: /usr/bin/python3 -I -m prhelper ..."""
+
+_LISTENING = "00010000"
+"""Flags of a socket that listens (the kernel's net/unix/af_unix.c)."""
+
+_PATIENCE = 10.0
+
+
+def helper_pids() -> Iterator[int]:
+    """The processes that are helpers, by their command lines; multipath workers are left out."""
+    for folder in _PROC.iterdir():
+        if folder.name.isdecimal():
+            words = (patiently((folder / "cmdline").read_bytes) or b"").split(b"\0")
+            if _WORKER not in words and any(word.rpartition(b"/")[2] in _NAMES for word in words[:_FIRST_WORDS]):
+                yield int(folder.name)
+
+
+def sockets_of(pid: int) -> list[str]:
+    """The paths of those that a process listens on. Raises OSError if it may not be looked into, or has gone."""
+    inodes = {_inode(file) for file in (_PROC / str(pid) / "fd").iterdir()}
+    lines = (_PROC / str(pid) / "net/unix").read_text(errors="surrogateescape").splitlines()
+    rows = [line.split(maxsplit=7) for line in lines]  # number, references, protocol, flags, type, state, inode, path
+    found = [row[-1] for row in rows if row[3] == _LISTENING and row[6] in inodes]
+    return [path for path in found if path.startswith("/")]
+
+
+def server_pid(path: Path) -> int | None:
+    """The process that serves a socket; None if it is systemd, or cannot be told."""
+    for pid in helper_pids():
+        with contextlib.suppress(OSError):
+            if any(_is_same(path, each, pid) for each in sockets_of(pid)):
+                return pid
+    return _who_called_listen(path)
+
+
+def elsewhere(name: str) -> tuple[int, bool] | None:
+    """A helper that listens at a path where nothing is to be seen, and whether it sees the file itself."""
+    real = os.path.realpath(name)
+    for pid in helper_pids():
+        with contextlib.suppress(OSError):
+            if real in map(os.path.realpath, sockets_of(pid)):
+                return pid, Path(f"/proc/{pid}/root{real}").is_socket()
+    return None
+
+
+@contextlib.contextmanager
+def connected(path: Path) -> Iterator[socket.socket]:
+    """A connection. Raises OSError."""
+    with socket.socket(socket.AF_UNIX) as trial:
+        trial.settimeout(_PATIENCE)
+        trial.connect(os.fspath(path))
+        yield trial
+
+
+def _who_called_listen(path: Path) -> int | None:
+    """As the kernel remembers it. If that process went into the background or was replaced, it has ended since.
+
+    Its number may be another's by now, which listens nowhere.
+    """
+    try:
+        with connected(path) as trial:
+            pid = int.from_bytes(trial.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4), sys.byteorder)
+    except OSError:
+        return None
+    try:
+        return pid if pid > 1 and sockets_of(pid) else None
+    except PermissionError:
+        return pid
+    except OSError:
+        return None
+
+
+def _is_same(path: Path, listed: str, pid: int) -> bool:
+    """Whether it is the file that a process knows by another path, or in a file system of its own."""
+    for place in (f"/proc/{pid}/root{listed}", listed):
+        with contextlib.suppress(OSError):
+            if path.samefile(place):
+                return True
+    return False
+
+
+def _inode(file: Path) -> str:
+    with contextlib.suppress(OSError):
+        return os.readlink(file).removeprefix("socket:[").removesuffix("]")  # noqa: PTH115
+    return ""
