@@ -40,7 +40,7 @@ class SeenDevice:
     """One device. first_at, last_at: `time.time`. outcomes: how many commands ended with which status, or NOT_SENT.
 
     last: the last OUT command that ended well. map_name, wwid: of the multipath map, once a command has gone there.
-    unit: which it was when a registration last went there, as sysfs had it at unit_at (`time.time`).
+    unit: which it was when a registration last went there, as sysfs had it at unit_at (`time.time`); unit_key: its key.
     registrations: those that share a nexus with it. Only in copies.
     """
 
@@ -55,6 +55,7 @@ class SeenDevice:
         "slowest_seconds",
         "unit",
         "unit_at",
+        "unit_key",
         "wwid",
     )
 
@@ -67,6 +68,7 @@ class SeenDevice:
         self.map_name: str | None = None
         self.wwid: str | None = None
         self.unit = _NO_UNIT
+        self.unit_key = _NO_UNIT.key
         self.unit_at = 0.0
         self.registrations: list[Registration] = []
 
@@ -143,11 +145,10 @@ class Seen:
             return []
         if not 0 <= ended.at - seen.unit_at < UNIT_LASTS:
             self._find_unit(device, seen, ended)
-        unit = seen.unit
         with self._lock:
-            if (registrations := self._registrations.get(unit.key)) is None:
-                registrations = self._registrations[unit.key] = Registrations()
-            others = registrations.change(ended, unit.addresses)
+            if (registrations := self._registrations.get(seen.unit_key)) is None:
+                registrations = self._registrations[seen.unit_key] = Registrations()
+            others = registrations.change(ended, seen.unit.addresses)
         return self._to_warn_of(registrations, others) if others and not result.emulated else []
 
     def all(self) -> Iterator[tuple[DeviceId, SeenDevice]]:
@@ -155,7 +156,7 @@ class Seen:
         for device, seen in [*self._refused.copy().items(), *self._answered.copy().items()]:
             with self._lock:
                 copy = seen.copy()
-                if (registrations := self._registrations.get(seen.unit.key)) is not None:
+                if (registrations := self._registrations.get(seen.unit_key)) is not None:
                     copy.registrations = registrations.by(seen.unit.addresses)
             yield device, copy
 
@@ -163,10 +164,11 @@ class Seen:
         """Find out which unit the device is now. If it was another before, forget who is registered on that one."""
         # An emulated unit is the device itself.
         unit = Unit(None, frozenset({str(device)})) if ended.result.emulated else device.unit()
+        key = unit.key
         with self._lock:
-            if seen.unit.key != unit.key:
-                self._registrations.pop(seen.unit.key, None)
-            seen.unit, seen.unit_at = unit, ended.at
+            if seen.unit_key != key:
+                self._registrations.pop(seen.unit_key, None)
+            seen.unit, seen.unit_key, seen.unit_at = unit, key, ended.at
 
     def __len__(self) -> int:
         return len(self._answered) + len(self._refused)
