@@ -70,7 +70,7 @@ def _add_check(add: _Subcommands) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="look at this machine, by name or PID (default: all that have a pr-manager)",
+        help="look at this machine, by name or PID; 'help' lists them (default: all that have a pr-manager)",
     )
     parser.add_argument("--log", type=Path, metavar="FILE", help="look for denials in this log instead of the journal")
     parser.add_argument("disks", metavar="DISK", nargs="*", help="look at this disk (default: those of the machines)")

@@ -13,11 +13,15 @@ from ...device.unit import Unit
 from ..control import Control, devices_seen
 from ..disks import Disk
 from ..exits import Exit, ToolError
+from ..hosts_machines import machines
 from ..output import print_json, say
 from . import access, denials, disk, helpers, machine, neighbours, on_maps, on_multipathd, privileges, recent, serving
 from .causes import HELPER_MISSING, Finding
 from .report import as_json, as_text, in_order
 from .subjects import Node, Socket, Subjects, disks_among, gather, reserving_disks
+
+_HELP = "help"
+"""In place of a machine's name it lists them, as with QEMU's options."""
 
 _MAX_NAMED = 3
 _ELSEWHERE = (
@@ -28,6 +32,10 @@ _ELSEWHERE = (
 
 def execute(options: argparse.Namespace) -> int:
     """Carry the subcommand out."""
+    if options.vm == [_HELP]:
+        for each in machines():
+            say(each.name or str(each.pid))
+        return 0
     subjects = gather(options)
     findings = in_order(_Check(options, subjects).look())
     worst = findings[0].cause.severity if findings else 0
