@@ -111,7 +111,9 @@ def test_tab_key_completes_what_follows_an_equals_sign() -> None:
 
     command = [bash, "--norc", "--noprofile", "-i"]
     env = {**os.environ, "PS1": "<prompt>"}
-    with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=env) as shell:
+    with subprocess.Popen(
+        command, stdin=terminal, stdout=terminal, stderr=terminal, env=env, start_new_session=True
+    ) as shell:
         os.close(terminal)
         type_when_told(b"<prompt>", f"source '{COMPLETION}'; prhelperctl() {{ echo \"[$*]\"; }}\n")
         type_when_told(b"<prompt>", "prhelperctl check --as=roo\t\n")
