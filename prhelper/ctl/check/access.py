@@ -1,12 +1,19 @@
 """Whether a user may connect to a socket, and open a disk: which part of the path keeps it out."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from .causes import DISK_CLOSED_TO_USER, SOCKET_CLOSED_TO_USER, Cause, Finding
-from .users import User, may
+from .users import User, asked_as, may, may_by_mode
+
+_NOT_BY_MODE = (
+    "Modes allow it, so that something else forbids it: AppArmor or SELinux, an access control list or, for a disk, "
+    "the list of devices that a container or unit has (--device, DeviceAllow=)."
+)
+_USE_DEV = "Use the disk's node in /dev, or mount that file system without nodev."
 
 
 def to_socket(user: User, path: Path, name: str) -> Iterator[Finding]:
@@ -15,13 +22,32 @@ def to_socket(user: User, path: Path, name: str) -> Iterator[Finding]:
 
 
 def to_disk(user: User, path: Path, name: str) -> Iterator[Finding]:
-    """Both ways, as QEMU opens it."""
-    yield from _access(DISK_CLOSED_TO_USER, user, path, name, os.R_OK | os.W_OK)
+    """Both ways, as QEMU opens it. Only reading is tried: udev looks anew at a disk that was open for writing."""
+    found = list(_access(DISK_CLOSED_TO_USER, user, path, name, os.R_OK | os.W_OK))
+    yield from found
+    number = 0 if found else asked_as(user, lambda: _opening(path))
+    if number in (errno.EACCES, errno.EPERM):
+        seen, remedy = f"opening {path}: {os.strerror(number)}", _NOT_BY_MODE
+        if os.statvfs(path).f_flag & os.ST_NODEV:
+            seen, remedy = f"{seen}; it lies on a file system that is mounted nodev", _USE_DEV
+        yield DISK_CLOSED_TO_USER.found(f"{name}, {user.name}", seen, remedy)
+
+
+def _opening(path: Path) -> int:
+    """The error number of opening it for reading; 0 if that works."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno or 0
+    return 0
 
 
 def _access(cause: Cause, user: User, path: Path, name: str, mode: int) -> Iterator[Finding]:
     if (barrier := _barrier(user, path, mode)) is not None:
-        remedy = "" if barrier == path else f"Let the user through the directory {barrier} (chmod o+x, setfacl)."
+        if barrier != path:
+            remedy = f"Let the user through the directory {barrier} (chmod o+x, setfacl)."
+        else:
+            remedy = _NOT_BY_MODE if may_by_mode(user, path, mode) else ""
         yield cause.found(f"{name}, {user.name}", _seen(user, barrier), remedy)
 
 

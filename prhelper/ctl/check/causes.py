@@ -117,6 +117,11 @@ EMULATED = _warning(
     "Start prhelper without --emulate.",
 )
 DISK_MISSING = _error("disk-missing", "There is no such disk.", "Name the disk by its path, such as /dev/sdc.")
+SYSFS_HIDDEN = _error(
+    "sysfs-hidden",
+    "Nothing can be told of disks here, nor of maps by a helper that runs here.",
+    "Mount /sys, or let the container have it.",
+)
 NOT_A_DISK = _error(
     "not-a-disk", "It is no disk, and has no reservations.", "Give the machine a SCSI disk of the host."
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...client import AnswerLost, CheckCondition, HelperError, ScsiError, connect, run
+from ...device.identity import DeviceId
 from ...device.stack import is_device_mapper, name_of, slaves_of, stack_of, whole_of
 from ...scsi import sense
 from ..disks import Disk, of_descriptor, opened
@@ -25,6 +26,7 @@ from .causes import (
     ON_SEVERAL_DISKS,
     PART_OF_DISK,
     READ_ONLY,
+    SYSFS_HIDDEN,
     Cause,
     Finding,
     Severity,
@@ -34,6 +36,8 @@ PATIENCE = 15.0
 """Seconds for each of the two commands."""
 
 _CRYPT = "CRYPT-"
+_SYSFS = Path("/sys/dev")
+_STALE = "The disk has gone: see the kernel's log and the storage. Or the node was made by hand, with a wrong number."
 _UNKNOWN_COMMAND = (sense.INVALID_OPCODE, sense.INVALID_FIELD)
 
 
@@ -60,14 +64,23 @@ def look(path: str, name: str) -> Looked:
         mode = os.fstat(fd).st_mode
     finally:
         os.close(fd)
-    if not disk.device.is_device or disk.folder is None:
+    if not disk.device.is_device:
         return Looked(disk, [NOT_A_DISK.found(name, f"{name} is {stat.filemode(mode)}")])
+    if disk.folder is None:
+        return Looked(None, [_unknown(disk.device, name)])
     if stat.S_ISCHR(mode):
         return Looked(disk, list(_generic(disk.folder, name)))
     try:
         return Looked(disk, list(_block(disk.folder, name)))
     except OSError as error:  # it is going away
         return Looked(None, [DISK_MISSING.found(name, f"{disk.folder}: {error.strerror}")])
+
+
+def _unknown(device: DeviceId, name: str) -> Finding:
+    """A node that sysfs does not know."""
+    if not _SYSFS.is_dir():
+        return SYSFS_HIDDEN.found(name, f"{_SYSFS} is not there")
+    return DISK_MISSING.found(name, f"{name} is a node of {device.number}, and the kernel has no such device", _STALE)
 
 
 def _generic(folder: Path, name: str) -> Iterator[Finding]:

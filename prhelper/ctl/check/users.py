@@ -6,11 +6,13 @@ import os
 import pwd
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..exits import Exit, ToolError
 
 _READ_WRITE_EXECUTE = 0o7
+
+_Answer = TypeVar("_Answer")
 
 
 class User(NamedTuple):
@@ -58,15 +60,19 @@ def may(user: User, path: Path, mode: int) -> bool:
 
     Without root only this process's own user is asked of the kernel. For others, modes alone are looked at.
     """
+    if (answer := asked_as(user, lambda: os.access(path, mode, effective_ids=True))) is not None:
+        return answer
+    return may_by_mode(user, path, mode)
+
+
+def asked_as(user: User, ask: Callable[[], _Answer]) -> _Answer | None:
+    """What `ask` says, as JSON has it, to that user; None if this process can neither be nor become that user."""
     if user.uid == os.geteuid() and set(user.groups) <= {*os.getgroups(), os.getegid()}:
-        return os.access(path, mode, effective_ids=True)
-    if os.geteuid() == 0:
-        return as_user(user, lambda: os.access(path, mode, effective_ids=True))
-    return _may_by_mode(user, path, mode)
+        return ask()
+    return _in_child(user, ask) if os.geteuid() == 0 else None
 
 
-def as_user(user: User, ask: Callable[[], bool]) -> bool:
-    """What `ask` says in a child that has become that user. Needs root."""
+def _in_child(user: User, ask: Callable[[], _Answer]) -> _Answer:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -83,10 +89,12 @@ def as_user(user: User, ask: Callable[[], bool]) -> bool:
     os.waitpid(child, 0)
     if not answer:
         raise ToolError(Exit.OTHER, f"cannot act as {user}")
-    return bool(json.loads(answer))
+    result: _Answer = json.loads(answer)
+    return result
 
 
-def _may_by_mode(user: User, path: Path, mode: int) -> bool:
+def may_by_mode(user: User, path: Path, mode: int) -> bool:
+    """The same by the file's mode alone."""
     try:
         status = path.stat()
     except OSError:
