@@ -120,7 +120,7 @@ def _ask_predecessor(options: Options, passed: Passed) -> "Predecessor | None":
         raise StartError("--replace cannot be used with socket activation: systemctl restart keeps all connections")
     from .replacing.asking import ask
 
-    return ask(_path(options), "worker" if options.multipath_worker else "helper")
+    return ask(_path(options), "worker" if options.multipath_worker else "helper", options.emulate is not None)
 
 
 def _path(options: Options) -> Path:
@@ -147,13 +147,11 @@ def _listen_for_control(options: Options, asked: Asked, predecessor: "Predecesso
     path = options.control or (Path(directory, "control") if directory else None)
     if path is None:
         return None
-    if predecessor is not None and (shared := predecessor.control(path)) is not None:
-        return shared
-    file = None
+    user = None if asked.identity is None else asked.identity.uid
+    file = None if predecessor is None else predecessor.control(path)
     try:
-        file = listen_at(path)
-        if asked.identity is not None and asked.identity.uid is not None:
-            os.chown(path, asked.identity.uid, -1)
+        file = file or listen_at(path)
+        os.chown(path, os.geteuid() if user is None else user, -1)
     except OSError as error:
         if file is not None:
             _remove(file)

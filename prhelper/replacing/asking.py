@@ -22,6 +22,8 @@ from ..host.pidfile import Pidfile, SharedPidfile, same_file
 _PATIENCE = 10.0
 """Seconds for the other process to answer."""
 
+_SILENT = "does not answer: it is stuck, or has no descriptor to spare, which its log says; stop it instead"
+
 _RETRY_PAUSE = 0.02
 _MAX_ANSWER = 65_536
 _MAX_FDS = 16
@@ -81,8 +83,11 @@ class Predecessor:
         return self._passed.pop(name)
 
 
-def ask(path: Path, role: str) -> Predecessor | None:
-    """Ask the process that listens on `path`; None if there is none. Raises StartError, and it serves on."""
+def ask(path: Path, role: str, emulates: bool) -> Predecessor | None:
+    """Ask the process that listens on `path`; None if there is none. Raises StartError, and it serves on.
+
+    role, emulates: what this process would be, and whether it would go on with emulated units.
+    """
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as connection:
         connection.settimeout(_PATIENCE)
         connection.bind(offer.REPLACES + os.urandom(8).hex().encode())
@@ -93,11 +98,11 @@ def ask(path: Path, role: str) -> Predecessor | None:
         except OSError as error:
             raise StartError(f"--replace: {path}: {error.strerror or error}") from error
         try:
-            return _converse(connection, role)
+            return _converse(connection, role, emulates)
         except RefusedError as error:
             raise StartError(f"--replace: the prhelper on {path} cannot be replaced: {error}") from error
         except TimeoutError as error:
-            raise StartError(f"--replace: the process on {path} does not answer; stop it instead") from error
+            raise StartError(f"--replace: the process on {path} {_SILENT}") from error
         except (OSError, HandoverError) as error:
             raise StartError(f"--replace: {path}: {error}; stop it, and start without --replace") from error
 
@@ -113,7 +118,7 @@ def _connect(connection: socket.socket, path: Path) -> None:
             time.sleep(_RETRY_PAUSE)
 
 
-def _converse(connection: socket.socket, role: str) -> Predecessor:
+def _converse(connection: socket.socket, role: str, emulates: bool) -> Predecessor:
     """Raises RefusedError, HandoverError and OSError."""
     _, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
     if uid not in (0, os.geteuid()):
@@ -127,6 +132,8 @@ def _converse(connection: socket.socket, role: str) -> Predecessor:
             raise HandoverError("its descriptors did not arrive (ulimit -n; the policy of AppArmor or SELinux)")
         if made.role != role:
             raise RefusedError(f"it is a {made.role}, and this would be a {role} (--multipath-worker)")
+        if offer.STATE in made.names and not emulates:
+            raise RefusedError("it emulates reservations, which would be lost: start the new one with --emulate, too")
         return Predecessor(made, fds)
     except BaseException:
         for fd in fds:

@@ -22,6 +22,9 @@ _PATIENCE = 5.0
 _PUT_PATIENCE = 3.0
 """Seconds for the other process to make room in the mailbox."""
 
+_UNITS_PATIENCE = 2.0
+"""Seconds for commands on emulated units to end."""
+
 _PAUSE = 0.01
 """Seconds between two attempts at something that gives no event."""
 
@@ -98,9 +101,7 @@ class Successor:
 
     async def _copy_the_rest(self, emulated: Emulated | None, latecomers: Latecomers) -> None:
         if emulated is not None:
-            while (left := emulated.leave_unused()) is None:
-                await anyio.sleep(_PAUSE)
-            with mailbox.file_of(left) as file:
+            with mailbox.file_of(await _leave_unused(emulated)) as file:
                 await self._put(offer.EMULATED, [file.fileno()])
         for fds in latecomers.in_messages():
             await self._put(offer.LEFT, fds)
@@ -141,3 +142,12 @@ class Successor:
         for fd in received.fds:
             fd.close()
         return received.data
+
+
+async def _leave_unused(emulated: Emulated) -> bytes:
+    """The emulated units, once no command uses one. Raises TimeoutError."""
+    with anyio.move_on_after(_UNITS_PATIENCE):
+        while (left := emulated.leave_unused()) is None:
+            await anyio.sleep(_PAUSE)
+        return left
+    raise TimeoutError(errno.ETIMEDOUT, "a command on an emulated unit does not end: see to the disk of its directory")

@@ -16,8 +16,10 @@ import pytest
 from ...support.client import Client
 from ...support.fake_device import FakeDevice
 from ...support.helper import OURS, Helper, wait_until
+from ...support.patience import PATIENCE
 from ...support.programs import require_program
 from ...support.spc import reserve_in
+from ...support.varlink import Varlink
 from ..libvirt.managed import Machine
 from .conftest import Replaced
 
@@ -188,6 +190,26 @@ def test_one_that_has_given_up_root_is_replaced_by_root_and_by_no_other_process_
             new.wait_for_log("with 1 connections")
             with Path("/dev/null").open("rb") as null:
                 assert client.command(null.fileno(), reserve_in(0)).status
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("users", [("root", "nobody"), ("nobody", "root")], ids=" to ".join)
+def test_the_control_socket_is_of_the_user_that_the_new_one_is(everybodys: Path, users: Sequence[str]) -> None:
+    control = everybodys / "control"
+    before, after = [("-u", user, "--control", str(control)) for user in users]
+    with Helper(everybodys, options=before) as old, Helper(everybodys, options=("--replace", *after)) as new:
+        assert old.process.wait(PATIENCE) == 0
+        assert control.owner() == users[1]
+        with Varlink(control) as asked:
+            assert asked.call("GetStatus")["pid"] == new.pid
+
+
+@pytest.mark.parametrize("emulated", ["all", "missing"])
+def test_one_that_emulates_is_not_replaced_by_one_that_does_not(tmp_path: Path, emulated: str) -> None:
+    state = ("--state-directory", str(tmp_path / "state"))
+    with Helper(tmp_path, options=(f"--emulate={emulated}", *state)) as helper:
+        assert "it emulates reservations, which would be lost" in refused(helper.socket)
+        helper.rest()
 
 
 @NEEDS_ROOT

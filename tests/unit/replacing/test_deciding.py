@@ -16,6 +16,7 @@ from prhelper.handover.offer import RefusedError
 from prhelper.replacing.latecomers import Latecomers
 from prhelper.replacing.successor import Successor
 from prhelper.replacing.taking import Taking
+from prhelper.restart import Emulated
 
 from ...support.spc import GOOD, reserve_in
 from ..serving.running import Ends, Running
@@ -35,10 +36,10 @@ async def commit(taking: Taking) -> bool:
     return True
 
 
-def hand_over(running: Running, end: socket.socket) -> bool:
+def hand_over(running: Running, end: socket.socket, emulated: Emulated | None = None) -> bool:
     async def all_of_it() -> bool:
         server = running.server
-        return await Successor(end, 1).hand_over(server, None, Latecomers(server))
+        return await Successor(end, 1).hand_over(server, emulated, Latecomers(server))
 
     running.stop_accepting()
     return running.portal.call(all_of_it)
@@ -68,6 +69,45 @@ def test_taken_too_late_counts_on_neither_side(running: Running, ends: Ends) -> 
         assert not hand_over(running, ends[0])
         taking = Taking(ends[1])
         assert not anyio.run(commit, taking)
+        assert running.ask(client)
+
+
+class Busy:
+    """Emulated units of which one is in use."""
+
+    def __init__(self) -> None:
+        self.stays = False
+
+    def leave(self) -> bytes:
+        raise NotImplementedError
+
+    def leave_unused(self) -> bytes | None:
+        return None
+
+    def stay(self) -> None:
+        self.stays = True
+
+    def go_on_from(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def go_on_from_storage(self) -> None:
+        raise NotImplementedError
+
+
+def test_an_emulated_unit_that_stays_in_use_is_named_as_the_reason(
+    running: Running, ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prhelper.replacing.successor._UNITS_PATIENCE", 0.1)
+    units, taking = Busy(), Taking(ends[1])
+    with running.connect() as client:
+        running.ask(client)
+        assert not hand_over(running, ends[0], units)
+        with pytest.raises(RefusedError, match="a command on an emulated unit does not end"):
+            anyio.run(taking.receive, "")
+        for received in taking.clients:
+            for fd in received.fds:
+                fd.close()
+        assert units.stays
         assert running.ask(client)
 
 
