@@ -25,9 +25,14 @@ def helper_pids() -> Iterator[int]:
     """The processes that are helpers, by their command lines; multipath workers are left out."""
     for folder in _PROC.iterdir():
         if folder.name.isdecimal():
-            words = (patiently((folder / "cmdline").read_bytes) or b"").split(b"\0")
+            words = command_line(int(folder.name))
             if _WORKER not in words and any(word.rpartition(b"/")[2] in _NAMES for word in words[:_FIRST_WORDS]):
                 yield int(folder.name)
+
+
+def command_line(pid: int) -> list[bytes]:
+    """The words that a process was started with; none if they cannot be had."""
+    return (patiently(Path(f"/proc/{pid}/cmdline").read_bytes) or b"").split(b"\0")
 
 
 def sockets_of(pid: int) -> list[str]:

@@ -1,12 +1,13 @@
 """What the helper may do: SG_IO needs CAP_SYS_RAWIO, and that in the first user namespace."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ...host.privileges import CAP_SYS_RAWIO
 from .causes import EMULATED, NO_CAPABILITY, UNIT_SANDBOX, USER_NAMESPACE, Finding
-from .listening import server_pid
+from .listening import command_line, server_pid
 from .serving import SERVICE_UNIT
 from .units import properties_of
 
@@ -21,11 +22,13 @@ _BREAKING = {"PrivateUsers": ("no", ""), "PrivateDevices": ("no", "")}
 
 def look(path: Path, name: str, status: dict[str, Any] | None, is_default: bool) -> Iterator[Finding]:
     """`status`: what the daemon answers to GetStatus, if it can be asked. `is_default`: the socket is the unit's."""
-    if status is not None and status["emulate"] is not None:
-        yield EMULATED.found(name, f"prhelper runs with --emulate={status['emulate']}")
-        if status["emulate"] == "all":
+    pid = status["pid"] if status else _pid(path, is_default)
+    emulation = status["emulate"] if status else _emulation_of(pid)
+    if emulation is not None:
+        yield EMULATED.found(name, f"prhelper runs with --emulate={emulation}")
+        if emulation == "all":
             return
-    yield from _of_process(status["pid"] if status else _pid(path, is_default), name)
+    yield from _of_process(pid, name)
     if is_default:
         yield from of_unit(name, SERVICE_UNIT)
 
@@ -42,6 +45,16 @@ def uid_of_helper(path: Path, is_default: bool) -> int | None:
         return Path(f"/proc/{_pid(path, is_default)}").stat().st_uid
     except OSError:
         return None
+
+
+def _emulation_of(pid: int | None) -> str | None:
+    """What its command line says, where it cannot be asked."""
+    words = [] if pid is None else command_line(pid)
+    for word, following in itertools.pairwise([*words, b""]):
+        option, _, value = word.partition(b"=")
+        if option == b"--emulate":
+            return "all" if b"all" in (value, following) else "missing"
+    return None
 
 
 def _of_process(pid: int | None, name: str) -> Iterator[Finding]:

@@ -198,6 +198,15 @@ def test_reservations_that_are_emulated_are_warned_of(tmp_path: Path) -> None:
         assert check("-k", helper.socket, "-c", control).codes == ["emulated"]
 
 
+@pytest.mark.parametrize("option", [["--emulate"], ["--emulate", "all"], ["--emulate=missing"]])
+def test_emulation_is_found_though_the_daemon_cannot_be_asked(
+    tmp_path: Path, no_control: Path, option: list[str]
+) -> None:
+    with Helper(tmp_path, options=["-q", *option, f"--state-directory={tmp_path / 'state'}"]) as helper:
+        finding = check("-k", helper.socket, "-c", no_control).one("emulated")
+        assert finding["seen"].endswith("=all" if "all" in option else "=missing")
+
+
 def test_page_names_every_cause() -> None:
     text = PAGE.read_text()
     assert [each.code for each in CAUSES if f"| `{each.code}` | {each.means} |" not in text] == []
