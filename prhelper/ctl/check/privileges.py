@@ -1,6 +1,7 @@
 """What the helper may do: SG_IO needs CAP_SYS_RAWIO, and that in the first user namespace."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ _TAKEN_FROM_ROOT = (
     "capabilities: add: in Kubernetes, CapabilityBoundingSet= of its unit."
 )
 _WHOLE = ["0", "0", "4294967295"]
+_FIRST = "user:[4026531837]"
+"""The user namespace of the host (PROC_USER_INIT_INO of the kernel's include/linux/proc_ns.h)."""
+
 _BREAKING = {"PrivateUsers": ("no", ""), "PrivateDevices": ("no", "")}
 """Settings of a unit that make SG_IO fail, with the values that do not."""
 
@@ -67,8 +71,11 @@ def _of_process(pid: int | None, name: str) -> Iterator[Finding]:
     if not effective >> CAP_SYS_RAWIO & 1:
         remedy = _TAKEN_FROM_ROOT if Path(f"/proc/{pid}").stat().st_uid == 0 else ""
         yield NO_CAPABILITY.found(name, f"/proc/{pid}/status: CapEff {effective:016x}", remedy)
+    namespace = Path(f"/proc/{pid}/ns/user")
     if mapping != _WHOLE:
         yield USER_NAMESPACE.found(name, f"/proc/{pid}/uid_map: {' '.join(mapping) or 'empty'}")
+    elif os.access(namespace, os.F_OK) and os.readlink(namespace) != _FIRST:  # noqa: PTH115
+        yield USER_NAMESPACE.found(name, f"{namespace} is not {_FIRST}, though it maps every user to itself")
 
 
 def of_unit(name: str, unit: str) -> Iterator[Finding]:

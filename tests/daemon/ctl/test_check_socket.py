@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from prhelper.ctl.check import helpers, listening
+from prhelper.ctl.check import helpers, listening, privileges
 from prhelper.ctl.check.causes import CAUSES
 
 from ...support.checking import PAGE, check
@@ -168,6 +168,18 @@ def test_helper_in_the_user_namespace_of_a_container(tmp_path: Path, started_by:
         pytest.skip("user namespaces cannot be made here")
     start_under(started_by, tmp_path / "socket", unshare, "--user", "--map-root-user")
     assert check("-k", tmp_path / "socket").codes == ["user-namespace"]
+
+
+@NEEDS_ROOT
+def test_user_namespace_is_found_though_it_maps_every_user_to_itself(
+    helper: Helper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the one of the host, where that has another number than here."""
+    if Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]:
+        pytest.skip("this is a user namespace of some users")
+    monkeypatch.setattr(privileges, "_FIRST", "user:[1]")
+    finding = check("-k", helper.socket).one("user-namespace")
+    assert "is not user:[1], though it maps every user to itself" in finding["seen"]
 
 
 @NEEDS_ROOT
