@@ -22,7 +22,10 @@ from .wording import event
 _log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 16
-"""Of these root may have all, and the daemon's own user half."""
+"""Of these the daemon's own user may have half, so that root is never shut out by a daemon that was taken over.
+
+Root may have all, though it shuts that user out then: it could end the daemon just as well.
+"""
 
 WATCH = f"{CONTROL}.WatchReservations"
 

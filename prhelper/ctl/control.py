@@ -18,6 +18,7 @@ PATIENCE = 10.0
 
 _INTERFACE = "io.prhelper.Control"
 _MAX_MESSAGE = 64 << 20
+_HUNG_UP = "it hung up: it has ended, or was restarted, or has as many connections as it takes, as its log says then"
 
 
 class ControlError(ToolError):
@@ -92,7 +93,7 @@ class Control:
             if len(self._received) > _MAX_MESSAGE:
                 raise ValueError(f"it is longer than {_MAX_MESSAGE} bytes")
             if not (data := self._socket.recv(1 << 16)):
-                raise ConnectionResetError(None, "it hung up")
+                raise ConnectionResetError(None, _HUNG_UP)
             self._received += data
         message, _, self._received = self._received.partition(b"\0")
         return message

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -102,7 +103,12 @@ def test_change_is_refused_while_another_process_that_is_registered_is_connected
 
 @pytest.fixture
 def watching(control: Path, helper: Helper) -> Iterator[subprocess.Popen[str]]:  # noqa: ARG001
-    command = [sys.executable, "-m", "prhelper.ctl", "watch", "--json", "-n", "2", "-c", str(control)]
+    program = (
+        "import signal, sys; from prhelper.ctl.cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run where it is ignored\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, "watch", "--json", "-n", "2", "-c", str(control)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         yield process
         process.kill()
@@ -124,6 +130,22 @@ def test_watch_follows_changes_and_ends_after_as_many_as_were_asked_for(
         ("REGISTER", "GOOD"),
         ("RESERVE", "RESERVATION CONFLICT"),
     ]
+
+
+@pytest.mark.parametrize("how", ["interrupted", "daemon ends", "daemon is killed"])
+def test_watch_ends_with_a_status_and_at_most_a_line(watching: subprocess.Popen[str], helper: Helper, how: str) -> None:
+    assert watching.stderr is not None
+    watching.stderr.readline()
+    if how == "interrupted":
+        watching.send_signal(signal.SIGINT)
+    elif how == "daemon ends":
+        helper.stop()
+    else:
+        helper.kill()
+    out, err = watching.communicate(timeout=20)
+    assert (watching.returncode, out) == (130 if how == "interrupted" else 69, "")
+    assert ("it has ended, or was restarted" in err) == (how != "interrupted")
+    assert err.count("\n") == (how != "interrupted")
 
 
 def test_log_level_is_told_and_set(ctl: Run, to: list[str], on: list[str], helper: Helper) -> None:
