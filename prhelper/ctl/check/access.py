@@ -57,7 +57,7 @@ def _barrier(user: User, path: Path, mode: int) -> Path | None:
     A directory further down cannot be seen by a user who may not pass one above it, so that the first is the one.
     """
     real = Path(os.path.realpath(path))
-    if not real.exists():  # it leads through another file system, by /proc/PID/root
+    if os.path.exists(path) and not os.path.exists(real):  # noqa: PTH110 -- it leads through /proc/PID/root
         real = path
     for folder in reversed(real.parents):
         if not may(user, folder, os.X_OK):

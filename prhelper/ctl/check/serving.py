@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...channel import BrokenResourceError, EndOfStream
 from ...client import Unreachable, connect, run
 from .causes import (
     HELPER_MISSING,
@@ -31,6 +32,10 @@ _MAX_PATH = 107  # bytes: struct sockaddr_un, unix(7)
 _MASKED = "masked"
 _UNMASK = f"systemctl unmask {SOCKET_UNIT} {SERVICE_UNIT}, then systemctl enable --now {SOCKET_UNIT}."
 _SEE_PROCESS = "See what pid {0} is, and its log; if it is stopped (state T in ps -p {0} -o stat), kill -CONT {0}."
+_TURNS_AWAY = (
+    "If it is a helper, its log says why it turns clients away, and prhelperctl status how many it has and may have "
+    "(--max-clients, --max-clients-per-process)."
+)
 _HIDDEN = (
     "Have both see one file: no PrivateTmp=, TemporaryFileSystem= or mount namespace over it, or a path elsewhere, "
     "such as in /run."
@@ -109,7 +114,9 @@ def _listening(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
             return
     except Unreachable as error:
         listener = server_pid(path)
-        if is_default or listener is None:
+        if isinstance(error.__cause__, (EndOfStream, BrokenResourceError)):
+            yield HELPER_SILENT.found(name, str(error), _TURNS_AWAY)
+        elif is_default or listener is None:
             yield HELPER_SILENT.found(name, f"{error}{_state(SERVICE_UNIT, is_default)}")
         else:
             yield HELPER_SILENT.found(name, f"{error}; pid {listener} listens there", _SEE_PROCESS.format(listener))

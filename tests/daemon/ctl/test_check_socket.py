@@ -92,6 +92,13 @@ def test_helper_that_hangs(helper: Helper, monkeypatch: pytest.MonkeyPatch) -> N
     assert f"kill -CONT {helper.pid}" in finding["remedy"]
 
 
+def test_helper_that_has_as_many_clients_as_it_may(tmp_path: Path) -> None:
+    with Helper(tmp_path, options=["-q", "--max-clients=1"]) as helper, Client(helper.socket):
+        finding = check("-k", helper.socket).one("helper-silent")
+    assert "the helper hung up" in finding["seen"]
+    assert "--max-clients" in finding["remedy"]
+
+
 @NEEDS_ROOT
 def test_user_who_is_not_in_the_sockets_group(helper: Helper) -> None:
     helper.socket.chmod(0o660)
@@ -116,17 +123,28 @@ def test_user_who_may_not_pass_a_directory(helper: Helper, tmp_path: Path) -> No
     assert f"through the directory {tmp_path}" in finding["remedy"]
 
 
+def by_an_unprivileged_user(*arguments: str) -> str:
+    """What it prints, in one line."""
+    program = (
+        "import os, sys; from prhelper.ctl.cli import main; os.setgroups([]); os.setresgid(1, 1, 1)\n"
+        f"os.setresuid(1, 1, 1); sys.exit(main(['check', *{arguments!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (2, "")
+    return " ".join(done.stdout.split())
+
+
 @NEEDS_ROOT
 def test_unprivileged_user_finds_out_what_keeps_others_out(helper: Helper) -> None:
     """By the modes alone, since it cannot become them."""
     helper.socket.chmod(0o660)
-    program = (
-        "import os, sys; from prhelper.ctl.cli import main; os.setgroups([]); os.setresgid(1, 1, 1)\n"
-        f"os.setresuid(1, 1, 1); sys.exit(main(['check', '-k', {str(helper.socket)!r}, '--as', 'nobody']))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
-    assert (done.returncode, done.stderr) == (2, "")
-    assert "the user is nobody" in " ".join(done.stdout.split())
+    assert "the user is nobody" in by_an_unprivileged_user("-k", str(helper.socket), "--as", "nobody")
+
+
+@NEEDS_ROOT
+def test_unprivileged_user_finds_out_which_directory_it_may_not_pass(helper: Helper, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    assert f"{tmp_path} is drwx------" in by_an_unprivileged_user("-k", str(helper.socket))
 
 
 def test_unknown_user_is_refused(ctl: Run, helper: Helper) -> None:
