@@ -151,7 +151,9 @@ def _listen_for_control(options: Options, asked: Asked, predecessor: "Predecesso
     file = None if predecessor is None else predecessor.control(path)
     try:
         file = file or listen_at(path)
-        os.chown(path, os.geteuid() if user is None else user, -1)
+        owner = os.geteuid() if user is None else user
+        if path.stat().st_uid != owner:  # the unit's sandbox forbids chown, whatever it would change
+            os.chown(path, owner, -1)
     except OSError as error:
         if file is not None:
             _remove(file)

@@ -8,14 +8,16 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support.client import Client, HungUpError
+from tests.support.helper import wait_until
 from tests.support.nexus import Holder, Nexus
-from tests.support.spc import APTPL, GOOD, Out, reserve_in
+from tests.support.spc import APTPL, GOOD, In, Out, reserve_in
 from tests.support.virtual_machine.journey import Journey
 from tests.support.virtual_machine.machine import Disk
 
@@ -185,3 +187,18 @@ def test_the_worker_is_restarted_and_no_command_on_a_map_notices(
         assert client.clear(key) == GOOD
         with devices[0].open("r+b") as opened:
             assert len(waiting.command(opened.fileno(), reserve_in(0)).sense) == 96
+
+
+def test_a_sequence_that_the_worker_has_begun_is_finished_before_it_is_restarted(mpath: Path, socket: Path) -> None:
+    with nexus(mpath, socket) as client, frozen() as freezer, Trace() as trace, ThreadPoolExecutor() as pool:
+        wait_until(lambda: client.read(In.READ_KEYS).status == GOOD, timeout=60, what="the worker to be active")
+        old = main_pid(WORKER)
+        asked = pool.submit(client.write, Out.REGISTER, new=0xA, flags=APTPL)
+        wait_until(lambda: trace.started() > 0, timeout=60, what="the command to be on the path")
+        with restarting(WORKER):
+            wait_until(lambda: show(WORKER, "ActiveState") == "deactivating", what="the worker to be told to stop")
+            freezer.thaw()
+            assert asked.result(60).status == GOOD
+        assert main_pid(WORKER) not in (0, old)
+        assert client.keys() == [0xA, 0xA]
+        assert client.clear(0xA) == GOOD
