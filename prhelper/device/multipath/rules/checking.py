@@ -24,6 +24,10 @@ def is_as_left(memory: Memory, paths: Paths) -> Steps[bool]:
 
 def check(sequence: Sequence, memory: Memory) -> Steps[Memory]:
     """What is still settled, before anything else is done. Raises NoPathError."""
+    if not memory.key and (known := memory.told.key):  # by multipathd, which gives it to a path that comes back
+        if known not in sequence.stale:
+            sequence.stale = (*sequence.stale, known)
+        return memory._replace(settled=frozenset())
     key, settled = memory.key, [path for path in sequence.live if path in memory.settled]
     number = (yield from _number(sequence, key)) if key and settled else None
     if number is None or (number == memory.registered and len(settled) == len(sequence.live)):

@@ -3,7 +3,7 @@
 import pytest
 
 from prhelper.device.multipath import rules
-from prhelper.device.multipath.rules.steps import Entry
+from prhelper.device.multipath.rules.steps import Entry, Told
 from prhelper.scsi import sense
 from prhelper.scsi.outcome import Outcome, check_condition
 from prhelper.scsi.reservation import Command, InAction, OutAction
@@ -189,3 +189,20 @@ def _answering(instead: dict[InAction, Outcome], path: str = "ab") -> Interferen
         return instead.get(InAction(command.service_action))
 
     return interfere
+
+
+@pytest.mark.parametrize("away", ["", "c"])
+def test_key_that_multipathd_gives_to_a_path_though_it_was_told_to_forget_it_is_taken_back(away: str) -> None:
+    cluster = Cluster(dict.fromkeys("abc", K), paths="abc")
+    cluster.memory = cluster.memory._replace(told=Told(K, is_set=True))
+    cluster.leave(*away)
+    cluster.reply = lambda request: "fail" if request.verb == "unsetprkey" else "ok"
+    assert cluster.guest(out(REGISTER, K, 0)) == GOOD
+    assert cluster.by(OURS["b"], out(REGISTER, 0, K)) == GOOD  # it was away for less than the watcher's second
+    cluster.come_back()
+    assert cluster.keys() == ""
+    cluster.reply = lambda _: "ok"
+    cluster.look_after()
+    assert (cluster.memory.told, cluster.memory.entry) == (Told(), None)
+    cluster.look_after()
+    assert cluster.sent == []
