@@ -117,8 +117,11 @@ def test_any_name_is_safe_to_print(name: bytes) -> None:
 
 @pytest.fixture
 def machine() -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-I", "-c", "import sys; sys.stdin.read()", "-name", "guest=web1"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+    code = "import sys; print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-I", "-c", code, "-name", "guest=web1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # Popen returns before the kernel has set the command line
         yield process
 
 
