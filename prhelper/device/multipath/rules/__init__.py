@@ -73,6 +73,8 @@ Limits
   registers a path in the moment of the fencing, that path is unregistered as soon as the watcher looks. But if it
   was away for less than the period of the watcher, or the process has restarted, it vouches for the others.
 * A path that was unregistered and held the reservation has lost it; only the registration comes back.
+* Without `Paths.ports` a RESERVE that got no answer is not known to be ours, if it made the reservation: until its path
+  is back, RELEASE and REGISTER AND MOVE leave it where it is.
 * Another host's change of APTPL is undone if it falls into a sequence that registers.
 """
 

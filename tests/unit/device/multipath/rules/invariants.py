@@ -34,6 +34,7 @@ class Judged(Bare):
     def __init__(self, paths: str, ports_known: bool, share_ports: bool) -> None:
         super().__init__(paths=paths, ports_known=ports_known, share_ports=share_ports)
         self.crashes = 0
+        self.has_lost_a_reserve = False
         self.was_fenced = False
         self.time = 0
         self.fenced: dict[int, int] = {}
@@ -171,6 +172,7 @@ class Judged(Bare):
 
     def check_end(self, done: Done) -> None:
         told = answer(done.outcome)
+        knows = self._knows_the_holder(told)
         here = [path for path in self.usable if path not in self.away | self.broken]
         if self.is_pending():
             assert told == NO_PATH, self
@@ -183,9 +185,16 @@ class Judged(Bare):
         for key, when in self.fenced.items():
             assert key not in found or self.registered.get(key, 0) > when, self
         assert self.is_repair or self.commands_since_fencing <= self.max_commands, self
-        knows = self.ports_known or not self.crashes
         if self.command is not None and self.was_settled and knows and here and not (told == NO_PATH and self.broken):
             self._check_answer(told, found == {None})
+
+    def _knows_the_holder(self, told: Answer) -> bool:
+        """Whether we can know if a reservation with our key is ours: without ports, by our own commands alone."""
+        if self.command is not None and self.command.service_action == OutAction.RESERVE and told == NO_PATH:
+            self.has_lost_a_reserve = True
+        elif self.memory.holds or self.unit.reservation is None:
+            self.has_lost_a_reserve = False
+        return self.ports_known or not (self.crashes or self.has_lost_a_reserve)
 
     def _check_answer(self, told: Answer, has_none: bool) -> None:
         """The guest sees one nexus, to which everything happened in some order, or it was fenced."""
