@@ -29,11 +29,15 @@ class User(NamedTuple):
 
 
 def named(name: str) -> User:
-    """An account, by name or number. Raises ToolError."""
+    """An account, by name or number; or a user without one, as UID:GID: pods have such. Raises ToolError."""
+    uid, _, gid = name.partition(":")
+    if uid.isdecimal() and gid.isdecimal():
+        return User(int(uid), int(gid), (), _user_name(int(uid)))
     try:
         entry = pwd.getpwuid(int(name)) if name.isdecimal() else pwd.getpwnam(name)
     except (KeyError, OverflowError) as error:
-        raise ToolError(Exit.USAGE, f"--as {name}: there is no such user") from error
+        hint = f"; without an account it is named with its group, --as {name}:GID" if name.isdecimal() else ""
+        raise ToolError(Exit.USAGE, f"--as {name}: there is no such user{hint}") from error
     groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
     return User(entry.pw_uid, entry.pw_gid, groups, entry.pw_name)
 
@@ -108,12 +112,12 @@ def may_by_mode(user: User, path: Path, mode: int) -> bool:
 def _user_name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
-    except KeyError:
+    except (KeyError, OverflowError):
         return str(uid)
 
 
 def _group_name(gid: int) -> str:
     try:
         return grp.getgrgid(gid).gr_name
-    except KeyError:
+    except (KeyError, OverflowError):
         return str(gid)
