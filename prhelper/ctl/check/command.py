@@ -15,7 +15,20 @@ from ..disks import Disk
 from ..exits import Exit, ToolError
 from ..hosts_machines import machines
 from ..output import print_json, say
-from . import access, denials, disk, helpers, machine, neighbours, on_maps, on_multipathd, privileges, recent, serving
+from . import (
+    access,
+    denials,
+    disk,
+    helpers,
+    listening,
+    machine,
+    neighbours,
+    on_maps,
+    on_multipathd,
+    privileges,
+    recent,
+    serving,
+)
 from .causes import HELPER_MISSING, Finding
 from .report import as_json, as_text, in_order
 from .subjects import Node, Socket, Subjects, disks_among, gather, reserving_disks
@@ -128,9 +141,12 @@ class _Check:
             yield from privileges.look(socket.path, socket.name, status, socket.is_default)
 
     def _is_ours(self, socket: Socket) -> bool:
-        """Whether it is of the daemon that has the control socket; systemd's has no name there."""
-        path = self._status and self._status["socket"]
-        return path == str(socket.path) if path else socket.is_default
+        """Whether it is of the daemon that has the control socket; one that was passed to it has no name there."""
+        if self._status is None:
+            return False
+        path = self._status["socket"]
+        is_named = path == str(socket.path) if path else socket.is_default
+        return is_named or listening.server_pid(socket.path) == self._status["pid"]
 
     def _denials(self) -> Iterator[Finding]:
         lines = _lines_of(self._options.log) if self._options.log else denials.recent_lines()
@@ -162,7 +178,8 @@ class _Check:
 
     @functools.cached_property
     def _refusal_of_maps(self) -> str | None:
-        return on_maps.refusal(self._status, self._subjects.sockets)
+        sockets = self._subjects.sockets
+        return on_maps.refusal(self._status if any(map(self._is_ours, sockets)) else None, sockets)
 
     def _helpers_of(self, disk: Disk, served: list[Socket]) -> list[Socket]:
         """Those by which machines have the disk; without a machine, any."""

@@ -1,7 +1,7 @@
 """Multipath: whether the helper acts on a map, whether multipathd goes along, and whether every path is registered."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from .causes import (
     Finding,
 )
 from .disk import PATIENCE
-from .privileges import of_unit, uid_of_helper
+from .privileges import of_unit, qemus_without_multipath, uid_of_helper
 from .serving import WORKER_UNIT, connecting
 from .subjects import Socket
 
@@ -37,11 +37,14 @@ def maps_below(disk: Disk) -> list[Path]:
         return []
 
 
-def refusal(status: dict[str, Any] | None, sockets: Iterable[Socket]) -> str | None:
+def refusal(status: dict[str, Any] | None, sockets: Sequence[Socket]) -> str | None:
     """Why the helper does not act on maps; None if it does, or cannot be asked and seems to.
 
     `status`: what the daemon answers to GetStatus, if it can be asked.
     """
+    for socket in sockets:
+        if (pid := qemus_without_multipath(socket.path, socket.is_default)) is not None:
+            return f"qemu-pr-helper (pid {pid}, at {socket.name}) is built without libmpathpersist, and asks one path"
     if status is not None:
         return _refusal_of_daemon(status["multipath"])
     uids = {socket.name: uid_of_helper(socket.path, socket.is_default) for socket in sockets}

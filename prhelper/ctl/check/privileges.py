@@ -51,6 +51,17 @@ def uid_of_helper(path: Path, is_default: bool) -> int | None:
         return None
 
 
+def qemus_without_multipath(path: Path, is_default: bool) -> int | None:
+    """The process that serves a socket if it is QEMU's helper, built without libmpathpersist, as Debian's is."""
+    pid = _pid(path, is_default)
+    try:
+        program = Path(f"/proc/{pid}/exe").readlink().name
+        loaded = Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        return None
+    return pid if program == "qemu-pr-helper" and "libmpathpersist" not in loaded else None
+
+
 def _emulation_of(pid: int | None) -> str | None:
     """What its command line says, where it cannot be asked."""
     words = [] if pid is None else command_line(pid)

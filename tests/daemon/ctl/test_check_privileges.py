@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from prhelper.ctl.check import privileges
 
 from ...support.checking import check
-from ...support.helper import Helper, wait_until
+from ...support.helper import Helper, is_listening, wait_until
 from ...support.programs import require_program
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to take privileges away")
@@ -77,6 +78,22 @@ def test_reservations_that_are_emulated_are_warned_of(tmp_path: Path) -> None:
     options = ["--emulate=all", f"--state-directory={tmp_path / 'state'}", f"--control={control}"]
     with Helper(tmp_path, options=options) as helper:
         assert check("-k", helper.socket, "-c", control).codes == ["emulated"]
+
+
+def test_socket_of_another_helper_than_the_one_that_is_asked_is_not_said_to_be_emulated(
+    tmp_path: Path, stack: ExitStack
+) -> None:
+    folders = [tmp_path / name for name in ("asked", "looked_at")]
+    for folder in folders:
+        folder.mkdir()
+    control = tmp_path / "control"
+    options = ["-q", "--emulate=all", f"--state-directory={tmp_path / 'state'}", f"--control={control}"]
+    asked = stack.enter_context(Helper(folders[0], options=options))
+    looked_at = stack.enter_context(Helper(folders[1], options=["-q"]))
+    wait_until(lambda: is_listening(control))
+    assert check("-k", looked_at.socket, "-c", control).codes == []
+    (tmp_path / "link").symlink_to(asked.socket)
+    assert check("-k", tmp_path / "link", "-c", control).codes == ["emulated"]
 
 
 @pytest.mark.parametrize("option", [["--emulate"], ["--emulate", "all"], ["--emulate=missing"]])
