@@ -13,7 +13,7 @@ import pytest
 from tests.support.spc import GOOD
 
 from .conftest import ONLY_SYS_RAWIO, nexus
-from .units import SERVICE, SOURCE, WORKER, WORKER_SOCKET, changed, main_pid, show, systemctl
+from .units import SERVICE, SOURCE, WORKER, WORKER_SOCKET, changed, main_pid, may_write, show, systemctl
 
 pytestmark = [pytest.mark.usefixtures("clean"), pytest.mark.timeout(180)]  # several starts, slow ones
 
@@ -45,9 +45,13 @@ def test_daemon_has_one_capability_and_reserves_maps(
         assert client.register(0xA) == GOOD
         assert client.keys() == [0xA, 0xA]
         assert client.clear(0xA) == GOOD
-        status = status_of(main_pid(SERVICE))
+        pid = main_pid(SERVICE)
+        status = status_of(pid)
+        writable = [place for place in ("/dev", "/dev/shm", "/run") if may_write(pid, place)]
         systemctl("stop", SERVICE)
     assert show(WORKER, "ActiveState") == ("active" if worked else "inactive")
     assert set(status["Uid"].split()) == {str(pwd.getpwnam(user).pw_uid)}
     assert {status[each] for each in ("CapPrm", "CapEff")} == {ONLY_SYS_RAWIO}
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    if user == "root":
+        assert writable == []

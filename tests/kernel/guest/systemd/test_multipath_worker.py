@@ -18,7 +18,7 @@ from tests.support.spc import CHECK_CONDITION, GOOD, INVALID_OPCODE, reserve_in,
 
 from ..initiators import straight
 from .conftest import ONLY_SYS_RAWIO, nexus
-from .units import GROUP, LOG, SERVICE, WORKER, WORKER_SOCKET, listens_at, main_pid, show
+from .units import GROUP, LOG, SERVICE, WORKER, WORKER_SOCKET, listens_at, main_pid, may_write, show
 
 pytestmark = pytest.mark.usefixtures("clean")
 
@@ -34,12 +34,6 @@ def wait_for_log(text: str) -> None:
 
 
 PLACES = ["/", "/dev", "/dev/shm", "/etc", "/run", "/var/lib", "/var/lib/prhelper-multipath", "/tmp", "/var/tmp"]
-
-
-def may_write(pid: int, place: str) -> bool:
-    """Whether a file can be made there as the worker sees it, even by root; /tmp is its own."""
-    command = ["nsenter", "-t", str(pid), "-m", "--", "sh", "-c", f"true > {place}/probe && rm {place}/probe"]
-    return subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def test_without_a_map_the_worker_is_not_started(devices: list[Path], socket: Path) -> None:

@@ -122,3 +122,9 @@ def listens_at(socket: str) -> Path:
 def main_pid(service: str) -> int:
     """The PID of a service that runs."""
     return int(show(service, "MainPID"))
+
+
+def may_write(pid: int, place: str) -> bool:
+    """Whether a file can be made there as a process sees it, even by root; /tmp may be its own."""
+    command = ["nsenter", "-t", str(pid), "-m", "--", "sh", "-c", f"true > {place}/probe && rm {place}/probe"]
+    return subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
