@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(300)  # systemctl, journalctl and Python's star
 
 @pytest.fixture(autouse=True)
 def ask_systemd_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("prhelper.ctl.check.serving.PATIENCE", 150.0)
+    monkeypatch.setattr("prhelper.ctl.check.serving.PATIENCE", 100.0)
     units.properties_of.cache_clear()
     yield
     units.properties_of.cache_clear()
