@@ -55,6 +55,7 @@ def goes_on(process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
+@pytest.mark.timeout(900 if THOROUGH else 300)
 def test_a_virtual_machine_registers_and_reserves_through_restarts_and_its_qemu_notices_none(
     device: Path, socket: Path, tmp_path: Path
 ) -> None:
