@@ -14,7 +14,7 @@ from .ended import Ended
 MAX = 64
 """Registrations remembered of one unit; the oldest is forgotten first."""
 
-_REGISTERING = (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
+_REGISTERING = frozenset(map(int, (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)))
 
 CHANGING = frozenset(map(int, (*_REGISTERING, OutAction.CLEAR, OutAction.PREEMPT, OutAction.PREEMPT_AND_ABORT)))
 """The service actions that change who is registered."""
@@ -80,7 +80,7 @@ class Registrations:
             if key:
                 new = Registration(ended.at, ended.client, ended.peer, ended.machine_name, key, addresses)
                 self._all = [*others[-(MAX - 1) :], new]
-                return [one for one in others if one.is_by(addresses)]
+                return others and [one for one in others if one.is_by(addresses)]
             self._all = others
         elif action == OutAction.CLEAR:
             self._all = []
