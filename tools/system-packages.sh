@@ -2,7 +2,7 @@
 # Installs the Debian packages that the tests need, where that can be done without asking; otherwise says how.
 # Never fails: a test whose package is missing says so and is skipped.
 set -u
-wanted="build-essential dmsetup e2fsprogs util-linux libsystemd-dev pkg-config python3-dev qemu-system-common qemu-system-x86 qemu-utils sg3-utils systemd busybox-static socat openssl cpio kmod mandoc dpkg-dev debhelper dh-python lintian python3-anyio debootstrap rpm rpmlint apparmor secilc selinux-policy-default selinux-policy-dev setools buildah netavark pipx"
+wanted="build-essential dmsetup e2fsprogs util-linux libsystemd-dev pkg-config python3-dev qemu-system-common qemu-system-x86 qemu-utils sg3-utils systemd busybox-static socat openssl cpio kmod mandoc dpkg-dev debhelper dh-python lintian python3-anyio debootstrap rpm rpmlint apparmor libapparmor1 secilc selinux-policy-default selinux-policy-dev setools buildah netavark pipx"
 
 missing=""
 for package in $wanted; do
