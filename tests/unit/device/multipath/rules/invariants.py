@@ -55,8 +55,7 @@ class Judged(Bare):
         if not self.is_repair:
             self.was_fenced = False
         self.broken, self.late, self.failed = set(), set(), set()
-        self.has_registered = 0
-        self.commands_since_fencing = 0
+        self.has_registered = self.commands_since_fencing = 0
         self.bare = set()
         self.may_leave = self._may_leave()
 
