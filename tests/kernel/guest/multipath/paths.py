@@ -42,7 +42,7 @@ class MapPath:
         """Bring it back, however it went, and wait until the map uses it."""
         if self.name is None:
             (self._host / "scsi_host" / self._host.name / "scan").write_text("- - -")
-            eventually(lambda: self.name is not None, "the disk comes back", self._multipathd.said)
+            eventually(self._is_linked, "the disk comes back", self._multipathd.said)
         elif (self._folder() / "state").read_text() != "running\n":
             self.bring_online()
         self._read_size_again()
@@ -56,6 +56,10 @@ class MapPath:
     def _set_state(self, state: str) -> None:
         # Without the newline the kernel says EINVAL.
         (self._folder() / "state").write_text(f"{state}\n")
+
+    def _is_linked(self) -> bool:
+        """Whether it is there, and in /sys/block, where the kernel puts it a moment later."""
+        return self.name is not None and Path("/sys/block", self.name).exists()
 
     def _folder(self) -> Path:
         return Path(f"/sys/block/{self.name}/device")

@@ -29,7 +29,7 @@ KILLS = 50 if THOROUGH else 2
 A_TAKE_OVER = 0.1
 """Seconds that it may last here."""
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(3000 if THOROUGH else 300)
 
 
 class Wrote(NamedTuple):
