@@ -18,6 +18,8 @@ from tests.support import package_contents
 from tests.support.debian_package import MissingError, built, inside
 from tests.support.programs import missing, require_program
 
+from .test_docs import links
+
 OF_DEBIAN = ("/usr/share/doc/prhelper/", "/usr/share/lintian/", "/usr/share/python3/runtime.d/")
 BUNDLED = ("/usr/lib/prhelper/anyio/", "/usr/lib/prhelper/typing_extensions.py")
 
@@ -79,6 +81,13 @@ def read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     file = archive.extractfile(member)
     assert file is not None
     return file.read()
+
+
+def test_pages_that_its_readme_leads_to_are_there(unpacked: Path) -> None:
+    folder = unpacked / "usr/share/doc/prhelper"
+    pages = [link for link in links(folder / "README.md") if link.startswith("docs/")]
+    assert pages
+    assert [page for page in pages if not (folder / page).is_file()] == []
 
 
 def test_services_start_the_executable(unpacked: Path) -> None:

@@ -11,14 +11,14 @@ import pytest
 from ...support.helper import Helper
 from ...support.programs import require_program
 
-DOCS = Path(__file__).parents[3] / "docs"
+REPOSITORY = Path(__file__).parents[3]
+DOCS = REPOSITORY / "docs"
+OF_DEBIAN = REPOSITORY / "packaging/debian/README.Debian"
 ASK = '{"execute": "qmp_capabilities"} {"execute": "query-pr-managers"} {"execute": "quit"}\n'
 
 
-def of_qemu() -> list[str]:
-    (command,) = re.findall(
-        r"^qemu-system-x86_64 \.\.\. ((?:.*\\\n)*.*)$", (DOCS / "qemu.md").read_text(), re.MULTILINE
-    )
+def of_qemu(page: Path) -> list[str]:
+    (command,) = re.findall(r"^ *qemu-system-x86_64 \.\.\. ((?:.*\\\n)*.*)$", page.read_text(), re.MULTILINE)
     return shlex.split(command.replace("\\\n", " "))
 
 
@@ -27,7 +27,11 @@ def of_proxmox() -> list[str]:
     return shlex.split(shlex.split(command)[-1])
 
 
-@pytest.mark.parametrize("options", [of_qemu(), of_proxmox()], ids=["qemu.md", "proxmox.md"])
+@pytest.mark.parametrize(
+    "options",
+    [of_qemu(DOCS / "qemu.md"), of_qemu(OF_DEBIAN), of_proxmox()],
+    ids=["qemu.md", "README.Debian", "proxmox.md"],
+)
 def test_qemu_understands_the_page_and_connects(options: list[str], tmp_path: Path) -> None:
     program = require_program("qemu-system-x86_64", "qemu-system-x86")
     disk = tmp_path / "disk"
