@@ -61,6 +61,8 @@ NO_DIFFERENCE: dict[tuple[str, str, str], str] = {
     ("serving.seen", "device is None", "False"): "for the type checker: no device is remembered as None",
     ("serving.seen", "note is not None", "True"): "the slow way does the same",
     ("serving.seen", "seen is None", "True"): "the slow way does the same",
+    ("serving.seen", "other.last.at > self.last.at", "edge"): "never equal, but by chance",
+    ("serving.seen", "others", "True"): "it spares a call",
     ("serving.seen", "self.watchers.all", "True"): "it spares a lock",
     ("serving.seen", "trouble is not None", "True"): "the slow way does the same",
     ("serving.session", "decoder.holds_descriptors", "True"): "there is nothing to close then: it spares a call",

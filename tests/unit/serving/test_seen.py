@@ -12,6 +12,7 @@ from prhelper.device.unit import Unit
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, OutAction
 from prhelper.serving import seen as module
+from prhelper.serving.clients import Client
 from prhelper.serving.seen import NOT_SENT, UNIT_LASTS
 from prhelper.serving.watching import MAX_WAITING
 
@@ -160,3 +161,77 @@ def test_a_watcher_that_does_not_take_loses_what_comes_and_the_others_lose_nothi
         assert len(slow.take(MAX_WAITING + 10)) == MAX_WAITING
         register(client)
         assert (slow.lost, slow.waiting) == (3, 0)
+
+
+class Units:
+    """What sysfs says each device leads to; at first, all to one unit by one nexus."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.addresses = dict.fromkeys((DISK, OTHER_DISK), "0:0:0:1")
+        monkeypatch.setattr(DeviceId, "unit", lambda device: Unit("3600", frozenset({self.addresses[device]})))
+
+    def move(self, wwid: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """All lead to another unit from now on."""
+        monkeypatch.setattr(DeviceId, "unit", lambda device: Unit(wwid, frozenset({self.addresses[device]})))
+
+
+@pytest.fixture
+def units(monkeypatch: pytest.MonkeyPatch) -> Units:
+    return Units(monkeypatch)
+
+
+def keys_of(host: Host, device: DeviceId = DISK) -> list[int]:
+    return [one.key for one in dict(host.seen.all())[device].registrations]
+
+
+def test_registrations_stay_for_as_long_as_the_device_leads_to_the_unit(
+    host: Host, units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def register_at(at: float, client: Client, key: int) -> None:
+        client.remember(client.end(out(OutAction.REGISTER, 0, key), DISK, ended())._replace(at=at))
+
+    first, second = host.machine("a"), host.machine("b", 2)
+    register_at(100.0, first, KEY)
+    register_at(200.0, second, NEW_KEY)
+    assert keys_of(host) == [KEY, NEW_KEY]
+    units.move("3601", monkeypatch)
+    register_at(300.0, second, NEW_KEY)
+    assert keys_of(host) == [NEW_KEY]
+    units.move("3600", monkeypatch)
+    register_at(400.0, second, NEW_KEY)
+    assert keys_of(host) == [NEW_KEY]
+
+
+@pytest.mark.parametrize(("address", "both"), [("0:0:0:1", [KEY]), ("1:0:0:1", [KEY, NEW_KEY])])
+def test_two_nodes_of_a_disk_have_each_registration_once(
+    host: Host, units: Units, address: str, both: list[int]
+) -> None:
+    units.addresses[OTHER_DISK] = address
+    register(host.machine("a"))
+    remember(host.machine("a"), Command(reserve_in(0)), OTHER_DISK)
+    if address != units.addresses[DISK]:
+        register(host.machine("b", 2), NEW_KEY, OTHER_DISK)
+    else:
+        register(host.machine("a"), KEY, OTHER_DISK)
+    devices = dict(host.seen.all())
+    devices[DISK].add_node(devices[OTHER_DISK])
+    assert [one.key for one in devices[DISK].registrations] == both
+
+
+def test_sysfs_is_not_asked_what_an_emulated_unit_is(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(DeviceId, "unit")
+    register(host.machine("a"), result=ended(emulated=True))
+    assert keys_of(host) == [KEY]
+
+
+def test_refusals_are_counted_and_go_on_once_a_command_is_answered(host: Host) -> None:
+    client = host.machine("a")
+    for _ in range(2):
+        remember(client, Command(reserve_in(0)), DISK, ended(seconds=2.0, trouble="no SCSI device"))
+    assert dict(host.seen.all())[DISK].outcomes == {NOT_SENT: 2}
+    remember(client, Command(reserve_in(0)), DISK, ended(seconds=1.0))
+    remember(client, Command(reserve_in(1)), DISK, ended(seconds=2.0, trouble="later"))
+    ((_, seen),) = host.seen.all()
+    assert seen.outcomes == {NOT_SENT: 3, GOOD: 1}
+    assert seen.slowest is not None
+    assert seen.slowest.command == Command(reserve_in(0))  # the first of those that took as long
