@@ -58,7 +58,7 @@ GROUPS = (
     Group(
         "seen",
         tuple(f"prhelper/serving/{name}.py" for name in ("seen", "registrations", "take_over", "unasked", "watching")),
-        tuple(f"tests/unit/serving/test_{name}.py" for name in ("seen", "take_over", "unasked")),
+        tuple(f"tests/unit/serving/test_{name}.py" for name in ("seen", "take_over", "unasked", "watching")),
     ),
     Group("control", ("prhelper/control",), ("tests/unit/control",)),
     Group(

@@ -65,6 +65,8 @@ NO_DIFFERENCE: dict[tuple[str, str, str], str] = {
     ("serving.seen", "others", "True"): "it spares a call",
     ("serving.seen", "self.watchers.all", "True"): "it spares a lock",
     ("serving.seen", "trouble is not None", "True"): "the slow way does the same",
+    ("serving.take_over", "command.is_out", "True"): "no other command has keys",
+    ("serving.take_over", "key", "False"): "the PREEMPT looks at it again",
     ("serving.session", "decoder.holds_descriptors", "True"): "there is nothing to close then: it spares a call",
 }
 """Module, condition and change of mutants that survive by right, each with the reason."""

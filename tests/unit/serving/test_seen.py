@@ -235,3 +235,12 @@ def test_refusals_are_counted_and_go_on_once_a_command_is_answered(host: Host) -
     assert seen.outcomes == {NOT_SENT: 3, GOOD: 1}
     assert seen.slowest is not None
     assert seen.slowest.command == Command(reserve_in(0))  # the first of those that took as long
+
+
+def test_a_shared_nexus_is_told_of_once_the_other_machine_is_connected_again(host: Host) -> None:
+    first, second = host.machine("a"), host.machine("b", 2)
+    register(first)
+    host.connected.remove(first)
+    assert register(second).shares_with == []
+    host.connected.append(first)
+    assert len(register(second).shares_with) == 1

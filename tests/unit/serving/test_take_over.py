@@ -45,6 +45,8 @@ def test_a_take_over_after_a_migration_is_recognized(host: Host, first: Command)
         [READ_KEYS, REGISTER, out(OutAction.PREEMPT, NEW_KEY, NEW_KEY)],
         [READ_KEYS, out(OutAction.REGISTER, 0, 0), out(OutAction.PREEMPT, 0, 0)],
         [READ_KEYS, REGISTER, REGISTER, PREEMPT],
+        [READ_KEYS, out(OutAction.RESERVE, 0, KEY), PREEMPT],
+        [READ_KEYS, REGISTER, out(OutAction.REGISTER, KEY, KEY)],
         [READ_KEYS, REGISTER, Command(reserve_out(OutAction.PREEMPT), b"short")],
     ],
 )
