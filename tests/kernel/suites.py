@@ -7,6 +7,7 @@ from pathlib import Path
 
 from . import installed_root, kernel, qemu, root
 from .archive import own_suite
+from .guest.thorough import THOROUGH
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Suite:
     """
 
     memory: int = 1024
-    silence: float = 330
+    silence: float = 3030 if THOROUGH else 330
     of_packages: bool = False
     kernel_of_packages: bool = False
     installed: bool = False
