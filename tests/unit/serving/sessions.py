@@ -20,7 +20,11 @@ from prhelper.serving.end import AtRest, End
 from prhelper.serving.seen import Seen
 from prhelper.serving.session import serve
 
+from ...support.patience import PATIENCE
+
 HELLO = bytes(4)
+SHORT = 0.2
+"""Seconds: a request timeout for tests in which it is to run out."""
 
 
 class Loopback:
@@ -65,18 +69,19 @@ def catch(function: Callable[[], End | AtRest]) -> End | AtRest | BaseException:
 class Session:
     """A session in a thread of its own, and the client's end of its socket."""
 
-    def __init__(self, runner: Runner, devices: Executor) -> None:
+    def __init__(self, runner: Runner, devices: Executor, request_timeout: float) -> None:
         self.devices = Remembering(devices)
         self.client, ours = socket.socketpair()
         self.client.settimeout(10)
         self.channel = SocketChannel(ours)
         self.record = Client(1, Peer(4711, 107, "qemu"), self.channel, Seen(lambda *_: True))
+        self._request_timeout = request_timeout
         self._ended: End | AtRest | BaseException | None = None
         self.thread = threading.Thread(target=self._serve, args=(runner,))
         self.thread.start()
 
     def _serve(self, runner: Runner) -> None:
-        self._ended = runner(lambda: serve(self.channel, self.devices, self.record, 0.2))
+        self._ended = runner(lambda: serve(self.channel, self.devices, self.record, self._request_timeout))
         self.channel.close()
 
     def send(self, data: bytes, *fds: int) -> None:
@@ -96,10 +101,10 @@ RUNNERS = {"asyncio": in_loop("asyncio"), "trio": in_loop("trio"), "thread": in_
 
 
 @contextlib.contextmanager
-def session(runner: Runner, devices: Executor) -> Iterator[Session]:
+def session(runner: Runner, devices: Executor, request_timeout: float = PATIENCE) -> Iterator[Session]:
     """A session that has greeted; at the end the client is gone, and no descriptor more than before is open."""
     before = os.listdir("/proc/self/fd")  # noqa: PTH208
-    session = Session(runner, devices)
+    session = Session(runner, devices, request_timeout)
     try:
         assert session.receive(4) == HELLO
         yield session

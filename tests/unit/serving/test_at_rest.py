@@ -18,6 +18,7 @@ from prhelper.serving.end import AtRest, End
 from prhelper.serving.seen import Seen
 from prhelper.serving.session import serve
 
+from ...support.helper import wait_until
 from ...support.spc import keys, reserve_in, reserve_out
 from .sessions import HELLO, Loopback, Runner, Session, session
 
@@ -25,6 +26,8 @@ WHOLE = HELLO + reserve_out(0) + keys(1, 2)
 
 
 def stopped(peer: Session) -> AtRest:
+    """Stop the session once it has read what it was sent, so that each size ends in its own place."""
+    wait_until(lambda: not peer.channel.unread(), what="the session to read")
     peer.channel.quiesce(at_once=True)
     end = peer.end()
     assert isinstance(end, AtRest)

@@ -19,7 +19,7 @@ from prhelper.serving.end import AtRest, End
 
 from ...support.helper import wait_until
 from ...support.spc import keys, reserve_in, reserve_out
-from .sessions import HELLO, Loopback, Runner, session
+from .sessions import HELLO, SHORT, Loopback, Runner, session
 
 NOT_SCSI = bytes.fromhex("00000002 00000000 70000b00 0000000a 00000000 0006") + bytes(82)
 READ_ONLY = bytes.fromhex("00000002 00000000 70000500 0000000a 00000000 2000") + bytes(82)
@@ -88,13 +88,13 @@ def test_violation_ends_the_session(runner: Runner) -> None:
 
 @pytest.mark.parametrize("data", [b"", HELLO[:2], HELLO + reserve_in(0)[:7]], ids=["nothing", "features", "cdb"])
 def test_client_that_begins_and_waits_is_given_up(runner: Runner, data: bytes) -> None:
-    with session(runner, Loopback()) as peer:
+    with session(runner, Loopback(), SHORT) as peer:
         peer.send(data)
         assert isinstance(peer.end(), TimeoutError)
 
 
 def test_client_that_sends_a_byte_now_and_then_is_given_up_all_the_same(runner: Runner, null: int) -> None:
-    with session(runner, Loopback()) as peer:
+    with session(runner, Loopback(), SHORT) as peer:
         peer.send(HELLO)
         peer.send(reserve_out(0)[:1], null)
         for byte in reserve_out(0)[1:] + keys():

@@ -15,7 +15,7 @@ from prhelper.serving.end import AnswerLostError
 from prhelper.serving.ended import Ended
 
 from ...support.spc import reserve_in
-from .sessions import HELLO, Loopback, Runner, session
+from .sessions import HELLO, SHORT, Loopback, Runner, session
 
 
 class Much:
@@ -26,7 +26,7 @@ class Much:
 
 
 def test_an_answer_that_is_not_read_in_time_is_lost_and_that_is_said(runner: Runner, null: int) -> None:
-    with session(runner, Much()) as peer:
+    with session(runner, Much(), SHORT) as peer:
         peer.send(HELLO)
         peer.send(reserve_in(0), null)
         end = peer.end()
