@@ -28,6 +28,8 @@ class Group(NamedTuple):
                 yield file.relative_to(REPOSITORY)
 
 
+_SEEN = ("seen", "registrations", "take_over", "unasked", "watching")
+
 GROUPS = (
     Group("channel", ("prhelper/channel",), ("tests/unit/channel",), every_condition=False),
     Group("protocol", ("prhelper/protocol",), ("tests/unit/protocol",)),
@@ -58,7 +60,10 @@ GROUPS = (
     Group(
         "seen",
         tuple(f"prhelper/serving/{name}.py" for name in ("seen", "registrations", "take_over", "unasked", "watching")),
-        tuple(f"tests/unit/serving/test_{name}.py" for name in ("seen", "take_over", "unasked", "watching")),
+        tuple(
+            f"tests/unit/serving/test_{name}.py"
+            for name in ("seen", "registrations", "take_over", "unasked", "watching")
+        ),
     ),
     Group("control", ("prhelper/control",), ("tests/unit/control",)),
     Group(

@@ -3,7 +3,7 @@
 import collections
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from ..channel import SocketChannel
@@ -46,7 +46,7 @@ class News(NamedTuple):
     took_over: the key of its machine, if it has completed a migration of its reservation to this host.
     """
 
-    shares_with: list[Registration]
+    shares_with: Sequence[Registration]
     took_over: int | None
 
 
@@ -99,8 +99,8 @@ class Client:
 
     def remember(self, ended: Ended) -> News | None:
         """Remember how a command ended, for those who ask. Returns what is worth to be told at once."""
-        self._seen.add(ended)
         if not ended.command.is_out:
+            self._seen.add(ended)
             self._take_over.is_preceded_by(ended)
             return None
         took_over = self._take_over.key_if_completed_by(ended)

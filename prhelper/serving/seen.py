@@ -6,7 +6,7 @@ read in sysfs to which unit a registration went.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ..device.identity import DeviceId
 from ..device.unit import Unit
@@ -40,8 +40,8 @@ class SeenDevice:
     """One device. first_at, last_at: `time.time`. outcomes: how many commands ended with which status, or NOT_SENT.
 
     last: the last OUT command that ended well. map_name, wwid: of the multipath map, once a command has gone there.
-    unit: which it was when a registration last went there, as sysfs had it at unit_at (`time.time`); unit_key: its key.
-    registrations: those that share a nexus with it. Only in copies.
+    unit: which it was when a registration last went there, as sysfs had it at unit_at (`time.time`).
+    on_unit: the registrations on that unit. registrations: those of them that share a nexus with it; only in copies.
     """
 
     __slots__ = (
@@ -49,13 +49,13 @@ class SeenDevice:
         "last",
         "last_at",
         "map_name",
+        "on_unit",
         "outcomes",
         "registrations",
         "slowest",
         "slowest_seconds",
         "unit",
         "unit_at",
-        "unit_key",
         "wwid",
     )
 
@@ -68,8 +68,8 @@ class SeenDevice:
         self.map_name: str | None = None
         self.wwid: str | None = None
         self.unit = _NO_UNIT
-        self.unit_key = _NO_UNIT.key
         self.unit_at = 0.0
+        self.on_unit = Registrations()
         self.registrations: list[Registration] = []
 
     def slower(self, ended: Ended) -> None:
@@ -113,82 +113,84 @@ class Seen:
         self.watchers = Watchers()
         self.omitted = 0
 
-    def add(self, ended: Ended) -> None:
-        """Remember a command that has ended. Each command passes here: what is rare is elsewhere."""
+    def add(self, ended: Ended) -> SeenDevice | None:
+        """Remember a command that has ended. Each command passes here: what is rare is elsewhere.
+
+        Returns the device if it has answered, and there is room for it.
+        """
         outcome, seconds, trouble, _, _, note = ended.result
         seen = self._answered.get(ended.device)  # type: ignore[arg-type]  # None is there not
         if seen is None or trouble is not None or note is not None:
-            self._add_slowly(ended)
-            return
+            return self._add_slowly(ended)
         status = outcome.status
         with self._lock:
             seen.last_at = ended.at
             seen.outcomes[status] = seen.outcomes.get(status, 0) + 1
             if seconds > seen.slowest_seconds:
                 seen.slower(ended)
+        return seen
 
-    def add_out(self, ended: Ended) -> list[Registration]:
-        """Remember what a PERSISTENT RESERVE OUT has changed, and tell who watches; `add` comes before.
+    def add_out(self, ended: Ended) -> Sequence[Registration]:
+        """Remember a PERSISTENT RESERVE OUT, and what it has changed, and tell who watches.
 
         Returns the other machines on this device, if the command registered one more than the first. They are told
         once, until no machine is registered any more.
         """
-        device, command, result = ended.device, ended.command, ended.result
+        seen = self.add(ended)
         if self.watchers.all:
             self.watchers.put(ended)
-        if device is None or (seen := self._answered.get(device)) is None:
-            return []
-        if result.trouble is not None or result.outcome.status != _GOOD:
-            return []
+        result = ended.result
+        if seen is None or result.outcome.status != _GOOD:
+            return ()
         seen.last = ended
-        if command.service_action not in CHANGING:
-            return []
+        if ended.command.service_action not in CHANGING:
+            return ()
         if not 0 <= ended.at - seen.unit_at < UNIT_LASTS:
-            self._find_unit(device, seen, ended)
+            self._find_unit(seen, ended)
         with self._lock:
-            if (registrations := self._registrations.get(seen.unit_key)) is None:
-                registrations = self._registrations[seen.unit_key] = Registrations()
-            others = registrations.change(ended, seen.unit.addresses)
-        return self._to_warn_of(registrations, others) if others and not result.emulated else []
+            others = seen.on_unit.change(ended, seen.unit.addresses)
+        return self._to_warn_of(seen.on_unit, others) if others and not result.emulated else ()
 
     def all(self) -> Iterator[tuple[DeviceId, SeenDevice]]:
         """Every device, each as it is when it is taken. The lock is held for one at a time: sessions wait for it."""
         for device, seen in [*self._refused.copy().items(), *self._answered.copy().items()]:
             with self._lock:
                 copy = seen.copy()
-                if (registrations := self._registrations.get(seen.unit_key)) is not None:
-                    copy.registrations = registrations.by(seen.unit.addresses)
+                copy.registrations = seen.on_unit.by(seen.unit.addresses)
             yield device, copy
 
-    def _find_unit(self, device: DeviceId, seen: SeenDevice, ended: Ended) -> None:
+    def _find_unit(self, seen: SeenDevice, ended: Ended) -> None:
         """Find out which unit the device is now. If it was another before, forget who is registered on that one."""
+        assert ended.device is not None
         # An emulated unit is the device itself.
-        unit = Unit(None, frozenset({str(device)})) if ended.result.emulated else device.unit()
-        key = unit.key
+        emulated = ended.result.emulated
+        unit = Unit(None, frozenset({str(ended.device)})) if emulated else ended.device.unit()
         with self._lock:
-            if seen.unit_key != key:
-                self._registrations.pop(seen.unit_key, None)
-            seen.unit, seen.unit_key, seen.unit_at = unit, key, ended.at
+            if seen.unit.key != unit.key and (former := self._registrations.pop(seen.unit.key, None)) is not None:
+                former.clear()
+            seen.on_unit = self._registrations.setdefault(unit.key, Registrations())
+            seen.unit, seen.unit_at = unit, ended.at
 
     def __len__(self) -> int:
         return len(self._answered) + len(self._refused)
 
-    def _add_slowly(self, ended: Ended) -> None:
+    def _add_slowly(self, ended: Ended) -> SeenDevice | None:
         device, result = ended.device, ended.result
         if device is None or not device.is_device:
-            return
+            return None
         status = result.outcome.status if result.trouble is None else NOT_SENT
         with self._lock:
             seen = self._answered.get(device) or self._make(device, status)
             if seen is None:
                 self.omitted += 1
-                return
+                return None
             seen.last_at = ended.at
             seen.outcomes[status] = seen.outcomes.get(status, 0) + 1
             if result.seconds > seen.slowest_seconds:
                 seen.slower(ended)
             if result.note is not None:
                 seen.map_name, seen.wwid = result.note.map_name, result.note.wwid
+        return seen if result.trouble is None else None
 
     def _make(self, device: DeviceId, status: int) -> SeenDevice | None:
         if status == NOT_SENT:
@@ -203,11 +205,12 @@ class Seen:
         self._answered[device] = seen
         return seen
 
-    def _to_warn_of(self, registrations: Registrations, others: list[Registration]) -> list[Registration]:
+    def _to_warn_of(self, registrations: Registrations, others: Sequence[Registration]) -> Sequence[Registration]:
         """Those that are connected, unless they were returned before. Slow, and rare: it looks at each client."""
         connected = [one for one in others if self._serves(one.peer, one.machine_name)]
         with self._lock:
+            registrations.replaced([one for one in others if one not in connected])
             if not connected or registrations.warned:
-                return []
+                return ()
             registrations.warned = True
         return connected

@@ -46,7 +46,7 @@ def out(action: int, key: int = 0, service_action_key: int = 0) -> Command:
 
 
 def remember(client: Client, command: Command, device: DeviceId | None = DISK, result: Result | None = None) -> News:
-    return client.remember(client.end(command, device, result or ended())) or News([], None)
+    return client.remember(client.end(command, device, result or ended())) or News((), None)
 
 
 def register(client: Client, key: int = KEY, device: DeviceId = DISK, result: Result | None = None) -> News:

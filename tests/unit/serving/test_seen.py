@@ -237,10 +237,14 @@ def test_refusals_are_counted_and_go_on_once_a_command_is_answered(host: Host) -
     assert seen.slowest.command == Command(reserve_in(0))  # the first of those that took as long
 
 
-def test_a_shared_nexus_is_told_of_once_the_other_machine_is_connected_again(host: Host) -> None:
+def test_a_machine_that_has_gone_has_lost_its_registration_to_the_next_and_is_told_of_when_it_is_back(
+    host: Host,
+) -> None:
     first, second = host.machine("a"), host.machine("b", 2)
     register(first)
     host.connected.remove(first)
-    assert register(second).shares_with == []
+    assert register(second, NEW_KEY).shares_with == ()
+    assert [one.key for one in dict(host.seen.all())[DISK].registrations] == [NEW_KEY]
     host.connected.append(first)
-    assert len(register(second).shares_with) == 1
+    assert register(second, NEW_KEY).shares_with == ()
+    assert [one.key for one in register(first).shares_with] == [NEW_KEY]

@@ -88,10 +88,10 @@ def test_a_registration_that_failed_changes_nothing(host: Host) -> None:
 
 def test_a_second_machine_on_a_disk_is_told_once(host: Host) -> None:
     first, second, third = host.machine("a"), host.machine("b", 2), host.machine("c", 3)
-    assert register(first).shares_with == []
+    assert register(first).shares_with == ()
     assert [one.machine_name for one in register(second).shares_with] == [MachineName("a", False)]
-    assert register(second, NEW_KEY).shares_with == []
-    assert register(third).shares_with == []
+    assert register(second, NEW_KEY).shares_with == ()
+    assert register(third).shares_with == ()
 
 
 def test_it_is_told_again_once_no_machine_is_registered_any_more(host: Host) -> None:
@@ -107,12 +107,12 @@ def test_while_one_is_registered_the_others_are_not_told_of_again(host: Host) ->
     register(first)
     assert len(register(second).shares_with) == 1
     remember(second, out(OutAction.REGISTER, KEY, 0), DISK, ended())
-    assert register(second).shares_with == []
+    assert register(second).shares_with == ()
 
 
 def test_machines_on_disks_of_their_own_are_not_told_of(host: Host) -> None:
     register(host.machine("a"))
-    assert register(host.machine("b", 2), device=OTHER_DISK).shares_with == []
+    assert register(host.machine("b", 2), device=OTHER_DISK).shares_with == ()
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_a_clear_by_any_path_ends_all_registrations_of_the_unit(host: Host, othe
 def test_a_machine_that_registers_by_both_paths_has_a_registration_by_each(host: Host) -> None:
     machine = host.machine("a")
     for device, key in ((SDA, KEY), (SDB, NEW_KEY), (SG0, KEY)):
-        assert register(machine, key, device).shares_with == []
+        assert register(machine, key, device).shares_with == ()
     assert [keys_of(host, device) for device in (SDA, SDB)] == [[KEY], [NEW_KEY]]
 
 
@@ -167,13 +167,13 @@ def test_registrations_on_a_disk_that_was_replaced_are_not_those_on_the_next(
     monkeypatch.setattr(seen, "UNIT_LASTS", 0)
     register(host.machine("a"), device=SDA)
     (tmp_path / f"devices/host2/{FIRST}/wwid").write_text("naa.6001406\n")
-    assert register(host.machine("b", 2), NEW_KEY, SDA).shares_with == []
+    assert register(host.machine("b", 2), NEW_KEY, SDA).shares_with == ()
     assert keys_of(host, SDA) == [NEW_KEY]
 
 
 def test_a_machine_that_was_started_anew_is_no_second_one(host: Host) -> None:
     register(host.machine("a", 1))
-    assert register(host.machine("a", 2)).shares_with == []
+    assert register(host.machine("a", 2)).shares_with == ()
 
 
 @pytest.mark.parametrize("names", [(None, None), (None, "a"), ("a", None)])
@@ -182,7 +182,7 @@ def test_two_connections_of_one_process_are_one_machine_whenever_its_name_is_kno
 ) -> None:
     one, other = (host.machine(name, 1) for name in names)
     register(one)
-    assert register(other, NEW_KEY).shares_with == []
+    assert register(other, NEW_KEY).shares_with == ()
     assert keys_of(host) == [NEW_KEY]
 
 
@@ -190,7 +190,7 @@ def test_a_process_whose_name_came_late_is_no_second_one(host: Host) -> None:
     client = host.machine(None)
     register(client)
     client.machine_name = MachineName("a", True)
-    assert register(client, NEW_KEY).shares_with == []
+    assert register(client, NEW_KEY).shares_with == ()
     assert keys_of(host) == [NEW_KEY]
 
 
@@ -202,12 +202,12 @@ def test_two_processes_without_names_are_two_machines(host: Host) -> None:
 def test_a_machine_that_has_gone_is_not_told_of(host: Host) -> None:
     register(host.machine("a", 1))
     host.connected.clear()
-    assert register(host.machine("b", 2)).shares_with == []
+    assert register(host.machine("b", 2)).shares_with == ()
 
 
 def test_emulated_machines_have_a_nexus_each(host: Host) -> None:
     register(host.machine("a"), result=ended(emulated=True))
-    assert register(host.machine("b", 2), result=ended(emulated=True)).shares_with == []
+    assert register(host.machine("b", 2), result=ended(emulated=True)).shares_with == ()
 
 
 @pytest.fixture(name="said")
