@@ -1,7 +1,8 @@
 """One multipath map: carries sequences out, one at a time, and remembers between them what the rules want to know.
 
-The lock is the journal's, which holds between processes, too. If another process has had its turn since ours, what we
-remember is worth nothing: the rules find out again, beginning with the entry on the disk.
+The lock is the journal's, which holds between processes, too. If another process has had its turn since ours, or our
+last sequence was cut off, what we remember is worth nothing: the rules find out again, beginning with the entry on the
+disk.
 """
 
 import time
@@ -131,7 +132,7 @@ class Map:
         try:
             done = sequence.run(rule(self._recollect(turn, opened), opened.paths))
         except BaseException:
-            self._memory, self._left_over = Memory(entry=turn.entry), True  # as for a process that has just started
+            self._memory, self._left_over = Memory(), True  # as for a process that has just started
             raise
         self._memory, self._left_over = done.memory, False
         self._sequences = {path.address: path.sequence for path in opened.seen}
@@ -144,8 +145,10 @@ class Map:
         return Result(done.outcome, sequence.seconds(), note=note)
 
     def _recollect(self, turn: Turn, opened: OpenMap) -> Memory:
-        if turn.others_came_between:
+        if turn.others_came_between or self._left_over:
             return Memory(entry=turn.entry)
+        if turn.entry != self._memory.entry:  # it was damaged meanwhile
+            turn.write(self._memory.entry)
         settled = {path.address for path in opened.seen if self._is_settled(path)}
         return self._memory._replace(settled=frozenset(settled))
 

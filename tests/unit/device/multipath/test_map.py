@@ -9,7 +9,7 @@ import pytest
 
 from prhelper.device.execution import Result
 from prhelper.device.multipath import map as map_module
-from prhelper.device.multipath.journal import Journal, JournalError, Turn
+from prhelper.device.multipath.journal import ENTRY, Journal, JournalError, Turn
 from prhelper.device.multipath.map import KEY_REFUSED, NO_USABLE_PATH, Map, Means
 from prhelper.device.multipath.multipathd import Reply
 from prhelper.device.multipath.rules.steps import Entry
@@ -211,6 +211,36 @@ def test_journal_that_cannot_be_written_ends_the_command_and_it_is_repaired_late
     assert result.trouble == "journal: no room; make some"
     assert one.needs_care(host.map)
     assert answer(carry_out(one, host, out(OutAction.REGISTER, 0, K)).outcome) == GOOD
+
+
+def test_sequence_whose_last_entry_cannot_be_written_is_repaired_by_the_one_before(
+    host: Host, cluster: Cluster, means: Means, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, write = Map(UUID, means), Turn.write
+
+    def write_until_registered(turn: Turn, entry: Entry | None) -> None:
+        if cluster.unit.registrations:
+            raise JournalError("journal: no room; make some")
+        write(turn, entry)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Turn, "write", write_until_registered)
+        result = carry_out(one, host, out(OutAction.REGISTER, 0, K))
+    assert answer(result.outcome) == NO_PATH
+    assert entry_of(means) == Entry(0, (K,))
+    assert one.needs_care(host.map)
+    one.look_after(host.map)
+    assert cluster.unit.registrations == ()
+    assert answer(carry_out(one, host, out(OutAction.REGISTER, 0, K)).outcome) == GOOD
+
+
+@pytest.mark.usefixtures("cluster")
+def test_entry_that_is_damaged_meanwhile_is_written_anew(host: Host, means: Means) -> None:
+    one = Map(UUID, means)
+    carry_out(one, host, out(OutAction.REGISTER, 0, K))
+    (means.journal._directory / UUID / ENTRY).write_bytes(b"damaged")
+    assert answer(carry_out(one, host, out(OutAction.RESERVE, K, kind=5)).outcome) == GOOD
+    assert entry_of(means) == Entry(K)
 
 
 @pytest.mark.usefixtures("cluster")
