@@ -25,6 +25,7 @@ MAX_SECONDS = 200.0
 """After so long a mutant is taken to hang."""
 
 _RULES = "device.multipath.rules."
+_FOLLOWS = "it spares following the command"
 
 NO_DIFFERENCE: dict[tuple[str, str, str], str] = {
     ("device.dispatch", "OSError()", "True"): "for the type checker: without a device there is an error",
@@ -57,7 +58,15 @@ NO_DIFFERENCE: dict[tuple[str, str, str], str] = {
     ("scheduler.stall_guard", "time.monotonic() - seen_at >= _STALLED", "edge"): "never equal, but by chance",
     ("scheduler.thread_pool", "in_reserve", "False"): "it waits anew after IDLE_SECONDS, for it is not idle",
     ("ctl.control", "len(self._received) > _MAX_MESSAGE", "edge"): "a byte of 64 MiB",
+    ("serving.registrations", "action in _REGISTERING", "False"): _FOLLOWS,
+    ("serving.registrations", "addresses is self._addresses", "False"): _FOLLOWS,
+    ("serving.registrations", "alone", "False"): _FOLLOWS,
+    ("serving.registrations", "ended.peer == self._alone", "False"): _FOLLOWS,
+    ("serving.registrations", "len(self._all) == 1", "False"): _FOLLOWS,
+    ("serving.registrations", "self._all[0].is_of(ended, addresses)", "False"): _FOLLOWS,
     ("serving.registrations", "self.peer is peer", "False"): "it spares a comparison",
+    ("serving.registrations", "self.warned", "True"): _FOLLOWS,
+    ("serving.seen", "ended.device is not None", "True"): "for the type checker: a device that is remembered has one",
     ("serving.seen", "device is None", "False"): "for the type checker: no device is remembered as None",
     ("serving.seen", "note is not None", "True"): "the slow way does the same",
     ("serving.seen", "seen is None", "True"): "the slow way does the same",
@@ -67,6 +76,7 @@ NO_DIFFERENCE: dict[tuple[str, str, str], str] = {
     ("serving.seen", "trouble is not None", "True"): "the slow way does the same",
     ("serving.take_over", "command.is_out", "True"): "no other command has keys",
     ("serving.take_over", "key", "False"): "the PREEMPT looks at it again",
+    ("serving.session", "decoder.takes_descriptors", "True"): "it spares a wait",
     ("serving.session", "decoder.holds_descriptors", "True"): "there is nothing to close then: it spares a call",
 }
 """Module, condition and change of mutants that survive by right, each with the reason."""

@@ -145,7 +145,7 @@ async def read_request(channel: Channel, decoder: RequestDecoder, timeout: float
     if not data:
         return AtRest.of(decoder, None) if data is None else End.HUNG_UP
     request = decoder.feed(data, fds)
-    if request is None and not decoder.takes_descriptors and (data := channel.read_now(decoder.needed)):
+    if not decoder.takes_descriptors and (data := channel.read_now(decoder.needed)):
         request = decoder.feed(data)  # a parameter list, as a rule: without two coroutines more
     return request or await read_rest(channel, decoder, _in(timeout))
 

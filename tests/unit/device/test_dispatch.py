@@ -143,6 +143,38 @@ def test_a_map_gets_what_acts_on_maps_while_there_is_one(
     assert expected in (result, result.trouble)
 
 
+@pytest.mark.parametrize(
+    ("stack_below", "reason"),
+    [
+        (stack(maps=["mpatha"], disks=["sda"]), SEVERAL_DISKS.format("mpatha, sda")),
+        (stack(maps=["mpatha", "mpathb"]), SEVERAL_DISKS.format("mpatha, mpathb")),
+        (stack(disks=["sda", "sdb"]), SEVERAL_DISKS.format("sda, sdb")),
+        (not_told, NOTHING_TELLS),
+    ],
+    ids=["a map and a disk", "maps", "disks", "not told"],
+)
+def test_what_is_more_than_a_map_goes_to_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stack_below: object, reason: str
+) -> None:
+    monkeypatch.setattr(DeviceId, "stack_below", stack_below)
+    devices = Devices(Device(), Maps(None))
+    with (tmp_path / "disk").open("w+") as disk:
+        target = Target(disk.fileno(), MAPPED)
+        assert run(devices.execute(IN, target)) is FROM_DEVICE
+        assert run(devices.execute(OUT, target)).trouble == reason
+
+
+def test_where_multipath_is_off_a_command_in_does_not_ask_what_is_below(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[DeviceId] = []
+    monkeypatch.setattr(DeviceId, "stack_below", lambda device: asked.append(device))
+    with (tmp_path / "disk").open("w+") as disk:
+        for command in (IN, OUT):
+            run(Devices(Device(), "off").execute(command, Target(disk.fileno(), MAPPED)))
+    assert asked == [MAPPED]
+
+
 def test_where_the_kernel_cannot_say_what_it_is_nobody_is_asked() -> None:
     target = Target(-1, None, OSError(errno.ESTALE, "Stale file handle"))
     for devices in (

@@ -159,6 +159,14 @@ def test_what_is_too_long_or_cannot_be_printed_is_cut_off_and_replaced() -> None
     assert response.report.used == (*map(str, range(31)), "and 9 more")
 
 
+def test_as_many_texts_as_there_is_room_for_are_all_there() -> None:
+    texts = tuple(map(str, range(32)))
+    response = read_report(encode_response(Outcome(0), REPORT._replace(used=texts))[104:])
+    assert response is not None
+    assert response.report is not None
+    assert response.report.used == texts
+
+
 def test_the_longest_report_and_the_longest_origin_have_room() -> None:
     for character in ("\U0010ffff", "\U0001f600", '"', "\\", "\n", "\ud800"):
         longest = 1000 * character

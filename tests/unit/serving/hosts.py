@@ -53,6 +53,11 @@ def register(client: Client, key: int = KEY, device: DeviceId = DISK, result: Re
     return remember(client, out(OutAction.REGISTER, 0, key), device, result)
 
 
+def keys_of(host: Host, device: DeviceId = DISK) -> list[int]:
+    """The keys that are registered on a device."""
+    return [registration.key for registration in dict(host.seen.all())[device].registrations]
+
+
 READ_RESERVATION, READ_KEYS, REPORT = (Command(reserve_in(action)) for action in (1, 0, 2))
 REGISTER = out(OutAction.REGISTER, 0, KEY)
 PREEMPT = out(OutAction.PREEMPT, KEY, KEY)

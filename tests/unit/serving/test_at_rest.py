@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from prhelper.channel import SocketChannel, current_context, run
+from prhelper.channel import IncompleteRead, SocketChannel, current_context, run
 from prhelper.device.execution import Result
 from prhelper.device.identity import Target
 from prhelper.host.peer import Peer
@@ -19,6 +19,7 @@ from prhelper.serving.seen import Seen
 from prhelper.serving.session import serve
 
 from ...support.helper import wait_until
+from ...support.patience import PATIENCE
 from ...support.spc import keys, reserve_in, reserve_out
 from .sessions import HELLO, Loopback, Runner, Session, session
 
@@ -93,10 +94,28 @@ def test_command_in_flight_is_answered_before_the_session_stops(runner: Runner, 
         assert len(peer.receive(4096)) == 104 + 16
 
 
-def test_deadline_is_still_that_of_the_beginning() -> None:
+def go_on(channel: SocketChannel, rest: AtRest) -> End | AtRest:
+    record = Client(1, Peer(4711, 107, "qemu"), channel, Seen(lambda *_: True))
+    return run(serve(channel, Loopback(), record, 10.0, rest=rest))
+
+
+@pytest.mark.parametrize(("agreed", "begun"), [(None, b""), (None, HELLO[:2]), (0, reserve_in(0)[:5])])
+@pytest.mark.parametrize("quiesced", [False, True])
+def test_deadline_is_still_that_of_the_beginning(agreed: int | None, begun: bytes, quiesced: bool) -> None:
     ours, theirs = socket.socketpair()
     with SocketChannel(ours) as channel, theirs:
-        record = Client(1, Peer(4711, 107, "qemu"), channel, Seen(lambda *_: True))
-        for rest in (AtRest(None, deadline=time.monotonic()), AtRest(None, HELLO[:2], deadline=time.monotonic())):
+        rest = AtRest(agreed, begun, deadline=time.monotonic())
+        if quiesced:
+            channel.quiesce()
+        if quiesced and agreed is None:  # the negotiation may go on elsewhere, a request that has begun may not
+            assert go_on(channel, rest) == rest
+        else:
             with pytest.raises(TimeoutError):
-                run(serve(channel, Loopback(), record, 10.0, rest=rest))
+                go_on(channel, rest)
+
+
+def test_client_that_has_gone_in_the_middle_of_a_request_has_not_ended_it() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    with SocketChannel(ours) as channel, pytest.raises(IncompleteRead):
+        go_on(channel, AtRest(0, reserve_in(0)[:5], deadline=time.monotonic() + PATIENCE))

@@ -1,15 +1,16 @@
-"""Registrations on a unit are the same whether they are looked at after each command or only in the end."""
+"""Registrations on a unit follow the commands, whether one looks after each or only in the end."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from prhelper.scsi.reservation import OutAction
+from prhelper.scsi.reservation import Command, OutAction
 from prhelper.serving.registrations import Registration, Registrations
 
-from .hosts import DISK, Host, ended, out
+from ...support.spc import reserve_out
+from .hosts import CONFLICT, DISK, KEY, NEW_KEY, Host, ended, keys_of, out, register, remember
 
 HERE, THERE = frozenset({"2:0:0:0"}), frozenset({"3:0:0:0"})
 BOTH = HERE | THERE
@@ -23,7 +24,7 @@ ACTIONS = (
 
 commands = st.lists(
     st.tuples(st.integers(0, 2), st.sampled_from(ACTIONS), st.integers(0, 2), st.sampled_from([HERE, HERE, THERE])),
-    max_size=12,
+    max_size=16,
 )
 
 
@@ -31,19 +32,30 @@ def in_words(registrations: list[Registration]) -> list[tuple[int, int, frozense
     return [(one.client, one.key, one.addresses) for one in registrations]
 
 
-@given(commands)
+def by_one(*steps: tuple[int, int]) -> list[tuple[int, OutAction, int, frozenset[str]]]:
+    """REGISTER by machines and with keys, all by one nexus."""
+    return [(machine, OutAction.REGISTER, key, HERE) for machine, key in steps]
+
+
+@given(story=commands, warns=st.booleans())
+@example(story=[*by_one((0, 1), (0, 2)), (0, OutAction.PREEMPT, 0, HERE)], warns=True)
+@example(story=by_one((0, 1), (2, 2), (2, 0), (2, 1)), warns=False)
+@example(story=by_one((0, 1), (2, 2), (0, 0), (2, 1), (2, 0), (2, 1)), warns=True)
 def test_who_is_registered_does_not_depend_on_when_one_looks(
-    story: list[tuple[int, OutAction, int, frozenset[str]]],
+    story: list[tuple[int, OutAction, int, frozenset[str]]], warns: bool
 ) -> None:
     host = Host()
     machines = [host.machine("a"), host.machine("a", 2), host.machine(None, 3)]
     looked_at, left_alone = Registrations(), Registrations()
     for number, action, key, addresses in story:
         command = machines[number].end(out(action, 0, key), DISK, ended())
-        others = looked_at.change(command, addresses)
+        others = looked_at.change(command, frozenset([*addresses]))  # the device was looked up again
         assert list(left_alone.change(command, addresses)) == list(others)
+        if others and warns:
+            looked_at.warned = left_alone.warned = True
         looked_at.by(BOTH)
     assert in_words(left_alone.by(BOTH)) == in_words(looked_at.by(BOTH))
+    assert left_alone.warned == looked_at.warned
 
 
 def test_a_machine_that_registers_again_and_again_has_its_last_key_and_is_found_by_the_next() -> None:
@@ -77,3 +89,50 @@ def test_a_former_machine_is_forgotten_unless_it_has_a_nexus_that_the_next_has_n
     registrations.change(second.end(out(OutAction.REGISTER, 0, 9), DISK, ended()), HERE)
     registrations.replaced([one for one in registrations.by(BOTH) if one.client == first.number])
     assert [one.key for one in registrations.by(BOTH)] == kept
+
+
+@pytest.mark.parametrize(
+    ("commands", "left"),
+    [
+        ([out(OutAction.REGISTER, 0, KEY)], [KEY]),
+        ([out(OutAction.REGISTER_AND_IGNORE_EXISTING_KEY, 0, KEY)], [KEY]),
+        ([out(OutAction.REGISTER, 0, KEY), out(OutAction.REGISTER, KEY, NEW_KEY)], [NEW_KEY]),
+        ([out(OutAction.REGISTER, 0, KEY), out(OutAction.REGISTER, KEY, 0)], []),
+        ([out(OutAction.REGISTER, 0, KEY), out(OutAction.CLEAR, KEY)], []),
+        ([out(OutAction.REGISTER, 0, KEY), out(OutAction.RESERVE, KEY)], [KEY]),
+        ([out(OutAction.REGISTER, 0, KEY), out(OutAction.PREEMPT, KEY, KEY)], [KEY]),
+        ([Command(reserve_out(OutAction.REGISTER), b"short")], []),
+    ],
+)
+def test_registrations_follow_the_commands(host: Host, commands: list[Command], left: list[int]) -> None:
+    client = host.machine("a")
+    for command in commands:
+        remember(client, command, DISK, ended())
+    assert keys_of(host) == left
+
+
+@pytest.mark.parametrize("action", [OutAction.PREEMPT, OutAction.PREEMPT_AND_ABORT])
+def test_a_preempted_machine_is_registered_no_more(host: Host, action: OutAction) -> None:
+    first, second = host.machine("a"), host.machine("b", 2)
+    register(first, KEY)
+    register(second, NEW_KEY)
+    remember(second, out(action, NEW_KEY, KEY), DISK, ended())
+    assert keys_of(host) == [NEW_KEY]
+
+
+@pytest.mark.parametrize("action", [OutAction.PREEMPT, OutAction.RESERVE])
+def test_registrations_with_other_keys_stay_and_commands_without_effect_have_none(
+    host: Host, action: OutAction
+) -> None:
+    first, second = host.machine("a"), host.machine("b", 2)
+    register(first, KEY)
+    register(second, NEW_KEY)
+    remember(first, out(action, KEY, KEY if action == OutAction.PREEMPT else NEW_KEY), DISK, ended())
+    assert keys_of(host) == [KEY, NEW_KEY]
+
+
+def test_a_registration_that_failed_changes_nothing(host: Host) -> None:
+    client = host.machine("a")
+    register(client)
+    register(client, NEW_KEY, result=ended(CONFLICT))
+    assert keys_of(host) == [KEY]

@@ -86,6 +86,14 @@ def test_violation_ends_the_session(runner: Runner) -> None:
         assert isinstance(peer.end(), ProtocolError)
 
 
+def test_second_descriptor_in_the_rest_of_a_cdb_ends_the_session(runner: Runner, null: int) -> None:
+    with session(runner, Loopback()) as peer:
+        peer.client.sendall(HELLO)
+        for part in (reserve_in(0)[:5], reserve_in(0)[5:]):
+            peer.send(part, null)
+        assert isinstance(peer.end(), ProtocolError)
+
+
 @pytest.mark.parametrize("data", [b"", HELLO[:2], HELLO + reserve_in(0)[:7]], ids=["nothing", "features", "cdb"])
 def test_client_that_begins_and_waits_is_given_up(runner: Runner, data: bytes) -> None:
     with session(runner, Loopback(), SHORT) as peer:

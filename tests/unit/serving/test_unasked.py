@@ -16,10 +16,8 @@ from prhelper.serving import seen, unasked
 from prhelper.serving.clients import Client, News
 
 from ...support import two_paths
-from ...support.spc import reserve_out
 from ...support.two_paths import FIRST, MAP, SDA, SDA1, SDB, SG0, VOLUME
 from .hosts import (
-    CONFLICT,
     DISK,
     KEY,
     NEW_KEY,
@@ -29,61 +27,11 @@ from .hosts import (
     REGISTER,
     Host,
     ended,
+    keys_of,
     out,
     register,
     remember,
 )
-
-
-def keys_of(host: Host, device: DeviceId = DISK) -> list[int]:
-    return [registration.key for registration in dict(host.seen.all())[device].registrations]
-
-
-@pytest.mark.parametrize(
-    ("commands", "left"),
-    [
-        ([out(OutAction.REGISTER, 0, KEY)], [KEY]),
-        ([out(OutAction.REGISTER_AND_IGNORE_EXISTING_KEY, 0, KEY)], [KEY]),
-        ([out(OutAction.REGISTER, 0, KEY), out(OutAction.REGISTER, KEY, NEW_KEY)], [NEW_KEY]),
-        ([out(OutAction.REGISTER, 0, KEY), out(OutAction.REGISTER, KEY, 0)], []),
-        ([out(OutAction.REGISTER, 0, KEY), out(OutAction.CLEAR, KEY)], []),
-        ([out(OutAction.REGISTER, 0, KEY), out(OutAction.RESERVE, KEY)], [KEY]),
-        ([out(OutAction.REGISTER, 0, KEY), out(OutAction.PREEMPT, KEY, KEY)], [KEY]),
-        ([Command(reserve_out(OutAction.REGISTER), b"short")], []),
-    ],
-)
-def test_registrations_follow_the_commands(host: Host, commands: list[Command], left: list[int]) -> None:
-    client = host.machine("a")
-    for command in commands:
-        remember(client, command, DISK, ended())
-    assert keys_of(host) == left
-
-
-@pytest.mark.parametrize("action", [OutAction.PREEMPT, OutAction.PREEMPT_AND_ABORT])
-def test_a_preempted_machine_is_registered_no_more(host: Host, action: OutAction) -> None:
-    first, second = host.machine("a"), host.machine("b", 2)
-    register(first, KEY)
-    register(second, NEW_KEY)
-    remember(second, out(action, NEW_KEY, KEY), DISK, ended())
-    assert keys_of(host) == [NEW_KEY]
-
-
-@pytest.mark.parametrize("action", [OutAction.PREEMPT, OutAction.RESERVE])
-def test_registrations_with_other_keys_stay_and_commands_without_effect_have_none(
-    host: Host, action: OutAction
-) -> None:
-    first, second = host.machine("a"), host.machine("b", 2)
-    register(first, KEY)
-    register(second, NEW_KEY)
-    remember(first, out(action, KEY, KEY if action == OutAction.PREEMPT else NEW_KEY), DISK, ended())
-    assert keys_of(host) == [KEY, NEW_KEY]
-
-
-def test_a_registration_that_failed_changes_nothing(host: Host) -> None:
-    client = host.machine("a")
-    register(client)
-    register(client, NEW_KEY, result=ended(CONFLICT))
-    assert keys_of(host) == [KEY]
 
 
 def test_a_second_machine_on_a_disk_is_told_once(host: Host) -> None:
@@ -166,9 +114,10 @@ def test_registrations_on_a_disk_that_was_replaced_are_not_those_on_the_next(
 ) -> None:
     monkeypatch.setattr(seen, "UNIT_LASTS", 0)
     register(host.machine("a"), device=SDA)
+    register(host.machine("c", 3), device=SG0)
     (tmp_path / f"devices/host2/{FIRST}/wwid").write_text("naa.6001406\n")
     assert register(host.machine("b", 2), NEW_KEY, SDA).shares_with == ()
-    assert keys_of(host, SDA) == [NEW_KEY]
+    assert (keys_of(host, SDA), keys_of(host, SG0)) == ([NEW_KEY], [])
 
 
 def test_a_machine_that_was_started_anew_is_no_second_one(host: Host) -> None:
@@ -238,6 +187,16 @@ def test_the_log_says_that_two_machines_cannot_fence_each_other(host: Host, said
     (line,) = said
     assert line.startswith(f"WARNING {second}: device 8:16")
     assert f"so is {first}: to the disk both are this host" in line
+
+
+def test_the_log_says_how_many_more_there_are(host: Host, said: list[str]) -> None:
+    machines = [host.machine(name, pid) for pid, name in enumerate("abc", start=1)]
+    for client in machines[:2]:
+        client.remember(client.end(REGISTER, DISK, ended()))
+    dict(host.seen.all())[DISK].on_unit.warned = False
+    tell(machines[2], REGISTER)
+    (line,) = said
+    assert f"so is {machines[0]} and 1 more: to the disk" in line
 
 
 def test_the_log_names_a_take_over(host: Host, said: list[str]) -> None:
