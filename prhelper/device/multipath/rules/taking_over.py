@@ -92,6 +92,8 @@ def take_over(
         if outcome is None:
             successor, moved = yield from _next_keeper(sequence, moved, temporary, key)
             keeper, outcome = successor or keeper, None if successor else CONFLICT
+            if successor and (yield from _all_hold(sequence, scope_and_type)):
+                outcome = GOOD
     if is_conflict(outcome):
         return (yield from sequence.fenced(dict.fromkeys(moved, temporary))), None
 
@@ -175,6 +177,16 @@ def _next_keeper(
         yield from sequence.register([path], key, 0)
         break
     return None, moved
+
+
+def _all_hold(sequence: Sequence, scope_and_type: int) -> Steps[bool]:
+    """Whether every registrant holds the reservation, as only the PREEMPT that got no answer can have brought about.
+
+    Another PREEMPT of K would take it from all paths then, and from the one that sends it. Raises NoPathError.
+    """
+    yield from sequence.look()
+    held = sequence.reservation
+    return held is not None and held.is_all_registrants and held.scope_and_type == scope_and_type
 
 
 def _gets(sequence: Sequence, path: Path, key: int, temporary: int) -> Steps[bool]:

@@ -1,7 +1,7 @@
 """A path comes back in the midst of a take-over, perhaps registered by multipathd: it must not lose its key."""
 
 from collections.abc import Callable
-from itertools import count
+from itertools import count, product
 
 import pytest
 
@@ -191,9 +191,12 @@ def test_path_that_has_lost_the_key_to_the_preempt_was_not_fenced_while_the_one_
     assert cluster.keys() == keys
 
 
-@pytest.mark.parametrize("kind", [ER, WA])
+STEPS = [*(f"b REGISTER {old}>K" for old in "TK0"), "c REGISTER T>K"]
+"""Of the paths that go on; where all registrants hold since the PREEMPT, there is no other."""
+
+
 @pytest.mark.parametrize("ports_known", [True, False])
-@pytest.mark.parametrize("at", [*(f"b REGISTER {old}>K" for old in "TK0"), "b PREEMPT K K", "c REGISTER T>K"])
+@pytest.mark.parametrize(("at", "kind"), [*product(STEPS, [ER, WA]), ("b PREEMPT K K", ER)])
 def test_fencer_wins_over_a_path_that_goes_on_where_the_preempt_got_no_answer(
     at: str, ports_known: bool, kind: ReservationType
 ) -> None:

@@ -66,6 +66,19 @@ def test_preempting_everybody_that_was_done_has_our_other_paths_registered_again
     assert cluster.keys() == "a:K* b:K c:K"
 
 
+@pytest.mark.parametrize("action", [PREEMPT, OutAction.PREEMPT_AND_ABORT])
+@pytest.mark.parametrize("happens", ["before", "after"])
+def test_take_over_for_all_registrants_that_was_done_is_not_done_again(action: OutAction, happens: str) -> None:
+    cluster = held("a")
+    name = "PREEMPT" if action == PREEMPT else "ABORT"
+    getattr(cluster, happens)[f"a {name} K K"] = lambda: cluster.leave("a")
+    assert cluster.guest(out(action, K, K, kind=WA)) == GOOD
+    assert cluster.reservation is not None
+    assert cluster.reservation.type == WA
+    cluster.come_back()
+    assert (cluster.keys(), cluster.others()) == ("a:K* b:K* c:K*", "other:O*")
+
+
 @pytest.mark.parametrize("port", [SOURCE, OURS["c"]], ids=str)
 def test_ports_that_may_have_been_specified_already_are_no_reason_for_a_final_refusal(port: Nexus) -> None:
     cluster = Cluster(paths="abc")
