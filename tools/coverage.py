@@ -20,9 +20,9 @@ ENOUGH = 95.0
 def main(names: list[str]) -> int:
     """Run the tests of each group, print what they missed, and judge: the exit status."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    lacking = []
+    groups, lacking = chosen(names), []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for group, (text, enough) in zip(groups := chosen(names), pool.map(covered, groups), strict=True):
+        for group, (text, enough) in zip(groups, pool.map(covered, groups), strict=True):
             print(text, flush=True)
             if not enough:
                 lacking.append(group.name)
