@@ -52,6 +52,7 @@ GROUPS = (
         ("prhelper/serving/server.py", "prhelper/serving/machine_names.py"),
         (
             "tests/unit/serving/test_server.py",
+            "tests/unit/serving/test_server_take_over.py",
             "tests/unit/serving/test_server_waiting.py",
             "tests/unit/serving/test_handing_over.py",
             "tests/unit/serving/test_machine_names.py",
