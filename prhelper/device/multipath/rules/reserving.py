@@ -47,17 +47,19 @@ def release(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
         if is_good(outcome):
             sequence.holds = False
         return outcome
+    is_wrong_type = held.scope_and_type != wanted.scope_and_type and (yield from sequence.we_hold())
     answers = yield from sequence.ask(dict.fromkeys(sequence.live, wanted.command))
     if (refused := refusal(answers)) is not None:
         return refused
     yield from sequence.mark()
     if not good(answers):
         return CONFLICT
-    if sequence.reservation != held or not (yield from sequence.we_hold()):
-        sequence.holds = False
-        return GOOD
-    if held.scope_and_type != wanted.scope_and_type:
+    is_held = sequence.reservation == held and (yield from sequence.we_hold())
+    sequence.holds = sequence.holds and is_held
+    if is_wrong_type:  # the path that holds is away, or others have ended the reservation since
         return check_condition(sense.INVALID_RELEASE)
+    if not is_held:
+        return GOOD
     outcome, keeper = yield from take_over(sequence, wanted.key, held.scope_and_type)
     if keeper is None or not is_good(outcome):
         return outcome

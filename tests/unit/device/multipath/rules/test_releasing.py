@@ -103,6 +103,15 @@ def test_releasing_the_wrong_type_while_the_holder_is_away_is_refused() -> None:
     assert cluster.keys() == "a:K* b:K c:K"
 
 
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_releasing_the_wrong_type_is_refused_though_others_end_the_reservation_meanwhile(ports_known: bool) -> None:
+    cluster = held("a", ports_known=ports_known)
+    cluster.leave("a")
+    cluster.after["c RELEASE K"] = cluster.fence
+    assert cluster.guest(out(RELEASE, K, kind=WE)) == INVALID_RELEASE
+    assert not cluster.memory.holds
+
+
 def test_path_that_takes_over_to_release_and_goes_away_is_taken_over_from() -> None:
     cluster = held("a")
     cluster.leave("a")
