@@ -40,7 +40,13 @@ _LAST = "last"
 
 _MUST_BE_WRITABLE = "it must be a directory that only prhelper's user may write"
 _MAKE_ROOM = "make room there, or choose another directory"
-_REMEDIES = {errno.ENOSPC: _MAKE_ROOM, errno.EDQUOT: _MAKE_ROOM, errno.EIO: "see the kernel's log about its disk"}
+_REMEDIES = {
+    errno.ENOSPC: _MAKE_ROOM,
+    errno.EDQUOT: _MAKE_ROOM,
+    errno.EIO: "see the kernel's log about its disk",
+    errno.EMFILE: "raise the limit of open files (LimitNOFILE=, ulimit -n)",
+    errno.ENFILE: "raise the limit of open files of the system (fs.file-max)",
+}
 
 _WRITABLE_BY_OTHERS = 0o022
 

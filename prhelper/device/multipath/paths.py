@@ -5,6 +5,7 @@ letters go to another path after a rescan, the address stands for the same I_T n
 another appear at its address, the kernel's sequence number of disks tells.
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -17,6 +18,7 @@ from ..stack import MULTIPATH, name_of
 from ..unit import address_of
 from .ports import initiator_ports
 from .rules.steps import Path, Paths
+from .sysfs import SHORTAGES, attribute
 
 _DEV = File("/dev")
 _USABLE = "running"
@@ -49,8 +51,8 @@ def uuid_of(folder: File) -> str:
 
 
 def uuid_if_there(folder: File) -> str:
-    """The same; empty if the map is going away."""
-    return _read(folder / "dm/uuid")
+    """The same; empty if the map is going away. Raises OSError if descriptors or memory are short."""
+    return attribute(folder / "dm/uuid")
 
 
 def wwid_of(uuid: str) -> str:
@@ -59,7 +61,10 @@ def wwid_of(uuid: str) -> str:
 
 
 def paths_of(folder: File) -> list[Seen]:
-    """The paths of the map with this folder in sysfs, by address. Cheap: it is asked often."""
+    """The paths of the map with this folder in sysfs, by address. Cheap: it is asked often.
+
+    Raises OSError if descriptors or memory are short: a path of which nothing is known would be taken to be away.
+    """
     try:
         return sorted(map(_seen, (folder / "slaves").iterdir()), key=_by_address)
     except FileNotFoundError:
@@ -71,8 +76,8 @@ def _by_address(path: Seen) -> list[int]:
 
 
 def _seen(disk: File) -> Seen:
-    usable = _read(disk / "device/state") == _USABLE
-    return Seen(address_of(disk) or disk.name, disk.name, _read(disk / "diskseq"), usable)
+    usable = attribute(disk / "device/state") == _USABLE
+    return Seen(address_of(disk) or disk.name, disk.name, attribute(disk / "diskseq"), usable)
 
 
 class OpenMap:
@@ -89,7 +94,11 @@ class OpenMap:
         self.remarks: list[str] = []
         self._open: dict[Path, OwnedFd] = {}
         self._failed: set[Path] = set()  # while the kernel took them for usable
-        self.paths = self.look_again()
+        try:
+            self.paths = self._look()
+        except BaseException:
+            self._close()
+            raise
 
     def __enter__(self) -> "OpenMap":
         return self
@@ -97,11 +106,20 @@ class OpenMap:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def look_again(self) -> Paths:
+        """The paths as they are now, none if that cannot be told. Those that are open stay open, as they were."""
+        try:
+            return self._look()
+        except OSError:
+            return self.paths._replace(usable=())
+
+    def _close(self) -> None:
         for descriptor in self._open.values():
             descriptor.close()
 
-    def look_again(self) -> Paths:
-        """The paths as they are now. Those that are open stay open, as the disks that they were."""
+    def _look(self) -> Paths:
         self.remarks.clear()
         known = {path.address: path for path in self.seen if path.address in self._open}
         now = paths_of(self._folder)
@@ -115,9 +133,11 @@ class OpenMap:
         return Paths(tuple(path for path in self._open if path in usable - self._failed), ports)
 
     def has_failed(self, path: Path) -> None:
-        """A command on this path has failed. If the kernel takes it for usable all the same, do so no more."""
-        if any(each.address == path and each.usable for each in paths_of(self._folder)):
-            self._failed.add(path)
+        """A command on this path has failed. Unless the kernel knows that it is away, take it for usable no more."""
+        with contextlib.suppress(OSError):
+            if not any(each.address == path and each.usable for each in paths_of(self._folder)):
+                return
+        self._failed.add(path)
 
     def fileno(self, path: Path) -> int:
         """The descriptor of a path that can be used."""
@@ -129,16 +149,17 @@ class OpenMap:
         return tuple(path.address for path in self.seen if path.address not in self._open)
 
     def _try_to_open(self, path: Seen) -> None:
-        node = _DEV / path.disk
+        node, number = _DEV / path.disk, attribute(self._folder / "slaves" / path.disk / "dev")
         try:
             descriptor = OwnedFd(os.open(node, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
         except OSError as error:
+            if error.errno in SHORTAGES:
+                raise
             if error.errno in _HIDDEN:
                 self.remarks.append(f"path {path.address} cannot be used: {node}: {error.strerror}; {_REMEDY}")
             return
         status = os.fstat(descriptor.fileno())
-        number = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
-        if stat.S_ISBLK(status.st_mode) and number == _read(self._folder / "slaves" / path.disk / "dev"):
+        if stat.S_ISBLK(status.st_mode) and number == f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}":
             self._open[path.address] = descriptor
         else:
             descriptor.close()
@@ -149,11 +170,3 @@ _REMEDY = (
     "prhelper must see the /dev of the host (a helper that libvirt starts sees the paths "
     "that there were when the virtual machine started: restart the machine, or let prhelper run as a service)"
 )
-
-
-def _read(file: File) -> str:
-    """An attribute of sysfs; empty if it, or the device, is not there."""
-    try:
-        return file.read_text().strip()
-    except OSError:
-        return ""

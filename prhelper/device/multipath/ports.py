@@ -8,6 +8,7 @@ import contextlib
 from pathlib import Path
 
 from ...scsi.transport_id import FibreChannelPort, IscsiPort, SasPort, TransportID, TransportIDError, parse_transport_id
+from .sysfs import attribute
 
 _CLASS = Path("/sys/class")
 
@@ -51,7 +52,7 @@ def _iscsi() -> dict[str, frozenset[TransportID]]:
 
 
 def _iscsi_port(session: Path) -> TransportID | None:
-    name, isid = _text(session / "initiatorname"), _number(session / "isid")
+    name, isid = attribute(session / "initiatorname"), _number(session / "isid")
     with contextlib.suppress(TransportIDError):
         port = parse_transport_id(name)
         if isinstance(port, IscsiPort):
@@ -64,16 +65,9 @@ def _members(name: str) -> list[Path]:
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text().strip()
-    except OSError:
-        return ""
-
-
 def _number(file: Path) -> int:
     """A number in hexadecimal; 0 if there is none."""
     try:
-        return int(_text(file), 16)
+        return int(attribute(file), 16)
     except ValueError:
         return 0

@@ -8,9 +8,11 @@ paths may still not answer, and no map is to wait for another.
 What sysfs does not tell of, that a path which is here was unregistered, the unit tells. It is asked now and then.
 """
 
+import contextlib
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path as File
 
 from ...host.signals import every_signal_blocked
@@ -19,6 +21,7 @@ from ..execution import Result
 from .map import Map
 from .maps import Maps
 from .rules.answers import is_good
+from .sysfs import SHORTAGES
 
 _log = logging.getLogger(__name__)
 
@@ -71,8 +74,9 @@ class Watcher:
             self._thread.join()
 
     def _run(self) -> None:
-        if (trouble := self._maps.trouble_with_multipathd()) is not None:
-            _log.warning("multipath: %s", trouble)
+        with _tolerant("the maps"):
+            if (trouble := self._maps.trouble_with_multipathd()) is not None:
+                _log.warning("multipath: %s", trouble)
         look_at_all = 0.0
         while not self._stopped.is_set():
             self._noticed.clear()
@@ -85,7 +89,8 @@ class Watcher:
             else:
                 maps = [each for each in maps if each.is_waiting]
             for each in maps:
-                self._look_at(each, now)
+                with _tolerant(f"map {each.uuid}"):
+                    self._look_at(each, now)
             self._stopped.wait(SHORT_PERIOD if any(each.is_waiting for each in maps) else PERIOD)
 
     def _look_at(self, each: Map, now: float) -> None:
@@ -108,17 +113,26 @@ class Watcher:
 
     def _care(self, each: Map, folder: File, ask: bool) -> None:
         began = time.monotonic()
-        try:
+        needs_more = True
+        with _tolerant(f"map {each.uuid}"):
             if not ask or not each.is_as_left(folder):
                 _tell(each, each.look_after(folder))
-        except OSError as error:
-            _log.debug("map %s is going away: %s", each.uuid, error.strerror)
-        finally:
-            now = time.monotonic()
-            pause = min(_MAX_PAUSE, max(SHORT_PERIOD, 2 * (now - began))) if each.needs_care(folder) else 0.0
-            self._not_before[each.uuid] = now + pause
-            self._ask_next[each.uuid] = now + (_MAX_PAUSE if each.multipathd_is_late else ASK_PERIOD)
-            self._in_care.discard(each.uuid)
+            needs_more = each.needs_care(folder)
+        now = time.monotonic()
+        pause = min(_MAX_PAUSE, max(SHORT_PERIOD, 2 * (now - began))) if needs_more else 0.0
+        self._not_before[each.uuid] = now + pause
+        self._ask_next[each.uuid] = now + (_MAX_PAUSE if each.multipathd_is_late else ASK_PERIOD)
+        self._in_care.discard(each.uuid)
+
+
+@contextlib.contextmanager
+def _tolerant(what: str) -> Iterator[None]:
+    """Let the next look try again where sysfs cannot be read: the map is going away, or descriptors are short."""
+    try:
+        yield
+    except OSError as error:
+        level = logging.WARNING if error.errno in SHORTAGES else logging.DEBUG
+        _log.log(level, "%s cannot be looked at now: %s", what, error.strerror, extra=at_most(3, "look", what))
 
 
 def _tell(each: Map, result: Result) -> None:

@@ -57,6 +57,7 @@ def test_entry_is_on_the_disk_on_return(
         (NEW, "open", errno.EROFS, "Read-only file system; it must be a directory that only prhelper's user", OLD),
         (NEW, "write", errno.ENOSPC, "No space left on device; make room there", OLD),
         (NEW, "write", errno.EDQUOT, "quota exceeded; make room there", OLD),
+        (NEW, "open", errno.EMFILE, "Too many open files; raise the limit", OLD),
         (NEW, "fsync", errno.EIO, "error; see the kernel's log", OLD),
         (NEW, "rename", errno.EACCES, "Permission denied; it must be", OLD),
         (NEW, "fsync the directory", errno.EIO, "error; see the kernel's log", NEW),

@@ -1,12 +1,17 @@
 """The paths of a map, from a sysfs and a /dev that are made of files."""
 
+import errno
+import io
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from prhelper.device.multipath.paths import OpenMap, paths_of, uuid_of, wwid_of
+from prhelper.device.multipath.sysfs import SHORTAGES
 
 from .host import Host
 
@@ -117,3 +122,51 @@ def test_map_without_paths_has_none(host: Host) -> None:
 def test_map_that_is_going_away_raises(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="uuid"):
         uuid_of(tmp_path)
+
+
+def without_descriptors(monkeypatch: pytest.MonkeyPatch, error: int, name: str) -> None:
+    """No file whose name ends so can be opened any more, for a reason that has nothing to do with it."""
+
+    def refusing(open_it: Callable[..., Any]) -> Callable[..., Any]:
+        def refuse(file: Any, *rest: Any, **named: Any) -> Any:
+            if str(file).endswith(name):
+                raise OSError(error, os.strerror(error))
+            return open_it(file, *rest, **named)
+
+        return refuse
+
+    monkeypatch.setattr(os, "open", refusing(os.open))
+    monkeypatch.setattr(io, "open", refusing(io.open))
+
+
+@pytest.mark.parametrize("error", SHORTAGES)
+@pytest.mark.parametrize("name", ["/sdb", "sdb/device/state", "sdb/diskseq", "sdb/dev"])
+def test_path_is_not_taken_to_be_away_for_want_of_descriptors(
+    host: Host, monkeypatch: pytest.MonkeyPatch, name: str, error: int
+) -> None:
+    without_descriptors(monkeypatch, error, name)
+    with pytest.raises(OSError, match=os.strerror(error)):
+        OpenMap(host.map)
+
+
+@pytest.mark.parametrize("name", ["/sdb", "sdb/device/state", "sdb/dev"])
+def test_path_that_comes_back_meanwhile_is_not_used_for_want_of_descriptors(
+    host: Host, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    host.fail("sdb")
+    with OpenMap(host.map) as opened:
+        host.write_to(host.map / "slaves/sdb/device/state", "running")
+        with monkeypatch.context() as patch:
+            without_descriptors(patch, errno.EMFILE, name)
+            assert opened.look_again().usable == ()
+        assert opened.look_again().usable == ("2:0:0:0", "10:0:0:0", "3:0:0:0")
+
+
+def test_path_that_has_failed_is_not_used_where_nothing_tells_that_it_was_away(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with OpenMap(host.map) as opened:
+        with monkeypatch.context() as patch:
+            without_descriptors(patch, errno.EMFILE, "state")
+            opened.has_failed("3:0:0:0")
+        assert opened.look_again().usable == ("2:0:0:0", "10:0:0:0")
