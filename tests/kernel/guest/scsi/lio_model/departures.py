@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from prhelper.device.emulated.state import State
 from prhelper.scsi.outcome import Outcome
+from prhelper.scsi.status import Status
+
+IGNORED_FIELDS = "preempt checks ignored fields"
+"""The one that Linux 7.2 does not have any more."""
 
 DEPARTURES = {
     "one report clears all": "SAM-5, 5.14: a unit attention is cleared when it is reported; LIO clears those behind it",
@@ -31,10 +35,12 @@ DEPARTURES = {
     "wrong release conflicts": "SPC-4, 5.13.11.2.2: a wrong type or scope is an invalid release",
     "moved back, stuck": "SPC-4, 5.13.8 g): a reservation moves with its scope; LIO leaves one that never fits",
     "clear ends persistence": "SPC-4, 6.16.3: APTPL is what the last registration had",
-    "preempt checks ignored fields": "SPC-4, 5.13.11.2.5 b): SCOPE and TYPE are ignored if registrations are removed",
+    IGNORED_FIELDS: "SPC-4, 5.13.11.2.5 b): SCOPE and TYPE are ignored if registrations are removed",
     "one of all is the holder": "SPC-4, table 72: where all registrants hold, a key only removes registrations",
     "own key stays": "SPC-4, 5.13.11.2.5: who preempts its own key is removed",
 }
+
+GOOD = Outcome(Status.GOOD)
 
 Departed = tuple[str, State, Outcome]
 """A departure by name, LIO's state after it, and LIO's answer."""

@@ -13,19 +13,18 @@ from prhelper.device.emulated.parameters import (
     parse,
 )
 from prhelper.device.emulated.rules import conflicts, execute
-from prhelper.device.emulated.state import Nexus, Registration, State, reservation_of
+from prhelper.device.emulated.state import Nexus, Registration, State
 from prhelper.scsi import sense
 from prhelper.scsi.outcome import Outcome, check_condition
 from prhelper.scsi.reservation import Command, OutAction, ReservationType
 from prhelper.scsi.sense import Sense
-from prhelper.scsi.status import Status
 from prhelper.scsi.transport_id import SAS, SasPort
 
-from .departures import Departed
+from .departures import GOOD, Departed
 from .memory import Memory
+from .preempting import departure_in_preempting
 from .reading import departure_in_reading
 
-GOOD = Outcome(Status.GOOD)
 NOT_READY = check_condition(Sense(0x02, 0x08, 0x00))
 WRONG_LENGTH = check_condition(sense.PARAMETER_LIST_LENGTH_ERROR)
 
@@ -36,14 +35,16 @@ _TRANSPORT_ID = 24
 class Lio:
     """LIO's unit with its nexuses, as foretold. `met` counts the departures by name.
 
+    older: it looks at fields of a PREEMPT that are to be ignored, as Linux 6.1 does.
     over: LIO is in a state that cannot be told of any more; clear the unit and begin anew.
     """
 
-    def __init__(self, nexuses: list[Nexus], generation: int, met: Counter[str]) -> None:
+    def __init__(self, nexuses: list[Nexus], generation: int, met: Counter[str], older: bool) -> None:
         self.state = State(generation=generation, ports=tuple(each.relative_port for each in nexuses))
         self.over = False
         self._nexuses = nexuses
         self._met = met
+        self._older = older
         self._memory = Memory()
 
     def command(self, nexus: Nexus, command: Command) -> Outcome:
@@ -102,7 +103,7 @@ class Lio:
             case OutAction.REGISTER | OutAction.REGISTER_AND_IGNORE_EXISTING_KEY:
                 return self._register(nexus, command, wanted)
             case OutAction.PREEMPT | OutAction.PREEMPT_AND_ABORT:
-                return self._preempt(nexus, wanted)
+                return departure_in_preempting(self.state, self._memory, nexus, wanted, self._older)
             case OutAction.RESERVE if wanted.type_code not in (*ReservationType,):
                 return "registrant looked into first", self.state, INVALID_CDB
         if self.state.key_of(nexus) is None:
@@ -181,33 +182,6 @@ class Lio:
         if reservation.holder in self._memory.odd_scope:
             return "moved back, stuck", self.state, CONFLICT
         return None
-
-    def _preempt(self, nexus: Nexus, wanted: Parameters) -> Departed | None:
-        state, reservation, named = self.state, self.state.reservation, wanted.service_action_key
-        if wanted.type_code not in (*ReservationType,):
-            return "preempt checks ignored fields", state, INVALID_CDB
-        if wanted.key != state.key_of(nexus):
-            return None
-        shared = reservation is not None and reservation.is_all_registrants
-        taken_over = reservation is not None and named == (
-            0 if shared else state.key_of(reservation.holder) if reservation.holder else None
-        )
-        if wanted.scope:
-            name = "scope blamed on the list" if taken_over else "preempt checks ignored fields"
-            return name, state, INVALID_PARAMETER
-        if reservation is None or not named:
-            return None
-        victims = [each.nexus for each in state.registrations if each.key == named and each.nexus != nexus]
-        after = state.unregistered(victims).told(victims, sense.REGISTRATIONS_PREEMPTED).counted()
-        if shared and (self._memory.first_of_all is None or named != state.key_of(self._memory.first_of_all)):
-            return ("own key stays", after, GOOD) if named in (each.key for each in state.registrations) else None
-        if not shared and not (taken_over and reservation.holder in self._memory.odd_scope):
-            return None
-        kind = wanted.type()
-        after = replace(after, reservation=reservation_of(kind, nexus))
-        if not shared or reservation.type is not kind:
-            after = after.told(after.others(nexus), sense.RESERVATIONS_RELEASED)
-        return "one of all is the holder" if shared else "moved back, stuck", after, GOOD
 
     def _move(self, nexus: Nexus, command: Command, wanted: Parameters) -> Departed | None:
         state = self.state
