@@ -5,6 +5,7 @@ reading it may take for ever, so that each is read in a thread that may be left 
 """
 
 import contextlib
+import functools
 import os
 import stat
 import threading
@@ -21,6 +22,8 @@ from .qemu import CommandLine, GuestDisk, is_qemu, parse
 _PROC = Path("/proc")
 _PATIENCE = 2.0
 """Seconds for a process's command line."""
+
+_MAX_FILE = 1 << 20  # bytes
 
 _Value = TypeVar("_Value")
 
@@ -78,7 +81,28 @@ def machine_of(pid: int) -> Machine | None:
     except OSError:
         return None
     name = name_of_unit(unit_of_process(pid) or "") or claimed_name(content or b"")
-    return Machine(pid, uid, None if name is None else name.text, parse(arguments))
+    command_line = parse(arguments, lambda file: _content(pid, file))
+    return Machine(pid, uid, None if name is None else name.text, command_line)
+
+
+def _content(pid: int, file: str) -> str:
+    """A file that a process names, from its own point of view where that can be had."""
+    for path in (f"/proc/{pid}/root{file}" if file.startswith("/") else f"/proc/{pid}/cwd/{file}", file):
+        if (content := patiently(functools.partial(_head_of, path))) is not None:
+            return content.decode(errors="replace")
+    return ""
+
+
+def _head_of(path: str) -> bytes:
+    """The beginning of a regular file. Nothing else is opened: with a device, that alone could do something."""
+    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return b""
+        with Path(f"/proc/self/fd/{handle}").open("rb") as file:
+            return file.read(_MAX_FILE)
+    finally:
+        os.close(handle)
 
 
 def patiently(function: Callable[[], _Value], seconds: float = _PATIENCE) -> _Value | None:

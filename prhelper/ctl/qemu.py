@@ -5,7 +5,8 @@ Options come as `key=value,...` or as JSON, which libvirt writes; nodes and devi
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 Options = dict[str, Any]
@@ -15,6 +16,10 @@ PASSES_THROUGH = ("scsi-block", "scsi-generic")
 
 _OF_INTERFACE = {"virtio": "virtio-blk", "scsi": "scsi-hd", "ide": "ide-hd"}
 _MAX_DEPTH = 8  # of nodes upon nodes
+
+
+_SECTION = re.compile(r'\[([\w-]+)(?: "([^"]*)")?\]')
+_SETTING = re.compile(r'([\w.-]+) = "([^"]*)"')
 
 
 class GuestDisk(NamedTuple):
@@ -47,9 +52,15 @@ def is_qemu(arguments: Sequence[str]) -> bool:
     return program.startswith("qemu-system-") or program in ("qemu-kvm", "kvm")
 
 
-def parse(arguments: Sequence[str]) -> CommandLine:
-    """Read a command line. What cannot be made out is left out."""
+def parse(arguments: Sequence[str], read: Callable[[str], str] = lambda _: "") -> CommandLine:
+    """Read a command line. What cannot be made out is left out.
+
+    read: returns the content of a file that the command line names (-readconfig).
+    """
     found = list(_options(arguments))
+    for option, value in itertools.pairwise(arguments):
+        if option.lstrip("-") == "readconfig":
+            found += _configured(read(value))
     objects = [options for name, options in found if name == "object"]
     managers = {
         str(each.get("id")): str(each.get("path", ""))
@@ -57,6 +68,17 @@ def parse(arguments: Sequence[str]) -> CommandLine:
         if each.get("qom-type") == "pr-manager-helper"
     }
     return CommandLine(managers, tuple(_disks(found)), tuple(_monitors(found)))
+
+
+def _configured(text: str) -> Iterator[tuple[str, Options]]:
+    """The sections of a configuration file, each an option: `[device "ID"]`, and lines of `key = "value"` below."""
+    values: Options = {}
+    for line in map(str.strip, text.splitlines()):
+        if section := _SECTION.fullmatch(line):
+            values = {"id": section[2]} if section[2] else {}
+            yield section[1], values
+        elif setting := _SETTING.fullmatch(line):
+            _put(values, setting[1].split("."), setting[2])
 
 
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, Options]]:

@@ -6,12 +6,18 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import acl
 from .causes import DISK_CLOSED_TO_USER, SOCKET_CLOSED_TO_USER, Cause, Finding
-from .users import User, asked_as, may, may_by_mode
+from .users import User, as_logged_in, asked_as, may, may_by_mode
 
 _NOT_BY_MODE = (
     "Modes allow it, so that something else forbids it: AppArmor or SELinux, an access control list or, for a disk, "
     "the list of devices that a container or unit has (--device, DeviceAllow=)."
+)
+_MASKED = "Its access control list has {}, which the mask takes away, as chmod does: setfacl -m m::rwx {}."
+_OLD_GROUPS = (
+    "The account {0} is in more groups now, which would do, but a process keeps those of its start: start it again (or "
+    "migrate the machine), or setfacl -m u:{0}:rwx {1}."
 )
 _USE_DEV = "Use the disk's node in /dev, or mount that file system without nodev."
 
@@ -44,11 +50,19 @@ def _opening(path: Path) -> int:
 
 def _access(cause: Cause, user: User, path: Path, name: str, mode: int) -> Iterator[Finding]:
     if (barrier := _barrier(user, path, mode)) is not None:
-        if barrier != path:
-            remedy = f"Let the user through the directory {barrier} (chmod o+x, setfacl)."
-        else:
-            remedy = _NOT_BY_MODE if may_by_mode(user, path, mode) else ""
-        yield cause.found(f"{name}, {user.name}", _seen(user, barrier), remedy)
+        needed = mode if barrier == path else os.X_OK
+        yield cause.found(f"{name}, {user.name}", _seen(user, barrier), _remedy(user, barrier, needed))
+
+
+def _remedy(user: User, path: Path, mode: int) -> str:
+    """If there is a better one than the cause's own: for the file, or a directory (where `mode` is os.X_OK)."""
+    if (entry := acl.masked(user, path, mode)) is not None:
+        return _MASKED.format(entry, path)
+    if (account := as_logged_in(user)) is not None and account.groups != user.groups and may(account, path, mode):
+        return _OLD_GROUPS.format(user.name, path)
+    if mode == os.X_OK:
+        return f"Let the user through the directory {path} (chmod o+x, setfacl)."
+    return _NOT_BY_MODE if may_by_mode(user, path, mode) else ""
 
 
 def _barrier(user: User, path: Path, mode: int) -> Path | None:
@@ -71,7 +85,8 @@ def _seen(user: User, path: Path) -> str:
     except OSError as error:
         return f"{path}: {error.strerror}; {user}"
     owners = User(status.st_uid, status.st_gid, (), "")
-    return f"{path} is {stat.filemode(status.st_mode)} {_owner(path, owners)}; the user is {user}"
+    mode = stat.filemode(status.st_mode) + "+" * acl.exists(path)
+    return f"{path} is {mode} {_owner(path, owners)}; the user is {user}"
 
 
 def _owner(path: Path, owners: User) -> str:

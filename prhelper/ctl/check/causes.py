@@ -84,7 +84,26 @@ HELPER_SILENT = _error(
 SOCKET_CLOSED_TO_USER = _error(
     "socket-closed-to-user",
     "The user may not connect to the helper.",
-    "Let the user in by the socket's group: SocketGroup= (systemctl edit prhelper.socket), or --socket-mode and -g.",
+    "Let the user in by the socket's group: SocketGroup= (systemctl edit prhelper.socket); if the helper was started "
+    "otherwise, --socket-mode 660 and chgrp of the socket.",
+)
+USER_TURNED_AWAY = _error(
+    "user-turned-away",
+    "The helper turns the user's connections away: it has as many as it may.",
+    "End what holds connections without need, or raise --max-clients: half of it, at most, is one user's. The helper's "
+    "log says which limit is reached.",
+)
+CLIENTS_TURNED_AWAY = _warning(
+    "clients-turned-away",
+    "The helper has turned clients away lately.",
+    "See whose connections there are: prhelperctl clients, or ss -xp. End what holds them without need, or raise the "
+    "limit that the line names.",
+)
+SEVERAL_HELPERS = _error(
+    "several-helpers",
+    "Several helpers listen at one path. The file leads to one; machines that connected before may have another.",
+    "End the others (kill -TERM): a machine connects again with its next command. Start one in place of another with "
+    "--replace.",
 )
 DENIED_BY_APPARMOR = _error(
     "denied-by-apparmor",
@@ -133,7 +152,8 @@ DISK_CLOSED_TO_USER = _error(
 READ_ONLY = _error(
     "read-only",
     "The disk is read-only, and PERSISTENT RESERVE OUT needs it open for writing.",
-    "Make it writable: blockdev --setrw, or at the storage.",
+    "Make it writable where it was made read-only: at the storage, or losetup without -r. blockdev --setrw helps only "
+    "where blockdev --setro was used.",
 )
 NOT_SCSI = _error(
     "not-scsi",

@@ -28,9 +28,10 @@ from . import (
     privileges,
     recent,
     serving,
+    turning_away,
 )
-from .causes import HELPER_MISSING, Finding
-from .report import as_json, as_text, in_order
+from .causes import EMULATED, HELPER_MISSING, NOT_SCSI, Finding
+from .report import as_json, as_text, in_order, looked_at
 from .subjects import Node, Socket, Subjects, disks_among, gather, reserving_disks
 
 _HELP = "help"
@@ -55,7 +56,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print_json(_report(subjects, findings))
     elif findings:
-        say("\n\n".join(map(as_text, findings)))
+        say("\n\n".join([*map(as_text, findings), looked_at(_names(subjects))]))
     else:
         say(f"nothing found wrong with {', '.join(_names(subjects))}")
     return worst
@@ -90,6 +91,7 @@ class _Check:
         self._seen: list[dict[str, Any]] = []
         self._disks: list[Disk] = []
         self._units: set[str] = set()
+        self._emulating: list[Socket] = []
 
     def look(self) -> Iterator[Finding]:
         served = []
@@ -99,8 +101,8 @@ class _Check:
             served += [] if silent else [socket]
         self._ask_daemon()
         for socket in self._subjects.sockets:
-            yield from self._of_socket(socket)
-        yield from self._denials()
+            yield from self._of_socket(socket, socket in served)
+        yield from self._by_logs()
         for node in self._subjects.disks:
             yield from self._of_disk(node, served)
         yield from self._of_machines()
@@ -131,14 +133,20 @@ class _Check:
         for each in subjects.machines if named else subjects.all_machines:
             yield from machine.look(each, disks_among(each, self._disks))
 
-    def _of_socket(self, socket: Socket) -> Iterator[Finding]:
+    def _of_socket(self, socket: Socket, is_served: bool) -> Iterator[Finding]:
         """Who may use it, and what its helper may do, whether it answers or not."""
-        if socket.is_here:
-            for user in socket.users:
-                yield from access.to_socket(user, socket.path, socket.name)
+        for user in socket.users if socket.is_here else ():
+            kept_out = list(access.to_socket(user, socket.path, socket.name))
+            yield from kept_out
+            if is_served and not kept_out:
+                yield from turning_away.user(user, socket.path, socket.name)
         if socket.may_be_there:
+            yield from helpers.several_at(socket.path, socket.name)
             status = self._status if self._is_ours(socket) else None
-            yield from privileges.look(socket.path, socket.name, status, socket.is_default)
+            found = list(privileges.look(socket.path, socket.name, status, socket.is_default))
+            yield from found
+            if any(each.cause is EMULATED for each in found):
+                self._emulating.append(socket)
 
     def _is_ours(self, socket: Socket) -> bool:
         """Whether it is of the daemon that has the control socket; one that was passed to it has no name there."""
@@ -148,12 +156,17 @@ class _Check:
         is_named = path == str(socket.path) if path else socket.is_default
         return is_named or listening.server_pid(socket.path) == self._status["pid"]
 
-    def _denials(self) -> Iterator[Finding]:
-        lines = _lines_of(self._options.log) if self._options.log else denials.recent_lines()
-        yield from denials.look(lines, [each.name for each in self._subjects.sockets], time.time())
+    def _by_logs(self) -> Iterator[Finding]:
+        names = [each.name for each in self._subjects.sockets]
+        named = _lines_of(self._options.log) if self._options.log else None
+        yield from denials.look(denials.recent_lines() if named is None else named, names, time.time())
+        yield from turning_away.lately(recent.lines() if named is None else named, names[0])
 
     def _of_disk(self, node: Node, served: list[Socket]) -> Iterator[Finding]:
         looked = disk.look(node.path, node.name)
+        used = [] if looked.disk is None else self._helpers_of(looked.disk, served)
+        if used and all(socket in self._emulating for socket in used):
+            looked = looked.without(NOT_SCSI)
         yield from looked.findings
         if looked.disk is None:
             return
@@ -165,7 +178,7 @@ class _Check:
         if on_maps.maps_below(looked.disk):
             yield from on_multipathd.look(looked.disk.path, self._status, self._options.control, self._multipathd)
         if looked.is_sound:
-            for socket in self._helpers_of(looked.disk, served):
+            for socket in used:
                 yield from disk.ask(node.path, node.name, socket.path)
                 yield from on_maps.registrations(looked.disk, node.path, socket.path, self._seen)
 

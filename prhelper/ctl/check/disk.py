@@ -52,6 +52,10 @@ class Looked(NamedTuple):
         """Whether it is worth asking."""
         return self.disk is not None and all(each.cause.severity < Severity.ERROR for each in self.findings)
 
+    def without(self, cause: Cause) -> "Looked":
+        """The same, where that is no fault."""
+        return self._replace(findings=[each for each in self.findings if each.cause is not cause])
+
 
 def look(path: str, name: str) -> Looked:
     """What it is, as sysfs shows. `name`: the path as people know it."""

@@ -15,6 +15,7 @@ _WORKER = b"--multipath-worker"
 _FIRST_WORDS = 5
 """Of a command line: /usr/bin/python3 -I -m prhelper ..."""
 
+_PATH = 7
 _LISTENING = "00010000"
 """Flags of a socket that listens (the kernel's net/unix/af_unix.c)."""
 
@@ -37,20 +38,27 @@ def command_line(pid: int) -> list[bytes]:
 
 def sockets_of(pid: int) -> list[str]:
     """The paths of those that a process listens on. Raises OSError if it may not be looked into, or has gone."""
-    inodes = {_inode(file) for file in (_PROC / str(pid) / "fd").iterdir()}
-    lines = (_PROC / str(pid) / "net/unix").read_text(errors="surrogateescape").splitlines()
-    rows = [line.split(maxsplit=7) for line in lines]  # number, references, protocol, flags, type, state, inode, path
-    found = [row[-1] for row in rows if row[3] == _LISTENING and row[6] in inodes]
-    return [path for path in found if path.startswith("/")]
+    return [path for path in _listening_sockets(pid).values() if path.startswith("/")]
+
+
+def servers(path: Path) -> list[int]:
+    """The helpers that listen at a path: one for each socket that was bound to it, though the file is of one."""
+    found: dict[str, int] = {}
+    for pid in sorted(helper_pids()):
+        with contextlib.suppress(OSError):
+            for inode, each in _listening_sockets(pid).items():
+                if each.startswith("/") and _is_same(path, each, pid):
+                    found.setdefault(inode, pid)
+    return [*found.values()]
 
 
 def server_pid(path: Path) -> int | None:
     """The process that serves a socket; None if it is systemd, or cannot be told."""
-    for pid in helper_pids():
-        with contextlib.suppress(OSError):
-            if any(_is_same(path, each, pid) for each in sockets_of(pid)):
-                return pid
-    return _who_called_listen(path)
+    candidates = servers(path)
+    if len(candidates) == 1:
+        return candidates[0]
+    called = _who_called_listen(path)
+    return called if called in candidates or not candidates else candidates[-1]
 
 
 def elsewhere(name: str) -> tuple[int, bool] | None:
@@ -88,6 +96,14 @@ def _who_called_listen(path: Path) -> int | None:
         return pid
     except OSError:
         return None
+
+
+def _listening_sockets(pid: int) -> dict[str, str]:
+    """The path of each, by its inode's number. Raises OSError."""
+    inodes = {_inode(file) for file in (_PROC / str(pid) / "fd").iterdir()}
+    lines = (_PROC / str(pid) / "net/unix").read_text(errors="surrogateescape").splitlines()
+    rows = [line.split(maxsplit=7) for line in lines]  # number, references, protocol, flags, type, state, inode, path
+    return {row[6]: row[7] for row in rows if len(row) > _PATH and row[3] == _LISTENING and row[6] in inodes}
 
 
 def _is_same(path: Path, listed: str, pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from ..hosts_machines import Machine
 from ..qemu import PASSES_THROUGH, GuestDisk
@@ -10,11 +11,17 @@ from .causes import (
     NO_SUCH_PR_MANAGER,
     PR_MANAGER_DISCONNECTED,
     SHARED_PR_MANAGER,
+    SOCKET_GONE,
     STOPS_ON_ERROR,
     WRONG_GUEST_DEVICE,
     Finding,
 )
 from .qmp import connected_managers
+
+_BRING_IT_THERE = (
+    "A connection that is lost cannot be made again. Bind-mount the directory of {} into the machine's root directory, "
+    "or start the machine without -chroot."
+)
 
 
 def look(machine: Machine, disks: list[GuestDisk]) -> Iterator[Finding]:
@@ -22,7 +29,9 @@ def look(machine: Machine, disks: list[GuestDisk]) -> Iterator[Finding]:
     for disk in disks:
         yield from _of_disk(machine, disk)
     yield from _shared(machine, disks)
-    yield from _disconnected(machine, {disk.pr_manager for disk in disks})
+    wanted = {disk.pr_manager for disk in disks}
+    yield from _disconnected(machine, wanted)
+    yield from _out_of_reach(machine, wanted)
 
 
 def _of_disk(machine: Machine, disk: GuestDisk) -> Iterator[Finding]:
@@ -55,3 +64,23 @@ def _disconnected(machine: Machine, wanted: set[str | None]) -> Iterator[Finding
         if manager in wanted and not is_connected:
             path = machine.command_line.managers.get(manager, "?")
             yield PR_MANAGER_DISCONNECTED.found(str(machine), f"query-pr-managers: {manager} ({path}) is not connected")
+
+
+def _out_of_reach(machine: Machine, wanted: set[str | None]) -> Iterator[Finding]:
+    """Where the machine has another root directory, by -chroot or a mount namespace, since it connected."""
+    for manager, path in machine.command_line.managers.items():
+        theirs = Path(f"/proc/{machine.pid}/root{path}")
+        if manager in wanted and path.startswith("/") and Path(path).exists() and _is_missing(theirs):
+            yield SOCKET_GONE.found(
+                str(machine), f"{theirs} is not there, though {path} is", _BRING_IT_THERE.format(path)
+            )
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False

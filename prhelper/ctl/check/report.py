@@ -24,6 +24,11 @@ def as_text(finding: Finding) -> str:
     return "\n".join([coloured(head, _COLOURS[severity]), *parts])
 
 
+def looked_at(names: Iterable[str]) -> str:
+    """What else would have been named, had anything been wrong with it."""
+    return textwrap.fill(f"Looked at: {printable(', '.join(names))}", WIDTH, break_long_words=False)
+
+
 def _wrapped(text: str, label: str = "") -> str:
     return textwrap.fill(
         printable(text),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...channel import BrokenResourceError, EndOfStream
 from ...client import Unreachable, connect, run
+from . import stopped
 from .causes import (
     HELPER_MISSING,
     HELPER_SILENT,
@@ -31,7 +32,7 @@ WORKER_UNIT = "prhelper-multipath.service"
 _MAX_PATH = 107  # bytes: struct sockaddr_un, unix(7)
 _MASKED = "masked"
 _UNMASK = f"systemctl unmask {SOCKET_UNIT} {SERVICE_UNIT}, then systemctl enable --now {SOCKET_UNIT}."
-_SEE_PROCESS = "See what pid {0} is, and its log; if it is stopped (state T in ps -p {0} -o stat), kill -CONT {0}."
+_SEE_PROCESS = "See what pid {0} is and waits for (ps -p {0} -o stat,wchan,args), and its log."
 _TURNS_AWAY = (
     "If it is a helper, its log says why it turns clients away, and prhelperctl status how many it has and may have "
     "(--max-clients, --max-clients-per-process)."
@@ -119,7 +120,13 @@ def _listening(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
         elif is_default or listener is None:
             yield HELPER_SILENT.found(name, f"{error}{_state(SERVICE_UNIT, is_default)}")
         else:
-            yield HELPER_SILENT.found(name, f"{error}; pid {listener} listens there", _SEE_PROCESS.format(listener))
+            yield _hanging(name, f"{error}; pid {listener} listens there", listener)
+
+
+def _hanging(name: str, seen: str, pid: int) -> Finding:
+    if (stop := stopped.why(pid)) is not None:
+        return HELPER_SILENT.found(name, f"{seen}; {stop.seen}", stop.remedy)
+    return HELPER_SILENT.found(name, seen, _SEE_PROCESS.format(pid))
 
 
 def _state(unit: str, is_default: bool) -> str:

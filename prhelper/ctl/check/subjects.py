@@ -15,6 +15,12 @@ from ..qemu import PASSES_THROUGH, GuestDisk
 from . import users
 from .users import User
 
+_SEVERAL = "several machines have that name; give a PID"
+_NONE = (
+    "no machine has that name or PID, of those that run (--vm help); of one that does not start name what it needs: "
+    "--as its user, -k its helper's socket, and its disks"
+)
+
 
 class Socket(NamedTuple):
     """A helper's socket. path: to reach it from here. name: as its user knows it. is_default: the unit's."""
@@ -75,9 +81,7 @@ def gather(options: argparse.Namespace) -> Subjects:
 def _named(text: str, everyone: Iterable[Machine]) -> Machine:
     found = [each for each in everyone if text in (each.name, str(each.pid))]
     if len(found) != 1:
-        raise ToolError(
-            Exit.USAGE, f"--vm {text}: {'several machines have' if found else 'no machine has'} that name or PID"
-        )
+        raise ToolError(Exit.USAGE, f"--vm {text}: {_SEVERAL if found else _NONE}")
     return found[0]
 
 

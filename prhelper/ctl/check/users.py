@@ -24,7 +24,7 @@ class User(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        groups = ", ".join(sorted({_group_name(gid) for gid in (self.gid, *self.groups)}))
+        groups = ", ".join(sorted({group_name(gid) for gid in (self.gid, *self.groups)}))
         return f"{self.name} (uid {self.uid}, groups {groups})"
 
 
@@ -40,6 +40,14 @@ def named(name: str) -> User:
         raise ToolError(Exit.USAGE, f"--as {name}: there is no such user{hint}") from error
     groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
     return User(entry.pw_uid, entry.pw_gid, groups, entry.pw_name)
+
+
+def as_logged_in(user: User) -> User | None:
+    """The user of a process with the groups that its account has now; None if there is no account."""
+    try:
+        return named(str(user.uid))
+    except ToolError:
+        return None
 
 
 def ourselves() -> User:
@@ -116,7 +124,8 @@ def _user_name(uid: int) -> str:
         return str(uid)
 
 
-def _group_name(gid: int) -> str:
+def group_name(gid: int) -> str:
+    """Its name, or else its number."""
     try:
         return grp.getgrgid(gid).gr_name
     except (KeyError, OverflowError):

@@ -73,3 +73,4 @@ def test_machine_that_does_not_exist_is_refused(ctl: Run) -> None:
     done = ctl("check", "--vm", "no-such-machine")
     assert done.status == 64
     assert "no machine has that name or PID" in done.err
+    assert "--as its user" in done.err

@@ -113,3 +113,32 @@ def test_programs_that_run_machines_are_told_from_others() -> None:
     assert is_qemu(["/usr/bin/qemu-system-x86_64", "-S"])
     assert is_qemu(["/usr/libexec/qemu-kvm"])
     assert not any(map(is_qemu, ([], ["qemu-img", "info"], ["/usr/bin/qemu-pr-helper"])))
+
+
+CONFIGURATION = """
+# qemu config file
+[name]
+  guest = "sql1"
+[object "pr0"]
+  qom-type = "pr-manager-helper"
+  path = "/run/pr.sock"
+[drive "hd"]
+  if = "none"
+  file.driver = "host_device"
+  file.filename = "/dev/sdx"
+  file.pr-manager = "pr0"
+[device "disk0"]
+  driver = "scsi-block"
+  drive = "hd"
+"""
+
+
+def test_configuration_file_is_read_like_the_command_line() -> None:
+    files = {"/etc/vm.cfg": CONFIGURATION}
+    found = parse(["qemu-kvm", "-readconfig", "/etc/vm.cfg", "-S"], files.__getitem__)
+    assert found == CommandLine({"pr0": "/run/pr.sock"}, (GuestDisk("scsi-block", "disk0", "/dev/sdx", "pr0"),), ())
+
+
+@pytest.mark.parametrize("text", ["", "[device", 'key = "before any section"', '[device "a"]\nno value\n[drive]\n\0'])
+def test_what_is_no_configuration_says_nothing(text: str) -> None:
+    assert parse(["qemu-kvm", "-readconfig", "x"], lambda _: text).disks == ()
