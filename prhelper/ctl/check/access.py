@@ -14,10 +14,10 @@ _NOT_BY_MODE = (
     "Modes allow it, so that something else forbids it: AppArmor or SELinux, an access control list or, for a disk, "
     "the list of devices that a container or unit has (--device, DeviceAllow=)."
 )
-_MASKED = "Its access control list has {}, which the mask takes away, as chmod does: setfacl -m m::rwx {}."
+_MASKED = "Its access control list has {}, which the mask takes away, as chmod does: setfacl -m m::{} {}."
 _OLD_GROUPS = (
     "The account {0} is in more groups now, which would do, but a process keeps those of its start: start it again (or "
-    "migrate the machine), or setfacl -m u:{0}:rwx {1}."
+    "migrate the machine), or setfacl -m u:{0}:{1} {2}."
 )
 _USE_DEV = "Use the disk's node in /dev, or mount that file system without nodev."
 
@@ -56,10 +56,11 @@ def _access(cause: Cause, user: User, path: Path, name: str, mode: int) -> Itera
 
 def _remedy(user: User, path: Path, mode: int) -> str:
     """If there is a better one than the cause's own: for the file, or a directory (where `mode` is os.X_OK)."""
+    rights = "x" if mode == os.X_OK else "rw"
     if (entry := acl.masked(user, path, mode)) is not None:
-        return _MASKED.format(entry, path)
+        return _MASKED.format(entry, rights, path)
     if (account := as_logged_in(user)) is not None and account.groups != user.groups and may(account, path, mode):
-        return _OLD_GROUPS.format(user.name, path)
+        return _OLD_GROUPS.format(user.name, rights, path)
     if mode == os.X_OK:
         return f"Let the user through the directory {path} (chmod o+x, setfacl)."
     return _NOT_BY_MODE if may_by_mode(user, path, mode) else ""

@@ -57,7 +57,7 @@ def test_right_that_chmod_has_taken_from_an_access_control_list(
     (finding,) = access.to_socket(NOBODY, path, "socket")
     assert "is srw-------+ root:root" in finding.seen
     assert words in finding.remedy
-    assert f"setfacl -m m::rwx {path}" in finding.remedy
+    assert f"setfacl -m m::rw {path}" in finding.remedy
 
 
 @NEEDS_ROOT
@@ -70,7 +70,7 @@ def test_process_that_was_started_before_its_account_was_in_the_group(
     monkeypatch.setattr(users, "named", lambda _: NOBODY._replace(groups=(65534, 4711)))
     (finding,) = access.to_socket(NOBODY, path, "socket")
     assert "start it again" in finding.remedy
-    assert f"setfacl -m u:nobody:rwx {path}" in finding.remedy
+    assert f"setfacl -m u:nobody:rw {path}" in finding.remedy
 
 
 @NEEDS_ROOT
