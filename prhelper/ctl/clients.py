@@ -24,7 +24,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _row(told: dict[str, Any]) -> tuple[object, ...]:
-    asks, in_flight = told["process"], told["in_flight"]
+    asks, in_flight = told["process"], told.get("in_flight")  # an idle client has none
     flying = "-"
     if in_flight is not None:
         flying = f"{in_flight['command']['action']} {device(in_flight['device'])} {duration(in_flight['for_usec'])}"

@@ -40,6 +40,6 @@ def _line(event: dict[str, Any]) -> str:
 
 
 def _command(told: dict[str, Any]) -> str:
-    parts = [told["action"], told["type"], told["key"] and f"key {told['key']}"]
-    new = told["service_action_key"]
+    key, new = told.get("key"), told.get("service_action_key")  # a parameter list that is too short has neither
+    parts = [told["action"], told["type"], key and f"key {key}"]
     return ", ".join([part for part in parts if part] + [f"service action key {new}"] * bool(new))

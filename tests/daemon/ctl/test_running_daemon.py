@@ -14,6 +14,7 @@ import pytest
 
 from prhelper.ctl import wording
 
+from ...support.client import Client
 from ...support.helper import Helper
 from ...support.varlink_types import Types
 from .conftest import Run, by_another_process, parsed
@@ -70,7 +71,18 @@ def test_clients_and_disks_are_listed_with_who_is_registered(
     assert shown[0].split() == ["DISK", "NUMBER", "COMMANDS", "FAILED", "SLOWEST", "LAST", "REGISTERED"]
     assert "0xa1" in shown[1]
     assert max(map(len, shown)) <= 80
-    parsed(ctl("clients", "--json", *to), "GetClients", interface)
+
+
+def test_client_that_waits_for_nothing_is_listed_with_nothing_in_flight(
+    ctl: Run, to: list[str], helper: Helper, interface: Types
+) -> None:
+    with Client(helper.socket):
+        (told,) = parsed(ctl("clients", "--json", *to), "GetClients", interface)["clients"]
+        heads, row = ctl("clients", *to).out.splitlines()
+    assert told["process"]["pid"] == os.getpid()
+    assert heads.split() == ["PID", "UID", "SINCE", "COMMANDS", "IN", "FLIGHT", "WHO"]
+    assert row.split()[:2] == [str(os.getpid()), str(os.getuid())]
+    assert "0 -" in " ".join(row.split())
 
 
 def test_show_says_which_of_this_host_has_registered_and_what_it_does_not_know(ctl: Run, on: list[str]) -> None:
@@ -194,10 +206,9 @@ def test_duration_is_as_exact_as_is_of_interest(microseconds: int, text: str) ->
     assert wording.duration(microseconds) == text
 
 
-def test_line_of_an_event_names_disk_machine_and_how_it_ended() -> None:
-    from prhelper.ctl.watch import _line
-
-    event: dict[str, Any] = {
+def event(**command: str) -> dict[str, Any]:
+    """An Event, as the daemon has it, with these fields of its command."""
+    return {
         "at": 1_790_000_000_000_000,
         "client": 1,
         "process": {
@@ -209,22 +220,25 @@ def test_line_of_an_event_names_disk_machine_and_how_it_ended() -> None:
             "machine_name_from": "client",
         },
         "device": {"kind": "block", "number": "253:1", "name": "dm-1", "wwid": None, "map": "mpatha"},
-        "command": {
-            "text": "",
-            "is_out": True,
-            "action": "PREEMPT",
-            "type": "WRITE EXCLUSIVE",
-            "scope": "LU",
-            "key": "0x1",
-            "service_action_key": "0x2",
-        },
+        "command": {"text": "", "is_out": True, **command},
         "status": "RESERVATION CONFLICT",
         "sense": "",
         "trouble": None,
         "emulated": False,
         "duration_usec": 400,
     }
-    assert _line(event).endswith(
-        " mpatha db1?[2J (by its own word) pid 4711: PREEMPT, WRITE EXCLUSIVE, key 0x1, service action key 0x2: "
-        "RESERVATION CONFLICT, 0.4 ms"
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"key": "0x1", "service_action_key": "0x2"}, ", key 0x1, service action key 0x2"),
+        ({}, ""),
+    ],
+)
+def test_line_of_an_event_names_disk_machine_and_how_it_ended(keys: dict[str, str], told: str) -> None:
+    from prhelper.ctl.watch import _line
+
+    assert _line(event(action="PREEMPT", type="WRITE EXCLUSIVE", scope="LU", **keys)).endswith(
+        f" mpatha db1?[2J (by its own word) pid 4711: PREEMPT, WRITE EXCLUSIVE{told}: RESERVATION CONFLICT, 0.4 ms"
     )
