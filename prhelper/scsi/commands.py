@@ -21,9 +21,9 @@ _LENGTH = struct.Struct(">I")
 BASIC_LIST_SIZE = _BASIC_LIST.size
 
 
-def reserve_in(action: InAction) -> Command:
-    """PERSISTENT RESERVE IN, with room for as much as one command can move."""
-    return Command(_IN_CDB.pack(PERSISTENT_RESERVE_IN, action, MAX_DATA))
+def reserve_in(action: InAction, length: int = MAX_DATA) -> Command:
+    """PERSISTENT RESERVE IN, with room for as much as one command of a client can move, or for `length` bytes."""
+    return Command(_IN_CDB.pack(PERSISTENT_RESERVE_IN, action, length))
 
 
 def reserve_out(

@@ -8,7 +8,10 @@ CDB_SIZE = 16
 """Bytes of a CDB, padded from the ten that these commands have (QEMU's PR_HELPER_CDB_SIZE)."""
 
 MAX_DATA = 8192
-"""Bytes that one command can move, either way (QEMU's PR_HELPER_DATA_SIZE)."""
+"""Bytes that one command of a client can move, either way (QEMU's PR_HELPER_DATA_SIZE)."""
+
+MAX_LENGTH = 0xFFFF
+"""The most bytes that PERSISTENT RESERVE IN can ask for."""
 
 PERSISTENT_RESERVE_IN = 0x5E
 PERSISTENT_RESERVE_OUT = 0x5F

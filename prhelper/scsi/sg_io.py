@@ -11,7 +11,7 @@ import threading
 from typing import NamedTuple
 
 from ..host import libc
-from .reservation import CDB_SIZE, MAX_DATA, Command
+from .reservation import CDB_SIZE, MAX_DATA, MAX_LENGTH, Command
 from .sense import SENSE_SIZE
 
 SG_IO = 0x2285
@@ -63,8 +63,8 @@ class _Memory:
 
     __slots__ = ("_addresses", "_kind", "_request", "address", "data", "header", "header_and_cdb", "sense")
 
-    def __init__(self) -> None:
-        buffer = ctypes.create_string_buffer(_DATA + MAX_DATA)
+    def __init__(self, size: int = MAX_DATA) -> None:
+        buffer = ctypes.create_string_buffer(_DATA + size)
         address = self.address = ctypes.addressof(buffer)
         whole = memoryview(buffer).cast("B")
         self.header = whole[:HEADER_SIZE]
@@ -107,27 +107,28 @@ def send_command(fd: int, command: Command, timeout: float) -> SgIoResult:
 def read_command(fd: int, cdb: bytes, allocation_length: int, timeout: float) -> SgIoResult:
     """Send a command that reads. `cdb`: CDB_SIZE bytes; `timeout`: seconds. Raises OSError if the kernel refuses it.
 
-    Like qemu-pr-helper, this gives the kernel a buffer of MAX_DATA whatever the allocation length, so that a device
-    that sends more than it was asked for does not overrun it.
+    Like qemu-pr-helper, this gives the kernel a buffer of MAX_DATA, however small the allocation length is, so that a
+    device that sends more than it was asked for does not overrun it.
     """
-    _require_room(allocation_length)
-    memory = _thread.memory
+    _require_room(allocation_length, MAX_LENGTH)
+    size = max(allocation_length, MAX_DATA)
+    memory = _thread.memory if size == MAX_DATA else _Memory(size)
     memory.data[:allocation_length] = bytes(allocation_length)  # a device that sends less leaks no earlier answer
-    return _submit(memory, fd, cdb, SG_DXFER_FROM_DEV, MAX_DATA, timeout, allocation_length)
+    return _submit(memory, fd, cdb, SG_DXFER_FROM_DEV, size, timeout, allocation_length)
 
 
 def write_command(fd: int, cdb: bytes, data: bytes, timeout: float) -> SgIoResult:
     """Send a command that writes; `cdb`, `timeout` as for `read_command`. Raises OSError if the kernel refuses it."""
     size = len(data)
-    _require_room(size)
+    _require_room(size, MAX_DATA)
     memory = _thread.memory
     memory.data[:size] = data
     return _submit(memory, fd, cdb, SG_DXFER_TO_DEV if data else SG_DXFER_NONE, size, timeout, 0)
 
 
-def _require_room(size: int) -> None:
-    if size > MAX_DATA:
-        raise ValueError(f"{size} bytes are more than the {MAX_DATA} that one command can move")
+def _require_room(size: int, room: int) -> None:
+    if size > room:
+        raise ValueError(f"{size} bytes are more than the {room} that one command can move")
 
 
 def _submit(

@@ -15,7 +15,7 @@ from prhelper.host import libc
 from prhelper.protocol import encode_response
 from prhelper.scsi import sg_io
 from prhelper.scsi.outcome import outcome_of_errno, outcome_of_result
-from prhelper.scsi.reservation import MAX_DATA
+from prhelper.scsi.reservation import MAX_DATA, MAX_LENGTH
 from prhelper.scsi.sg_io import read_command, write_command
 from prhelper.scsi.status import HostStatus
 
@@ -75,10 +75,11 @@ def test_a_reply_to_in_has_no_more_than_the_allocation_length_and_nothing_if_not
     assert len(payload(response)) <= (length if response[3] == 0 else 0)
 
 
-def test_the_whole_allocation_length_does_come_back_if_the_device_fills_it(device: Say) -> None:
+@pytest.mark.parametrize("length", [24, MAX_DATA, MAX_LENGTH])
+def test_the_whole_allocation_length_does_come_back_if_the_device_fills_it(device: Say, length: int) -> None:
     device((0, 0, 0, 0, 0))
-    result = read_command(-1, reserve_in(0, 24), 24, 1)
-    assert len(payload(encode_response(outcome_of_result(result)))) == 24
+    result = read_command(-1, reserve_in(0, length), length, 1)
+    assert len(payload(encode_response(outcome_of_result(result)))) == length
 
 
 def test_a_command_that_the_kernel_refuses_has_no_payload() -> None:

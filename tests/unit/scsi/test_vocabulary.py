@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from prhelper.scsi import sense, sg_io
-from prhelper.scsi.reservation import MAX_DATA, Command
+from prhelper.scsi.reservation import MAX_DATA, MAX_LENGTH, Command
 from prhelper.scsi.sense import Sense
 from prhelper.scsi.sg_io import read_command, write_command
 from prhelper.scsi.status import status_name
@@ -83,8 +83,8 @@ def test_header_has_the_size_of_the_kernels_on_64_bit() -> None:
 
 
 def test_more_data_than_there_is_room_for_never_reaches_the_kernel() -> None:
-    with pytest.raises(ValueError, match="8193 bytes"):
-        read_command(-1, bytes(16), MAX_DATA + 1, 1)
+    with pytest.raises(ValueError, match="65536 bytes"):
+        read_command(-1, bytes(16), MAX_LENGTH + 1, 1)
     with pytest.raises(ValueError, match="8193 bytes"):
         write_command(-1, bytes(16), bytes(MAX_DATA + 1), 1)
 

@@ -116,6 +116,12 @@ def makes_sense(action: InAction, data: bytes) -> bool:
     return True
 
 
+def is_cut_off(action: InAction, data: bytes) -> bool:
+    """Whether the unit has more registrations than there was room for."""
+    is_list = action in (InAction.READ_KEYS, InAction.READ_FULL_STATUS)
+    return is_list and 8 <= len(data) < 8 + int.from_bytes(data[4:8])
+
+
 def generation_in(data: bytes) -> int:
     """PRGENERATION, of READ KEYS, READ RESERVATION and READ FULL STATUS."""
     return int.from_bytes(data[:4])

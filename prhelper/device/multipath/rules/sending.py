@@ -19,6 +19,10 @@ from .tally import REGISTERING, Tally
 MAX_RETRIES = 5
 """How often a path that reports a unit attention is asked again: a nexus has a few of them pending at most."""
 
+ROOM = 0xFE00
+"""Bytes for what does not fit into what a guest may read, in whole sectors: many hosts with many paths have so many
+registrations, and the rules can make no use of what is cut off."""
+
 _MISSES_ALL_TG_PT = sense.INVALID_FIELD_IN_PARAMETER_LIST
 
 
@@ -99,6 +103,8 @@ class Sending:
         """What the unit says by whichever path; None if it does not know the question. Raises NoPathError."""
         for path in list(self.live):
             outcome = (yield from self.ask({path: reserve_in(action)})).get(path)
+            if outcome is not None and commands.is_cut_off(action, outcome.data):
+                outcome = (yield from self.ask({path: reserve_in(action, ROOM)})).get(path)
             if outcome is None:
                 continue
             if not is_good(outcome):

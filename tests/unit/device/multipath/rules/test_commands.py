@@ -7,7 +7,7 @@ import pytest
 from prhelper.device.multipath.rules import commands
 from prhelper.device.multipath.rules.commands import Registration, Wanted
 from prhelper.scsi.parameter_data import Reservation
-from prhelper.scsi.reservation import Command, OutAction
+from prhelper.scsi.reservation import Command, InAction, OutAction
 from prhelper.scsi.transport_id import SasPort
 
 from .....support.spc import SPEC_I_PT
@@ -75,6 +75,21 @@ def test_aptpl_is_in_force_if_the_unit_says_so(data: bytes, found: bool | None) 
 def test_keys_that_are_cut_off_are_not_read() -> None:
     data = struct.pack(">IIQQ", 5, 24, K, K2) + bytes(7)
     assert commands.keys_in(data) == [K, K2]
+
+
+@pytest.mark.parametrize(
+    ("action", "data", "is_cut_off"),
+    [
+        (InAction.READ_KEYS, b"", False),
+        (InAction.READ_KEYS, struct.pack(">II", 5, 8), True),
+        (InAction.READ_KEYS, struct.pack(">IIQ", 5, 8, K), False),
+        (InAction.READ_FULL_STATUS, struct.pack(">IIQ", 5, 9, K), True),
+        (InAction.READ_RESERVATION, struct.pack(">IIQ", 5, 16, K), False),
+        (InAction.REPORT_CAPABILITIES, struct.pack(">II", 0x00080000, 0x80000000), False),
+    ],
+)
+def test_what_is_cut_off_is_known_by_its_length(action: InAction, data: bytes, is_cut_off: bool) -> None:
+    assert commands.is_cut_off(action, data) == is_cut_off
 
 
 @pytest.mark.parametrize("size", [0, 15, 16, 23])

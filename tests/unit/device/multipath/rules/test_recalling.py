@@ -2,9 +2,11 @@
 
 import pytest
 
+from prhelper.device.emulated.state import Nexus
 from prhelper.device.multipath.rules.steps import Entry
+from prhelper.scsi.transport_id import SasPort
 
-from .cluster import K2, OURS, SOURCE, Cluster, K
+from .cluster import K2, KO, OURS, SOURCE, Cluster, K
 
 
 @pytest.mark.parametrize("ports_known", [True, False])
@@ -19,6 +21,14 @@ def test_key_is_known_after_a_restart_without_a_journal_where_the_unit_tells() -
     cluster = Cluster({"a": K, "b": K}, SOURCE, others={SOURCE: K})
     cluster.restart()
     assert (cluster.memory.key, cluster.memory.holds) == (K, False)
+
+
+@pytest.mark.parametrize("hosts", [10, 1000])
+def test_key_and_holder_are_known_after_a_restart_however_many_others_are_registered(hosts: int) -> None:
+    others = {Nexus(f"other {number}", SasPort(number)): KO for number in range(hosts)}
+    cluster = Cluster({"a": K, "b": K}, OURS["a"], others=others)
+    cluster.restart()
+    assert (cluster.memory.key, cluster.memory.holds) == (K, True)
 
 
 def test_what_is_not_known_is_found_out_when_the_first_path_answers() -> None:
