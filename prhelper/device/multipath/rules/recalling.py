@@ -25,8 +25,9 @@ def recall(sequence: Sequence, memory: Memory) -> Steps[Memory]:
 
 def _known(reply: str) -> Told:
     """The reply to `getprkey`: a key, with `:aptpl` perhaps, or `none`. It says nothing of the status."""
-    key, _, flags = reply.strip().partition(":")
+    text, _, flags = reply.strip().partition(":")
     try:
-        return Told(int(key, 16), flags == "aptpl")
+        key = int(text, 16)
     except ValueError:
         return Told()
+    return Told(key, flags == "aptpl") if 0 <= key < 1 << 64 else Told()

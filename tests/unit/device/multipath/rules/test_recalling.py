@@ -44,3 +44,11 @@ def test_which_of_two_keys_is_ours_is_not_guessed() -> None:
     cluster = Cluster({"a": K, "b": K2})
     cluster.restart()
     assert (cluster.memory.key, cluster.keys()) == (0, "a:K b:K2")
+
+
+@pytest.mark.parametrize("reply", ["-0x1", f"0x1{0:016x}", "0x", ":aptpl", "0xg"])
+def test_what_multipathd_says_that_is_no_key_is_none(reply: str) -> None:
+    cluster = Cluster()
+    cluster.reply = lambda request: reply if request.verb == "getprkey" else "ok"
+    cluster.restart()
+    assert (cluster.memory.key, cluster.requests) == (0, ["getprkey"])
