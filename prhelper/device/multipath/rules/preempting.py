@@ -23,7 +23,8 @@ def preempt(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     """PREEMPT or PREEMPT AND ABORT. Raises NoPathError."""
     yield from sequence.mark()
     held = sequence.reservation
-    if wanted.key and wanted.key == wanted.new:
+    # What has a list that no PREEMPT has is the unit's to refuse.
+    if wanted.is_plain and wanted.key and wanted.key == wanted.new:
         if held is not None and held.key == wanted.key:
             keeper = yield from live_holder(sequence, wanted.key, held)
             if keeper is not None and (yield from _changes_nothing(sequence, wanted, held)):
@@ -32,7 +33,7 @@ def preempt(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
             outcome, _ = yield from take_over(sequence, wanted.key, scope_and_type, action, keeper)
             return outcome
         return (yield from _preempt_ourselves(sequence, wanted))
-    if not wanted.new and held is not None and held.is_all_registrants:
+    if wanted.is_plain and not wanted.new and held is not None and held.is_all_registrants:
         return (yield from _preempt_everybody(sequence, wanted, held))
     outcome = yield from sequence.ask_one_surely(wanted.command)
     if is_good(outcome):
@@ -40,7 +41,8 @@ def preempt(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
         yield from sequence.look()
         after = sequence.reservation
         sequence.holds = after is not None and (after.is_all_registrants or (after.key == wanted.key and held_before))
-    if not wanted.new and (is_good(outcome) or sequence.lost_an_answer):  # all registrants hold since we looked
+    # All registrants hold since we looked, or the unit has not refused what is no plain PREEMPT.
+    if wanted.new in (0, wanted.key) and (is_good(outcome) or sequence.lost_an_answer):
         sequence.unsettled = list(sequence.live)
     return outcome
 

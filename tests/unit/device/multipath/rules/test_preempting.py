@@ -4,9 +4,10 @@ import pytest
 
 from prhelper.device.emulated.state import Nexus
 from prhelper.device.multipath.rules.steps import Path
+from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, OutAction, ReservationType
 
-from .....support.spc import CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST
+from .....support.spc import CONFLICT, GOOD, INVALID_FIELD_IN_PARAMETER_LIST, PARAMETER_LIST_LENGTH_ERROR
 from ...emulated.unit import TYPES, WA, WE, WR, out
 from .cluster import KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
 
@@ -15,6 +16,31 @@ from .cluster import KO, NO_PATH, OTHER, OURS, SOURCE, Cluster, K
 def test_preempting_nobody_is_refused_by_the_unit(holder: Nexus | None) -> None:
     cluster = Cluster({"a": K, "b": K}, holder)
     assert cluster.guest(out(OutAction.PREEMPT, K, 0, kind=WR)) == INVALID_FIELD_IN_PARAMETER_LIST
+
+
+@pytest.mark.parametrize(("victim", "kind"), [(K, WR), (K, WE), (0, WA), (0, WR)])
+def test_preempting_with_a_list_of_the_wrong_length_is_refused_as_the_unit_does(
+    victim: int, kind: ReservationType
+) -> None:
+    cluster = Cluster({"a": K, "b": K}, OURS["b"], WR if victim else WA)
+    command = out(OutAction.PREEMPT, K, victim, kind, additional=bytes(1))
+    assert cluster.guest(command) == PARAMETER_LIST_LENGTH_ERROR
+    assert cluster.done == []
+
+
+def test_preempting_ourselves_with_a_list_that_the_unit_should_refuse_and_does_not_leaves_all_paths_registered() -> (
+    None
+):
+    cluster = Cluster({"a": K, "b": K}, OURS["b"])
+    command = out(OutAction.PREEMPT, K, K, WE, additional=bytes(1))
+
+    def do_not_look(path: Path | None, sent: Command | None) -> Outcome | None:
+        plain = out(OutAction.PREEMPT, K, K, WE)
+        return cluster.carry_out(OURS[path], plain) if path is not None and sent == command else None
+
+    cluster.interfere = do_not_look
+    assert cluster.guest(command) == GOOD
+    assert cluster.keys() == "a:K* b:K"
 
 
 @pytest.mark.parametrize("kind", TYPES)
