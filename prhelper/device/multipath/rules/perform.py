@@ -115,8 +115,14 @@ def _finish(sequence: Sequence, memory: Memory, outcome: Outcome) -> Steps[Done]
 
 
 def _cut_short(sequence: Sequence, memory: Memory) -> Done:
-    """No path is left. What was under way is in the journal, and ended before the next command."""
-    memory = memory._replace(key=sequence.key, holds=sequence.holds, settled=frozenset(), entry=sequence.entry)
+    """No path is left. What was under way is in the journal, and ended before the next command.
+
+    A key that other paths seemed to have, and one was to get, is not under way; whether it has it is found out.
+    """
+    key, entry = sequence.key, sequence.entry
+    is_known = entry is None or entry.is_under_way or entry.wanted == key
+    is_recalled = memory.is_recalled and is_known
+    memory = Memory(is_recalled, key, sequence.holds, memory.aptpl, frozenset(), memory.registered, entry, memory.told)
     return _done(sequence, memory, NO_PATH)
 
 

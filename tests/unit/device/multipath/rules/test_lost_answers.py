@@ -79,6 +79,14 @@ def test_take_over_for_all_registrants_that_was_done_is_not_done_again(action: O
     assert (cluster.keys(), cluster.others()) == ("a:K* b:K* c:K*", "other:O*")
 
 
+def test_registration_with_the_key_of_another_host_is_found_when_the_paths_are_back() -> None:
+    cluster = Cluster(paths="abc", ports_known=False, others={SOURCE: K})
+    cluster.after["a IGNORE 0>K"] = lambda: cluster.leave(*"abc")
+    assert cluster.guest(out(OutAction.REGISTER_AND_IGNORE_EXISTING_KEY, 0, K)) == NO_PATH
+    cluster.come_back()
+    assert (cluster.memory.key, cluster.keys()) == (K, "a:K b:K c:K")
+
+
 @pytest.mark.parametrize("port", [SOURCE, OURS["c"]], ids=str)
 def test_ports_that_may_have_been_specified_already_are_no_reason_for_a_final_refusal(port: Nexus) -> None:
     cluster = Cluster(paths="abc")
