@@ -27,6 +27,14 @@ class Stack(NamedTuple):
     disks: frozenset[Path]
 
 
+def text_of(file: Path) -> str:
+    """An attribute in sysfs. The device mapper takes any bytes for a name: what is no UTF-8 is read as `\\xff`.
+
+    Raises OSError if the device is going away.
+    """
+    return file.read_text(encoding="utf-8", errors="backslashreplace").strip()
+
+
 def is_device_mapper(folder: Path) -> bool:
     """Whether the device mapper made a device."""
     return (folder / "dm").exists()
@@ -34,7 +42,7 @@ def is_device_mapper(folder: Path) -> bool:
 
 def is_multipath(folder: Path) -> bool:
     """Whether a device is a multipath map. Raises OSError if it is going away."""
-    return is_device_mapper(folder) and (folder / "dm/uuid").read_text().startswith(MULTIPATH)
+    return is_device_mapper(folder) and text_of(folder / "dm/uuid").startswith(MULTIPATH)
 
 
 def multipath_maps() -> Iterator[Path]:
@@ -79,7 +87,7 @@ def whole_disk(folder: Path) -> Path:
 def name_of(folder: Path) -> str:
     """A map's own name, any other device's name in the kernel."""
     try:
-        return (folder / "dm/name").read_text().strip()
+        return text_of(folder / "dm/name")
     except FileNotFoundError:
         return folder.name
 

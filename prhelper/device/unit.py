@@ -9,7 +9,7 @@ import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
-from .stack import MULTIPATH, is_multipath, slaves_of, whole_disk
+from .stack import MULTIPATH, is_multipath, slaves_of, text_of, whole_disk
 
 _WWID_PREFIXES = {"naa.": "3", "eui.": "2"}
 """Of the kernel's identifiers, and what multipath and udev write instead."""
@@ -58,7 +58,7 @@ def address_of(folder: Path) -> str:
 
 
 def _wwid_of_map(folder: Path) -> str:
-    return (folder / "dm/uuid").read_text().strip().removeprefix(MULTIPATH)
+    return text_of(folder / "dm/uuid").removeprefix(MULTIPATH)
 
 
 def _wwid_of_disk(folder: Path) -> str | None:

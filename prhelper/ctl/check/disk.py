@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ...client import AnswerLost, CheckCondition, HelperError, ScsiError, connect, run
 from ...device.identity import DeviceId
-from ...device.stack import is_device_mapper, name_of, slaves_of, stack_of, whole_of
+from ...device.stack import is_device_mapper, name_of, slaves_of, stack_of, text_of, whole_of
 from ...scsi import sense
 from ..disks import Disk, of_descriptor, opened
 from ..exits import ToolError
@@ -120,14 +120,14 @@ def _subsystem(folder: Path) -> str:
 
 def _crypt_in(folder: Path) -> Path | None:
     """The encrypted device that this is, or lies on."""
-    if is_device_mapper(folder) and ((folder / "dm/uuid").read_text().startswith(_CRYPT) or _has_crypt_table(folder)):
+    if is_device_mapper(folder) and (text_of(folder / "dm/uuid").startswith(_CRYPT) or _has_crypt_table(folder)):
         return folder
     return next((found for each in slaves_of(folder) if (found := _crypt_in(each)) is not None), None)
 
 
 def _has_crypt_table(folder: Path) -> bool:
     """Made by hand, it has no UUID that tells; its table is root's to see."""
-    if (folder / "dm/uuid").read_text().strip() or os.geteuid() != 0:
+    if text_of(folder / "dm/uuid") or os.geteuid() != 0:
         return False
     try:
         done = subprocess.run(["dmsetup", "table", name_of(folder)], capture_output=True, text=True, check=False)

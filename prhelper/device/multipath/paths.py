@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from ...channel import OwnedFd
-from ..stack import MULTIPATH, name_of
+from ..stack import MULTIPATH, name_of, text_of
 from ..unit import address_of
 from .ports import initiator_ports
 from .rules.steps import Path, Paths
@@ -47,7 +47,7 @@ class Seen(NamedTuple):
 
 def uuid_of(folder: File) -> str:
     """What tells a map from all others, and outlives a restart of the machine. Raises OSError if it is going away."""
-    return (folder / "dm/uuid").read_text().strip()
+    return text_of(folder / "dm/uuid")
 
 
 def uuid_if_there(folder: File) -> str:

@@ -3,6 +3,8 @@
 import errno
 from pathlib import Path
 
+from ..stack import text_of
+
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """What keeps any file from being opened, and says nothing of the device that it is about."""
 
@@ -13,7 +15,7 @@ def attribute(file: Path) -> str:
     Raises OSError if descriptors or memory are short: what cannot be read now must not be taken for absent.
     """
     try:
-        return file.read_text().strip()
+        return text_of(file)
     except OSError as error:
         if error.errno in SHORTAGES:
             raise

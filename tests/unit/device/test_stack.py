@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from prhelper.device.stack import name_of, stack_of, whole_of
+from prhelper.device.unit import unit_of
 
 
 class Sysfs:
@@ -94,3 +95,12 @@ def test_a_device_says_what_it_is_only_a_part_of(sysfs: Sysfs) -> None:
 def test_a_map_has_the_name_it_was_given_and_a_disk_the_kernels(sysfs: Sysfs) -> None:
     assert name_of(sysfs.disk("sda")) == "sda"
     assert name_of(sysfs.mapped("dm-0", "")) == "my-dm-0"
+
+
+def test_name_and_uuid_may_be_any_bytes(sysfs: Sysfs) -> None:
+    folder = sysfs.mapped("dm-0", "")
+    (folder / "dm/name").write_bytes(b"disk \xe4\xff\n")
+    (folder / "dm/uuid").write_bytes(b"mpath-\xe4\xff\n")
+    assert name_of(folder) == r"disk \xe4\xff"
+    assert names(stack_of(folder)) == (["dm-0"], [])
+    assert unit_of(folder).wwid == r"\xe4\xff"

@@ -12,6 +12,7 @@ from prhelper.device.multipath import map as map_module
 from prhelper.device.multipath.journal import ENTRY, Journal, JournalError, Turn
 from prhelper.device.multipath.map import KEY_REFUSED, NO_USABLE_PATH, Map, Means
 from prhelper.device.multipath.multipathd import Reply
+from prhelper.device.multipath.paths import uuid_of
 from prhelper.device.multipath.rules.steps import Entry
 from prhelper.device.multipath.sending import send_in_turn
 from prhelper.scsi.commands import reserve_in
@@ -69,6 +70,17 @@ def test_command_is_carried_out_on_all_paths_and_the_way_is_told(
     assert result.note._replace(remarks=()) == ("mpatha", "36001405", tuple(NAMES), (), ())
     assert told.requests == ["getprkey map dm-7", f"setprkey map dm-7 key {K:#x}", "setprstatus map dm-7"]
     assert entry_of(means) == Entry(K)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_map_may_have_any_bytes_for_a_name_and_uuid(host: Host, means: Means) -> None:
+    (host.map / "dm/name").write_bytes(b"\xff\n")
+    (host.map / "dm/uuid").write_bytes(b"mpath-\xff\n")
+    result = carry_out(Map(uuid_of(host.map), means), host, out(OutAction.REGISTER, 0, K))
+    assert answer(result.outcome) == GOOD
+    assert result.note is not None
+    assert (result.note.map_name, result.note.wwid) == (r"\xff", r"\xff")
+    assert means.journal.maps() == [uuid_of(host.map)]
 
 
 def test_path_that_is_away_is_skipped_and_needs_care_when_it_is_back(
