@@ -32,6 +32,13 @@ def test_links_lead_to_files_that_there_are(page: Path) -> None:
     assert [link for link in sorted(links(page)) if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/qemu.md", "docs/proxmox.md", "packaging/debian/README.Debian"])
+def test_page_has_qemu_connect_to_where_the_packages_helper_listens(page: str) -> None:
+    unit = (REPOSITORY / "packaging/prhelper.socket").read_text()
+    (listens_at,) = re.findall(r"^ListenStream=(.*)$", unit, re.MULTILINE)
+    assert re.findall(r"pr-manager-helper,id=pr0,path=(\S+)", (REPOSITORY / page).read_text()) == [listens_at]
+
+
 POD = "kubepods.slice/kubepods-pod0d1c6b7e_5c43_4b5e_9a53_0e6a2f3b8c11.slice"
 
 

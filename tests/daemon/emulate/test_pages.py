@@ -18,6 +18,7 @@ from .conftest import Start
 from .test_sg_persist import GOOD, SgPersist
 
 DOCS = Path(__file__).parents[3] / "docs"
+OF_DEBIAN = DOCS.parent / "packaging/debian/README.Debian"
 GUESTS_DISK = "/dev/sdb"
 
 REGISTERS = "--no-inquiry --out --register-ignore --param-sark={}"
@@ -82,6 +83,18 @@ def test_guests_see_what_the_page_shows_and_the_log_says_it(page: str, node: Nod
         printed, expected = sg_persist.output.splitlines(), []
     assert printed == expected
     check_log(page, helper)
+
+
+def test_guest_reserves_and_ends_it_by_the_commands_of_the_debian_package(node: Nodes) -> None:
+    guest = node("")
+    *to_reserve, shows, ends = re.findall(r"^    sg_persist (.*) /dev/sdY$", OF_DEBIAN.read_text(), re.MULTILINE)
+    for command in to_reserve:
+        assert (guest(*command.split()), guest.output) == (GOOD, "")
+    assert guest(*shows.split()) == GOOD
+    assert "Key=0xa1" in guest.output
+    assert guest(*ends.split()) == GOOD
+    assert guest(*shows.split()) == GOOD
+    assert "Key=" not in guest.output
 
 
 def test_log_of_a_windows_cluster_is_as_the_page_says(node: Nodes, helper: Helper) -> None:
