@@ -6,7 +6,7 @@ from prhelper.device.emulated.state import Nexus
 from prhelper.device.multipath.rules.steps import Entry
 from prhelper.scsi.transport_id import SasPort
 
-from .cluster import K2, KO, OURS, SOURCE, Cluster, K
+from .cluster import K2, KO, OURS, SOURCE, Cluster, K, T
 
 
 @pytest.mark.parametrize("ports_known", [True, False])
@@ -38,6 +38,19 @@ def test_what_is_not_known_is_found_out_when_the_first_path_answers() -> None:
     assert not cluster.memory.is_recalled
     cluster.come_back()
     assert (cluster.memory.is_recalled, cluster.memory.key, cluster.memory.holds) == (True, K, True)
+
+
+def test_take_over_that_was_cut_off_is_ended_though_its_entry_is_lost() -> None:
+    cluster = Cluster({"a": K, "b": T, "c": T}, OURS["a"], paths="abc")
+    cluster.restart()
+    assert (cluster.memory.key, cluster.keys()) == (K, "a:K* b:K c:K")
+
+
+def test_temporary_key_is_removed_if_the_key_was_fenced_though_the_entry_is_lost() -> None:
+    cluster = Cluster({"b": T, "c": T}, paths="abc")
+    cluster.reply = lambda request: f"{K:#x}" if request.verb == "getprkey" else "ok"
+    cluster.restart()
+    assert (cluster.memory.key, cluster.keys()) == (0, "")
 
 
 def test_which_of_two_keys_is_ours_is_not_guessed() -> None:
