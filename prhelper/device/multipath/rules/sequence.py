@@ -117,11 +117,11 @@ class Sequence(Sending):
 
     def is_ours_alone(self, key: int) -> Steps[bool]:
         """Whether surely every path that is here has this key, and no other host. Raises NoPathError."""
-        here = list(self.live)
-        having = yield from self.probe(here, key)
+        having = yield from self.probe(list(self.live), key)
+        here = list(self.live)  # a path that has gone away meanwhile has what it had
         everybody_s, ours = (yield from self.all_keys()), (yield from self.registrations_of_ours())
         number = len(having) if ours is None else [each.key for each in ours].count(key)
-        return having == here and everybody_s is not None and everybody_s.count(key) == number > 0
+        return {*here} <= {*having} and everybody_s is not None and everybody_s.count(key) == number > 0
 
     def registrations_of_ours(self) -> Steps[list[Registration] | None]:
         """Those of this host's ports, by paths that are away, too; None if that cannot be told. Raises NoPathError."""

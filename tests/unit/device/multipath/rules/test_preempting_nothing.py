@@ -50,6 +50,16 @@ def test_path_that_comes_back_at_any_moment_has_a_key(at: str, side: str) -> Non
     assert cluster.guest(AGAIN) == GOOD
 
 
+@pytest.mark.parametrize("at", [text for text in NOTHING[1:] if text[0] != "b"])
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_path_that_goes_away_at_any_moment_keeps_its_key(at: str, side: str) -> None:
+    cluster = held("b")
+    getattr(cluster, side)[at] = lambda: cluster.leave(at[0])
+    assert cluster.guest(AGAIN) == GOOD
+    assert (cluster.keys(), set_aside(cluster)) == ("a:K b:K* c:K", False)
+    assert not any("PREEMPT" in text for text in cluster.sent)
+
+
 @pytest.mark.parametrize(
     ("command", "others"),
     [
