@@ -59,7 +59,8 @@ def partition(multipath_map: Path) -> Iterator[Path]:
     subprocess.run(["kpartx", "-a", "-s", str(multipath_map)], check=True)
     (uuid,) = [file for file in Path("/sys/block").glob("dm-*/dm/uuid") if file.read_text().startswith("part1-mpath-")]
     yield Path("/dev") / uuid.parts[3]
-    subprocess.run(["kpartx", "-d", "-s", str(multipath_map)], check=True)
+    name = (uuid.parent / "name").read_text().strip()
+    subprocess.run(["dmsetup", "remove", "--retry", name], check=True)  # kpartx gives up if it is open for a moment
     multipath_map.write_bytes(bytes(SECTOR))
 
 
