@@ -60,11 +60,8 @@ GROUPS = (
     ),
     Group(
         "seen",
-        tuple(f"prhelper/serving/{name}.py" for name in ("seen", "registrations", "take_over", "unasked", "watching")),
-        tuple(
-            f"tests/unit/serving/test_{name}.py"
-            for name in ("seen", "registrations", "take_over", "unasked", "watching")
-        ),
+        tuple(f"prhelper/serving/{name}.py" for name in _SEEN),
+        tuple(f"tests/unit/serving/test_{name}.py" for name in _SEEN),
     ),
     Group("control", ("prhelper/control",), ("tests/unit/control",)),
     Group(

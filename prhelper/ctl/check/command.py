@@ -51,10 +51,11 @@ def execute(options: argparse.Namespace) -> int:
             say(each.name or str(each.pid))
         return 0
     subjects = gather(options)
-    findings = in_order(_Check(options, subjects).look())
+    check = _Check(options, subjects)
+    findings = in_order(check.look())
     worst = findings[0].cause.severity if findings else 0
     if options.json:
-        print_json(_report(subjects, findings))
+        print_json(_report(subjects, findings, check.helpers_log))
     elif findings:
         say("\n\n".join([*map(as_text, findings), looked_at(_names(subjects))]))
     else:
@@ -68,7 +69,7 @@ def _names(subjects: Subjects) -> list[str]:
     return [*sockets, *map(str, subjects.machines), *(each.name for each in subjects.disks)]
 
 
-def _report(subjects: Subjects, findings: list[Finding]) -> dict[str, object]:
+def _report(subjects: Subjects, findings: list[Finding], log: list[str]) -> dict[str, object]:
     """The type Checked of docs/prhelperctl.md."""
     return {
         "version": __version__,
@@ -76,7 +77,7 @@ def _report(subjects: Subjects, findings: list[Finding]) -> dict[str, object]:
         "worst": findings[0].cause.severity.name.lower() if findings else None,
         "findings": list(map(as_json, findings)),
         "checked": _names(subjects),
-        "log": recent.lines(),
+        "log": log,
     }
 
 
@@ -160,7 +161,12 @@ class _Check:
         names = [each.name for each in self._subjects.sockets]
         named = _lines_of(self._options.log) if self._options.log else None
         yield from denials.look(denials.recent_lines() if named is None else named, names, time.time())
-        yield from turning_away.lately(recent.lines() if named is None else named, names[0])
+        yield from turning_away.lately(self.helpers_log if named is None else named, names[0])
+
+    @functools.cached_property
+    def helpers_log(self) -> list[str]:
+        """What the helper logged in the last hour, without keys."""
+        return recent.lines()
 
     def _of_disk(self, node: Node, served: list[Socket]) -> Iterator[Finding]:
         looked = disk.look(node.path, node.name)
