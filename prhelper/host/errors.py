@@ -1,12 +1,18 @@
-"""Why a start fails."""
+"""Why a start fails, and what to do where descriptors are short."""
 
 import errno
+
+RAISE_LIMITS = {
+    errno.EMFILE: "raise the limit of open files (LimitNOFILE=, ulimit -n)",
+    errno.ENFILE: "raise the limit of open files of the system (fs.file-max)",
+}
+"""By errno: the remedy when no descriptor can be had."""
 
 _REMEDIES = {
     errno.EEXIST: "; remove it, or choose another path",
     errno.EADDRINUSE: "; stop that process, or choose another path",
     errno.ENOENT: "; make its directory first",
-    errno.EMFILE: "; raise the limit of open files (LimitNOFILE=, ulimit -n)",
+    errno.EMFILE: f"; {RAISE_LIMITS[errno.EMFILE]}",
     errno.EAGAIN: "; allow more processes (TasksMax=, ulimit -u)",
     errno.EACCES: "; run prhelper as a user who may write there",
 }

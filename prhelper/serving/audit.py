@@ -8,6 +8,7 @@ import errno
 import logging
 
 from ..channel import BrokenResourceError, DescriptorsTruncatedError, IncompleteRead
+from ..host.errors import RAISE_LIMITS
 from ..host.peer import Peer
 from ..logs import trace
 from ..logs.handler import BYTES
@@ -27,8 +28,7 @@ MAX_OUT_LINES = 200
 _OUT_LINES = Limit("out", MAX_OUT_LINES)
 
 REMEDIES = {
-    errno.EMFILE: "raise the limit of open files (LimitNOFILE=, ulimit -n)",
-    errno.ENFILE: "raise the limit of open files of the system (fs.file-max)",
+    **RAISE_LIMITS,
     errno.ENOSPC: "raise the limit of watched files (fs.epoll.max_user_watches)",
 }
 """By errno: the remedy when a client cannot be accepted or watched."""

@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...channel import OwnedFd
+from ...host.errors import RAISE_LIMITS
 from .files import content_of, create, exists, make_directory, remove, sync_directory
 from .record import DamagedError, NewerError, decode, directory_name, encode, uuid_of
 from .rules.steps import Entry
@@ -44,8 +45,7 @@ _REMEDIES = {
     errno.ENOSPC: _MAKE_ROOM,
     errno.EDQUOT: _MAKE_ROOM,
     errno.EIO: "see the kernel's log about its disk",
-    errno.EMFILE: "raise the limit of open files (LimitNOFILE=, ulimit -n)",
-    errno.ENFILE: "raise the limit of open files of the system (fs.file-max)",
+    **RAISE_LIMITS,
 }
 
 _WRITABLE_BY_OTHERS = 0o022

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...channel import BrokenResourceError, EndOfStream, IncompleteRead, SocketChannel
+from ...host.errors import RAISE_LIMITS
 from ...protocol import (
     ON_BEHALF,
     Origin,
@@ -44,9 +45,8 @@ _REMEDIES = {
     errno.ENOENT: _START_IT,
     errno.ECONNREFUSED: _START_IT,
     errno.EACCES: f"let prhelper connect ({MAY_CONNECT})",
-    errno.EMFILE: "raise the limit of open files (LimitNOFILE=, ulimit -n)",
-    errno.ENFILE: "raise the limit of open files of the system (fs.file-max)",
-    errno.ETOOMANYREFS: "raise the limit of open files (LimitNOFILE=, ulimit -n)",
+    **RAISE_LIMITS,
+    errno.ETOOMANYREFS: RAISE_LIMITS[errno.EMFILE],
 }
 _UNKNOWN = "which may or may not have been carried out"
 _SEE_ITS_LOG = "see its log (journalctl -u prhelper-multipath)"
