@@ -33,7 +33,11 @@ _SEEN = ("seen", "registrations", "take_over", "unasked", "watching")
 GROUPS = (
     Group("channel", ("prhelper/channel",), ("tests/unit/channel",), every_condition=False),
     Group("protocol", ("prhelper/protocol",), ("tests/unit/protocol",)),
-    Group("dispatch", ("prhelper/device/dispatch.py",), ("tests/unit/device/test_dispatch.py",)),
+    Group(
+        "dispatch",
+        ("prhelper/device/dispatch.py",),
+        ("tests/unit/device/test_dispatch.py", "tests/unit/device/test_attentions.py"),
+    ),
     Group(
         "session",
         ("prhelper/serving/session.py",),
