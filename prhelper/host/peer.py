@@ -2,16 +2,15 @@
 
 import errno
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .cgroups import unit_of_process
 from .chosen_text import harmless
 from .process_stat import ProcessStat
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(NamedTuple):
     """The process that connected, as it was at that time.
 
     pid: 0 if it is in another PID namespace and has no PID in ours.

@@ -6,7 +6,6 @@ import socket
 import stat
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -138,7 +137,7 @@ def test_lines_are_counted_by_account_and_in_kinds_that_no_client_makes(
 
 
 def test_200_reservations_a_minute_are_written_for_each_account(client: Client, lines: Lines) -> None:
-    other = Client(2, replace(client.peer, account="other.scope"), client.channel, Seen(lambda *_: True))
+    other = Client(2, client.peer._replace(account="other.scope"), client.channel, Seen(lambda *_: True))
     audit._log.setLevel(logging.INFO)
     for _ in range(201):
         done(client, RESERVE, FILE, CONFLICT)
