@@ -1,8 +1,6 @@
 """What must hold whatever happens to a cluster: what guests are told, who is fenced, which keys are left."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from itertools import product
 
 from prhelper.device.emulated.rules import execute
 from prhelper.device.emulated.state import Nexus, State
@@ -10,34 +8,30 @@ from prhelper.device.multipath.rules.answers import is_unit_attention
 from prhelper.device.multipath.rules.steps import Done, Path
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, OutAction
-from prhelper.scsi.transport_id import SasPort
 
 from .....support.spc import ALL_TG_PT, CONFLICT, GOOD, SPEC_I_PT
 from ...emulated.unit import Answer, answer
-from .bare import PREEMPTING, REGISTERING, Bare
-from .cluster import K2, NO_PATH, SOURCE, T2, K, T, describe, told_everything, worded
-
-US = Nexus("us", SasPort(0x5000_0000_0000_0001))
-"""All our paths as one nexus, which is what the guest is to see."""
+from .bare import PREEMPTING, REGISTERING
+from .cluster import K2, NO_PATH, T2, K, T, describe, told_everything, worded
+from .one_nexus import US, OneNexus
 
 
-class Judged(Bare):
+class Judged(OneNexus):
     """Raises AssertionError, with all that has happened, as soon as something does not hold.
 
     Whoever plays calls `begin`, `check_instant` and `check_end`, sends our commands by `carry_out_ours` and those of
     other hosts by `carry_out_other`.
 
     events: the commands of other hosts during the sequence.
-    fenced: when each key was lost last. registered: when the guest registered each last.
+    registered: when the guest registered each key last.
     """
 
     def __init__(self, paths: str, ports_known: bool, share_ports: bool) -> None:
-        super().__init__(paths=paths, ports_known=ports_known, share_ports=share_ports)
+        super().__init__(paths, ports_known, share_ports)
         self.crashes = 0
         self.has_lost_a_reserve = False
         self.was_fenced = False
         self.time = 0
-        self.fenced: dict[int, int] = {}
         self.registered: dict[int, int] = {}
         self.has_registered = 0
         self.commands_since_fencing = 0
@@ -48,6 +42,7 @@ class Judged(Bare):
         self.running = True
         self.usable = self.paths().usable
         self.start = self.collapsed()
+        self.begun_at = self.time
         self.was_settled = self.is_in_step() and not self.is_pending() and not self.is_dirty()
         self.registered_before = {path for path in self.usable if path in self.ours()}
         self.events = []
@@ -121,25 +116,6 @@ class Judged(Bare):
         """Whether a path that is away has another key than the guest."""
         return any(key != self.key() for key in self.ours().values())
 
-    def key(self) -> int:
-        """The key that the guest has, if any."""
-        return self.memory.key if self.memory.key in self.ours().values() else 0
-
-    def collapsed(self) -> State:
-        """The unit with all our paths as one nexus."""
-        ours = set(self.nexuses.values())
-        others = {each.nexus: each.key for each in self.unit.registrations if each.nexus not in ours}
-        key = self.key()
-        held = self.unit.reservation
-        if held is not None and held.holder in ours:
-            held = replace(held, holder=US) if key else None
-        if held is not None and held.is_all_registrants and not (key or others):
-            held = None  # a path that is away holds it until it is back, and unregistered
-        state = replace(self.unit, registrations=(), attentions=(), reservation=held)
-        for nexus, each in (({US: key} if key else {}) | others).items():
-            state = state.registered([nexus], each)
-        return state
-
     def check_instant(self) -> None:
         """While a path of ours that is here has a temporary key, fencers that read first find the key it stands for.
 
@@ -204,45 +180,14 @@ class Judged(Bare):
         cannot_tell = registers_first and bool(self.events and (self.broken or reaches_others))
         if (self.was_fenced or cannot_tell) and told == CONFLICT and has_none:
             return
-        ends = []
-        for place, undone in product(range(len(self.events) + 1), (False, True)):
-            state = self._replayed(self.start, self.events[:place], undone)
-            state, outcome = execute(state, US, command)
-            state = self._replayed(state, self.events[place:], undone)
-            ends.append((answer(outcome), self.essence(state)))
+        ends = list(self.ends(command))
         assert (told, self.essence(self.collapsed())) in ends, f"{ends}\n{self}"
-
-    def _replayed(self, state: State, events: list[Callable[[State], State]], undone: bool) -> State:
-        """undone: whether a change of APTPL is, as by a sequence that registers; a loss of power shows that."""
-        for event in events:
-            after = event(told_everything(state))
-            state = told_everything(replace(after, aptpl=state.aptpl) if undone else after)
-        return told_everything(state)
-
-    def by_one_nexus(self, command: Command) -> Command:
-        """A guest's command as one nexus would send it: it has no ports but one, and names none of ours but itself."""
-        data = bytearray(command.parameter_list)
-        for nexus in self.nexuses.values():
-            data = data.replace(nexus.transport_id.to_bytes(), US.transport_id.to_bytes())
-        if command.service_action in REGISTERING:
-            data[20] &= ~ALL_TG_PT
-        return Command(command.cdb, bytes(data))
 
     def may_be_half_done(self, command: Command) -> bool:
         """Whether a command cannot be undone, and is many: all are preempted, or ports specified."""
         if command.service_action in REGISTERING:
             return bool(command.parameter_list[20] & SPEC_I_PT)
         return command.service_action in PREEMPTING and not (command.keys or (0, 0))[1]
-
-    def essence(self, state: State) -> tuple[object, ...]:
-        keys = {str(nexus): key for nexus, key in state.keys().items() if nexus != SOURCE or not self._is_shared()}
-        held = state.reservation
-        # Whether APTPL was set in the order that counts only matters where another host did not set it, too.
-        return keys, held and (held.type, str(held.holder)), state.aptpl and not self.events
-
-    def _is_shared(self) -> bool:
-        """Whether the other host that shares our key may have gone with a path of ours that is away."""
-        return bool(self.away | self.broken) and self.start.key_of(SOURCE) == self.start.key_of(US)
 
     @property
     def max_commands(self) -> int:

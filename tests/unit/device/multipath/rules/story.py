@@ -17,7 +17,7 @@ from .....support.spc import APTPL
 from ...emulated.unit import TYPES, out, without_power
 from .cluster import DEAD, K2, KO, OTHER, SOURCE, T2, CrashError, K, T, describe, told_everything, worded
 from .guest import Guest
-from .invariants import US
+from .one_nexus import US
 
 _GUEST_KEYS = (K, K2)
 

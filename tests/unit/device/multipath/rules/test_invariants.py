@@ -8,8 +8,9 @@ from prhelper.device.multipath.rules.answers import CONFLICT, GOOD
 from prhelper.device.multipath.rules.steps import Done
 from prhelper.scsi.reservation import OutAction
 
-from ...emulated.unit import WR, out
-from .cluster import KO, OTHER, K, T
+from .....support.spc import APTPL
+from ...emulated.unit import WR, out, without_power
+from .cluster import KO, OTHER, K, T, told_everything
 from .invariants import Judged
 from .story import Story
 
@@ -82,3 +83,29 @@ def test_take_over_that_gives_the_temporary_key_again_and_again_is_no_answer_to_
     story.take_over()
     assert len(story.sent) > story.max_commands
     assert story.keys() == "a:K* b:K c:K"
+
+
+def loses_power(judged: Judged) -> None:
+    judged.happens("the unit loses power", lambda unit: without_power(unit, judged.nexuses.values()), fences=False)
+
+
+def is_preempted(judged: Judged) -> None:
+    judged.carry_out_other(OTHER, out(PREEMPT, KO, K, kind=WR))
+
+
+@pytest.mark.parametrize(("events", "is_an_end"), [([loses_power], True), ([is_preempted, loses_power], False)])
+def test_registration_that_is_lost_may_be_made_again_by_the_other_path_but_not_one_that_was_fenced(
+    events: list[Callable[[Judged], None]], is_an_end: bool
+) -> None:
+    judged = Judged("ab", ports_known=True, share_ports=False)
+    judged.by(OTHER, out(REGISTER, 0, KO, flags=APTPL))
+    command = out(REGISTER, 0, K)  # without APTPL: the other host's registration is lost as well
+    judged.begin(command)
+    judged.carry_out_ours("a", command)
+    for happens in events:
+        happens(judged)
+    judged.unit = told_everything(judged.unit)
+    judged.carry_out_ours("b", command)
+    judged.memory = judged.memory._replace(key=K)
+    assert (judged.keys(), judged.others()) == ("b:K", "")
+    assert ((GOOD.status, judged.essence(judged.collapsed())) in judged.ends(command)) is is_an_end

@@ -58,7 +58,9 @@ def test_story_of_take_overs_ends_well(paths: str, ports_known: bool, seed: int,
     play_take_overs(paths, ports_known, seed, share, length)
 
 
-@pytest.mark.parametrize(("seed", "length"), [(202025428280925946, 8), (7392667466102678733, 7)])
+@pytest.mark.parametrize(
+    ("seed", "length"), [(202025428280925946, 8), (7392667466102678733, 7), (9055001826861888736, 11)]
+)
 def test_story_that_did_not_end_well_does(seed: int, length: int) -> None:
     """A first answer is lost, or a registration, when the unit loses power."""
     play("ab", True, False, seed, 0.25, length)
