@@ -1,11 +1,5 @@
 """Maps that need care are looked after unasked, and none waits for another."""
 
-import errno
-import os
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from prhelper.device.execution import Note, Result
@@ -14,88 +8,7 @@ from prhelper.device.multipath.watcher import Watcher
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.status import Status
 
-FOLDER = Path("/sys/block/dm-7")
-
-
-class Patient:
-    """Stands in for a map."""
-
-    def __init__(self, uuid: str) -> None:
-        self.uuid = uuid
-        self.needs = True
-        self.cared_for = threading.Semaphore(0)
-        self.may_end = threading.Event()
-        self.may_end.set()
-        self.heals = True
-        self.is_waiting = False
-        self.is_registered = self.multipathd_is_late = False
-        self.lost = False
-        self.was_asked = threading.Semaphore(0)
-        self.looked = threading.Semaphore(0)
-
-    def folder(self) -> Path | None:
-        self.looked.release()
-        return FOLDER
-
-    def needs_care(self, folder: Path) -> bool:
-        assert folder == FOLDER
-        return self.needs
-
-    def is_as_left(self, folder: Path) -> bool:
-        assert folder == FOLDER
-        self.was_asked.release()
-        return not self.lost
-
-    def look_after(self, folder: Path) -> Result:
-        assert folder == FOLDER
-        self.cared_for.release()
-        assert self.may_end.wait(10)
-        if self.heals:
-            self.needs = self.lost = False
-        return Result(Outcome(Status.GOOD), note=Note(self.uuid, "", ("2:0:0:0",)))
-
-
-class Ward:
-    """Stands in for all maps."""
-
-    def __init__(self, *patients: Patient) -> None:
-        self.patients = list(patients)
-        self.trouble: str | None = None
-        self.asked = threading.Semaphore(0)
-
-    def trouble_with_multipathd(self) -> str | None:
-        return self.trouble
-
-    def of_interest(self) -> list[Patient]:
-        self.asked.release()
-        return list(self.patients)
-
-
-@pytest.fixture(autouse=True)
-def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher_module, "PERIOD", 0.001)
-    monkeypatch.setattr(watcher_module, "SHORT_PERIOD", 0.001)
-    monkeypatch.setattr(watcher_module, "ASK_PERIOD", 0.001)
-
-
-@pytest.fixture
-def watching() -> Iterator[list[Watcher]]:
-    watchers: list[Watcher] = []
-    yield watchers
-    for each in watchers:
-        each.stop()
-
-
-def watch(watching: list[Watcher], ward: Ward) -> Watcher:
-    watcher = Watcher(ward)  # type: ignore[arg-type]
-    watcher.start()
-    watching.append(watcher)
-    return watcher
-
-
-def asked(ward: Ward, times: int) -> None:
-    for _ in range(times):
-        assert ward.asked.acquire(timeout=10)
+from .wards import Patient, Ward, asked, watch
 
 
 def test_map_is_looked_after_once_and_then_left_alone(watching: list[Watcher]) -> None:
@@ -188,74 +101,7 @@ def test_trouble_with_multipathd_is_told_at_the_start(
     assert caplog.messages == ["multipath: multipathd cannot be reached"]
 
 
-def test_without_a_thread_to_be_had_the_next_look_tries_again(
-    watching: list[Watcher], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start, refused = threading.Thread.start, threading.Event()
-
-    def refuse_once(thread: threading.Thread) -> None:
-        if thread.name == "prhelper-care" and not refused.is_set():
-            refused.set()
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", refuse_once)
-    patient = Patient("one")
-    watch(watching, Ward(patient))
-    assert patient.cared_for.acquire(timeout=10)
-    assert refused.is_set()
-
-
-@pytest.mark.parametrize("question", ["folder", "needs_care", "is_as_left", "look_after"])
-def test_without_descriptors_the_next_look_tries_again(
-    watching: list[Watcher], monkeypatch: pytest.MonkeyPatch, question: str
-) -> None:
-    patient, refused = Patient("one"), threading.Event()
-    patient.needs, patient.is_registered, patient.lost = question != "is_as_left", True, True
-    ask = getattr(patient, question)
-
-    def refuse_once(*arguments: object) -> object:
-        if refused.is_set():
-            return ask(*arguments)
-        refused.set()
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-    monkeypatch.setattr(patient, question, refuse_once)
-    watch(watching, Ward(patient))
-    assert patient.cared_for.acquire(timeout=10)
-    assert refused.is_set()
-
-
-def test_without_descriptors_at_the_start_it_watches_all_the_same(
-    watching: list[Watcher], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse() -> None:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-    patient = Patient("one")
-    ward = Ward(patient)
-    monkeypatch.setattr(ward, "trouble_with_multipathd", refuse)
-    watch(watching, ward)
-    assert patient.cared_for.acquire(timeout=10)
-
-
-def test_map_whose_paths_cannot_be_looked_up_after_it_was_looked_after_is_looked_after_again(
-    watching: list[Watcher], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    patient = Patient("one")
-
-    def needs_care(_: Path) -> bool:
-        if not patient.needs:
-            patient.needs = True
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        return True
-
-    monkeypatch.setattr(patient, "needs_care", needs_care)
-    watch(watching, Ward(patient))
-    for _ in range(2):
-        assert patient.cared_for.acquire(timeout=10)
-
-
+@pytest.mark.usefixtures("without_pauses")
 def test_it_stops_though_a_map_hangs() -> None:
     patient = Patient("stuck")
     patient.may_end.clear()
