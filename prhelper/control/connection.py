@@ -38,8 +38,8 @@ class Connection:
             return True
         if arrived.has_descriptors:
             raise NotVarlinkError("passed a descriptor, and there is no use for any")
-        data = self._channel.read_now(arrived.size) if arrived.size else b""
-        self._decoder.feed(data or b"")
+        data = self._channel.read_now(arrived.size) or b""
+        self._decoder.feed(data)
         return bool(data)
 
     def next_call(self) -> Call | None:

@@ -182,6 +182,7 @@ def test_trace_events_are_turned_on_and_off(peer: Varlink) -> None:
         (f"{CONTROL}.SetLogLevel", {"level": ["info"]}, {}, ("InvalidParameter", {"parameter": "level"})),
         (f"{CONTROL}.SetTraceEvents", {"patterns": [1]}, {}, ("InvalidParameter", {"parameter": "patterns"})),
         (f"{CONTROL}.SetTraceEvents", {"patterns": ["*"] * 65}, {}, ("InvalidParameter", {"parameter": "patterns"})),
+        (f"{CONTROL}.SetTraceEvents", {"patterns": ["x" * 65]}, {}, ("InvalidParameter", {"parameter": "patterns"})),
         (f"{CONTROL}.WatchReservations", {}, {}, ("ExpectedMore", {})),
         (f"{CONTROL}.WatchReservations", {"x": 1}, {"more": True}, ("InvalidParameter", {"parameter": "x"})),
     ],
@@ -206,3 +207,10 @@ def test_calls_sent_at_once_are_answered_in_order_and_oneway_calls_not(peer: Var
     peer.send("GetStatus")
     assert peer.reply() == {"before": "error"}
     assert peer.reply()["log"]["level"] == "debug"
+
+
+def test_patterns_may_be_as_many_and_as_long_as_the_limits_say(peer: Varlink) -> None:
+    assert peer.call("SetTraceEvents", patterns=["*"] * 64)["events"]
+    with pytest.raises(CalledInVainError) as caught:
+        peer.call("SetTraceEvents", patterns=["x" * 64])
+    assert caught.value.name == f"{CONTROL}.NoSuchTraceEvent"
