@@ -39,19 +39,22 @@ def test_pattern_that_would_take_minutes_to_match_is_refused_at_once(peer: Varli
     assert caught.value.parameters == {"parameter": "patterns"}
 
 
-def test_half_a_call_ends_the_connection_in_time(controlled: Controlled, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_call_ends_the_connection_in_time(
+    controlled: Controlled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(connection, "IDLE", 0.1)
     check_served(controlled)
     with controlled.connect() as half:
         half.socket.sendall(b'{"method":')
         with pytest.raises(HungUpError):
             half.reply()
+    assert "hung up on a process that was silent for too long, or did not read" in caplog.text
     check_served(controlled)
 
 
 @pytest.mark.parametrize("call", [b'{"method":"org.varlink.service.GetInfo"}\0', b"{"])
 def test_descriptors_are_refused_and_their_close_holds_up_nothing(
-    controlled: Controlled, peer: Varlink, call: bytes
+    controlled: Controlled, peer: Varlink, call: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket_that_blocks_when_closed() as lingering:
         rights = array.array("i", [lingering.fileno()])
@@ -59,6 +62,7 @@ def test_descriptors_are_refused_and_their_close_holds_up_nothing(
         lingering.close()
         with pytest.raises(HungUpError):
             peer.reply()
+        assert "hung up on a process that passed a descriptor" in caplog.text
         check_served(controlled)
 
 
