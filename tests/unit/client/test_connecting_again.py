@@ -84,12 +84,21 @@ def test_a_helper_that_comes_back_between_two_attempts_gets_the_command_once(
 def test_without_time_for_another_attempt_it_is_given_up_at_once(
     path: Path, disk: int, runtime: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    attempts: list[Path] = []
+    begin = Conversation.begin
+
     async def body() -> None:
         with Client(path, timeout=30.0) as client, pytest.raises(Unreachable, match="No such file or directory"):
             await client.read_keys(disk)
 
+    async def counted(path: Path, deadline: float | None) -> Conversation:
+        attempts.append(path)
+        return await begin(path, deadline)
+
     monkeypatch.setattr(connection, "RETRY_PAUSE", 3600.0)
+    monkeypatch.setattr(Conversation, "begin", counted)
     runtime.run(body)
+    assert attempts == [path]
 
 
 def test_a_path_that_is_none_for_a_socket_is_said_so(tmp_path: Path, runtime: Context) -> None:
