@@ -54,7 +54,7 @@ SUITES = {
     "systemd": Suite(init="guest/systemd/boot.sh"),
     "chain": Suite(memory=2048, silence=700),
     "multipath_chain": Suite(memory=2048, silence=700, kernel_of_packages=True),
-    "libvirt": Suite(memory=2048, silence=650, of_packages=True, init="guest/systemd/boot.sh"),
+    "libvirt": Suite(memory=2048, silence=1250, of_packages=True, init="guest/systemd/boot.sh"),
     "multipath": Suite(memory=1536, of_packages=True),
     "migration": Suite(memory=1536, of_packages=True, least_qemu=11),
     "package": Suite(silence=630, installed=True, init="guest/systemd/boot.sh", revisions=2),

@@ -65,7 +65,7 @@ def accelerators() -> list[tuple[str, float]]:
 
     KVM stands still once in many boots; with Linux 7.2 it does before, and libvirt waits for QEMU without end.
     """
-    slow = [("qemu", 500.0)]
+    slow = [("qemu", 1000.0)]
     if int(os.uname().release.split(".")[0]) >= 7:
         return slow
     try:
@@ -74,7 +74,7 @@ def accelerators() -> list[tuple[str, float]]:
         KVM.chmod(0o660)
     except (subprocess.CalledProcessError, OSError):
         return slow
-    return [("kvm", 200.0), ("kvm", 200.0), ("qemu", 250.0)]
+    return [("kvm", 200.0), ("kvm", 200.0), ("qemu", 600.0)]
 
 
 def daemon() -> str:

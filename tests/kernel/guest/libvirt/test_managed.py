@@ -16,7 +16,7 @@ from ..systemd.units import SERVICE, main_pid
 from . import host
 from .domain import Domain
 
-pytestmark = pytest.mark.timeout(600)  # the first test waits for the boot, which is slow without KVM
+pytestmark = pytest.mark.timeout(1200)  # the first test waits for the boot, which is slow without KVM
 
 REGISTER = "--out --register-ignore --param-sark=abc"
 RESERVE = "--out --reserve --param-rk=abc --prout-type=5"

@@ -14,7 +14,7 @@ from . import host
 from .conftest import UNIT, table
 from .domain import Domain
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 REGISTER = "--out --register-ignore --param-sark=abc"
 

@@ -15,7 +15,7 @@ from . import host
 from .domain import Domain
 from .test_managed import A_WHILE, REGISTER, RESERVE
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 def test_guest_reserves_by_the_helper_of_the_units(domain: Domain, outside: Nexus) -> None:

@@ -16,7 +16,7 @@ from ..trace import Trace
 from . import host
 from .domain import Domain
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 LIBVIRTS_PATIENCE = 90.0
 """Seconds for it to kill QEMU, after 10 or 15, and then the helper, after 10."""
