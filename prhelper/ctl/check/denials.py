@@ -17,23 +17,28 @@ _FILES = ("/var/log/audit/audit.log", "/var/log/kern.log", "/var/log/syslog", "/
 _MAX_SIZE = 8 << 20  # bytes of the end of a file
 _MAX_RECORD = 8192
 
+_LIBVIRTS = ("libvirtd", "virtqemud")
+_GUEST = "libvirt-"
 _GUESTS_RULES = "/etc/apparmor.d/local/abstractions/libvirt-qemu"
 _RULES = dict.fromkeys(("prhelper", "prhelper-multipath"), "/etc/apparmor.d/local/prhelper")
+_ON_FILES = ("connect", "open", "mknod", "file_perm", "file_receive", "sendmsg", "recvmsg")
 
 _NO_SUCH_PROFILE = "-2"
 """Of a unit that wants a profile only where it is loaded (AppArmorProfile=-prhelper)."""
 
 _TIME = re.compile(r"audit\((\d+)\.\d+:\d+\)")
 _FIELD = re.compile(r'\b(\w+)=("[^"]*"|\S+)')
+_TEXTS = ("name", "path", "comm", "exe", "profile")
+_HEXADECIMAL = re.compile(r"(?:[0-9A-F]{2})+")
+_HELPERS = ("prhelper", "pr-helper")
 _PERMISSIONS = re.compile(r"avc: +denied +\{ ([^}]*) \}")
 
 
 def look(lines: Iterable[str], names: Collection[str], now: float) -> Iterator[Finding]:
     """`names`: the sockets' paths. The same denial, repeated, is found once."""
-    known = {"prhelper", "pr-helper", *names, *(name.rpartition("/")[2] for name in names)}
     found: dict[tuple[str, str], Finding] = {}
     for line in lines:
-        if _is_recent(line, now) and (finding := _finding(line, known)) is not None:
+        if _is_recent(line, now) and (finding := _finding(line, names)) is not None:
             found[finding.about, finding.seen] = finding
     yield from found.values()
 
@@ -77,11 +82,10 @@ def _is_recent(line: str, now: float) -> bool:
     return found is None or float(found[1]) >= now - LATELY
 
 
-def _finding(line: str, known: set[str]) -> Finding | None:
-    fields = {name: value.strip('"') for name, value in _FIELD.findall(line)}
+def _finding(line: str, names: Collection[str]) -> Finding | None:
+    fields = {name: _value(name, text) for name, text in _FIELD.findall(line)}
     target = fields.get("path") or fields.get("name") or ""
-    subject = " ".join((target, fields.get("comm", ""), fields.get("profile", ""), fields.get("exe", "")))
-    if not any(name in subject for name in known):
+    if not _is_about_a_helper(fields, target, names):
         return None
     who = fields.get("comm", "?")
     if fields.get("apparmor") == "DENIED" and fields.get("error") != _NO_SUCH_PROFILE:
@@ -96,11 +100,26 @@ def _finding(line: str, known: set[str]) -> Finding | None:
     return None
 
 
+def _value(name: str, text: str) -> str:
+    """Without quotes. Text in which there are such, or spaces, the audit writes in hexadecimal digits."""
+    if text.startswith('"') or name not in _TEXTS:
+        return text.strip('"')
+    return os.fsdecode(bytes.fromhex(text)) if _HEXADECIMAL.fullmatch(text) else text
+
+
+def _is_about_a_helper(fields: dict[str, str], target: str, names: Collection[str]) -> bool:
+    """By what was denied, or to whom. From inside a mount namespace only the last part of a path may be the same."""
+    lasts = {name.rpartition("/")[2] for name in names} - {""}
+    subject = " ".join((target, fields.get("comm", ""), fields.get("profile", ""), fields.get("exe", "")))
+    is_named = any(name in subject for name in _HELPERS)
+    return is_named or target in names or target.rpartition("/")[2] in lasts
+
+
 def _apparmor_remedy(operation: str, target: str, profile: str) -> str:
-    if operation == "exec":
+    if operation == "exec" and any(name in profile for name in _LIBVIRTS):
         return f"libvirt may start programs in /usr/bin only: install the helper there, and not as a link ({target})."
-    if operation in ("connect", "open", "mknod", "file_perm", "file_receive", "sendmsg", "recvmsg"):
-        return (
-            f"Add the line `{target} rw,` to {_RULES.get(profile, _GUESTS_RULES)}, and load it or restart the machine."
-        )
+    rules = _GUESTS_RULES if profile.startswith(_GUEST) else _RULES.get(profile)
+    if rules is not None and operation in _ON_FILES:
+        name = f'"{target}"' if " " in target else target
+        return f"Add the line `{name} rw,` to {rules}, and load it or restart the machine."
     return ""

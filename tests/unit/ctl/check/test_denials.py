@@ -89,3 +89,24 @@ def test_socket_of_a_machine_is_known_by_its_own_path(tmp_path: Path) -> None:
     assert list(look([line], [SOCKET], NOW)) == []
     (finding,) = look([line], [str(path)], NOW)
     assert finding.about == str(path)
+
+
+def test_name_in_hexadecimal_digits_as_the_audit_writes_one_with_a_space() -> None:
+    path = "/run/a b.sock"
+    line = APPARMOR_CONNECT.replace(f'"{SOCKET}"', path.encode().hex().upper())
+    (finding,) = look([line], [path], NOW)
+    assert finding.about == path
+    assert f'`"{path}" rw,`' in finding.remedy
+
+
+@pytest.mark.parametrize("name", ["/tmp/s", "/tmp/s/", "/run/qemu"])
+def test_short_name_of_a_socket_is_not_looked_for_within_other_names(name: str) -> None:
+    assert list(look([APPARMOR_CONNECT.replace(SOCKET, "/etc/passwds")], [name], NOW)) == []
+
+
+@pytest.mark.parametrize("operation", ["connect", "exec"])
+def test_profile_that_is_not_libvirts_is_not_said_to_be(operation: str) -> None:
+    line = APPARMOR_CONNECT.replace("libvirt-5ce4e0fc", "docker-default").replace('"connect"', f'"{operation}"')
+    (finding,) = look([line], [SOCKET], NOW)
+    assert "docker-default" in finding.seen
+    assert finding.remedy == finding.cause.remedy
