@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
@@ -16,6 +17,8 @@ _ELLIPSIS = "..."
 _GAP = "  "
 _LEAST = 12
 """Characters that are left of a column that is cut off."""
+
+_NO_CHARACTER = re.compile("[\ud800-\udfff]")  # halves of a surrogate pair
 
 BOLD, RED, YELLOW = "1", "31", "33"
 
@@ -37,8 +40,9 @@ def say(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One line of JSON."""
-    say(json.dumps(value))
+    """One line of JSON, which has no text for the bytes of a file's name that are no UTF-8."""
+    text = _NO_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", json.dumps(value, ensure_ascii=False))
+    say(json.dumps(json.loads(text)))
 
 
 def coloured(text: str, code: str, stream: TextIO | None = None) -> str:

@@ -44,3 +44,9 @@ def test_colours_are_for_terminals_that_are_not_told_otherwise(monkeypatch: pyte
     assert output.coloured("text", output.RED, io.StringIO()) == "text"
     monkeypatch.setenv("NO_COLOR", "1")
     assert output.coloured("text", output.RED, Terminal()) == "text"
+
+
+def test_names_that_are_no_utf_8_make_json_that_others_can_read(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_json({"path": "/a\udcff \ud800 \N{GRINNING FACE} \\udcff"})
+    text = capsys.readouterr().out
+    assert text == '{"path": "/a\\ufffd \\ufffd \\ud83d\\ude00 \\\\udcff"}\n'
