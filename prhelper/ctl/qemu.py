@@ -5,6 +5,7 @@ Options come as `key=value,...` or as JSON, which libvirt writes; nodes and devi
 
 import itertools
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -15,8 +16,9 @@ PASSES_THROUGH = ("scsi-block", "scsi-generic")
 """Devices that hand a guest's commands to the disk."""
 
 _OF_INTERFACE = {"virtio": "virtio-blk", "scsi": "scsi-hd", "ide": "ide-hd"}
+_PLAIN_DISKS = tuple(f"hd{letter}" for letter in "abcd")
+_JSON = "json:"  # what comes in place of a -drive's file, if that is written as for -blockdev
 _MAX_DEPTH = 8  # of nodes upon nodes
-
 
 _SECTION = re.compile(r'\[([\w-]+)(?: "([^"]*)")?\]')
 _SETTING = re.compile(r'([\w.-]+) = "([^"]*)"')
@@ -61,6 +63,7 @@ def parse(arguments: Sequence[str], read: Callable[[str], str] = lambda _: "") -
     for option, value in itertools.pairwise(arguments):
         if option.lstrip("-") == "readconfig":
             found += _configured(read(value))
+    found = [each for each in found if _is_usable(each[1])]
     objects = [options for name, options in found if name == "object"]
     managers = {
         str(each.get("id")): str(each.get("path", ""))
@@ -70,10 +73,21 @@ def parse(arguments: Sequence[str], read: Callable[[str], str] = lambda _: "") -
     return CommandLine(managers, tuple(_disks(found)), tuple(_monitors(found)))
 
 
+def _is_usable(value: object) -> bool:
+    """Whether all text in it could be a file's name. In JSON there may be half a surrogate pair, which QEMU refuses."""
+    if isinstance(value, str):
+        try:
+            return b"\0" not in os.fsencode(value)
+        except UnicodeEncodeError:
+            return False
+    within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return all(map(_is_usable, within))
+
+
 def _configured(text: str) -> Iterator[tuple[str, Options]]:
     """The sections of a configuration file, each an option: `[device "ID"]`, and lines of `key = "value"` below."""
     values: Options = {}
-    for line in map(str.strip, text.splitlines()):
+    for line in map(str.strip, text.split("\n")):
         if section := _SECTION.fullmatch(line):
             values = {"id": section[2]} if section[2] else {}
             yield section[1], values
@@ -95,7 +109,9 @@ def _options(arguments: Sequence[str]) -> Iterator[tuple[str, Options]]:
     }
     for option, value in itertools.pairwise(arguments):
         name = option.lstrip("-") if option.startswith("-") else ""
-        if name in implied:
+        if name in _PLAIN_DISKS:
+            yield "drive", {"file": value}
+        elif name in implied:
             yield name, options_in(value, implied[name])
 
 
@@ -104,7 +120,7 @@ def options_in(text: str, implied: str) -> Options:
     if text.startswith("{"):
         try:
             values: Options = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return values
     result: Options = {}
@@ -145,7 +161,10 @@ def _disks(found: list[tuple[str, Options]]) -> Iterator[GuestDisk]:
 def _drive(options: Options) -> Options:
     """A -drive, whose `file` is a name of a file where a -blockdev has that of a node."""
     file = options.get("file")
-    return {**options, "file": {"filename": file}} if isinstance(file, str) else options
+    if not isinstance(file, str):
+        return options
+    is_json = file.startswith(_JSON)
+    return {**options, "file": options_in(file.removeprefix(_JSON), "") if is_json else {"filename": file}}
 
 
 def _disk(driver: str, options: Options, node: Options, by_id: dict[str, Options]) -> Iterator[GuestDisk]:

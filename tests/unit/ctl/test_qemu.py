@@ -35,6 +35,13 @@ WRITTEN = {
         "-device",
         "scsi-block,drive=hd",
     ),
+    "a drive whose file is written as JSON": (
+        "-drive",
+        'if=none,id=hd,file=json:{"driver":"raw",,"file":{"driver":"host_device",,"filename":"/dev/sdx",,'
+        '"pr-manager":"pr0"}}',
+        "-device",
+        "scsi-block,drive=hd",
+    ),
     "a drive with its options apart": (
         "-drive",
         "file.driver=host_device,file.filename=/dev/sdx,file.pr-manager=pr0,if=none,id=hd,format=raw",
@@ -65,6 +72,16 @@ def test_name_of_a_file_may_come_after_its_options() -> None:
 def test_drive_with_an_interface_is_a_device_itself() -> None:
     (disk,) = parse(["qemu-kvm", "-drive", "file=/dev/sdx,if=virtio,rerror=stop,format=raw"]).disks
     assert disk == GuestDisk("virtio-blk", "", "/dev/sdx", None, "stop", "")
+
+
+def test_plain_disk_is_one_of_the_oldest_kind() -> None:
+    assert parse(["kvm", "-hdb", "/dev/sdx"]).disks == (GuestDisk("ide-hd", "", "/dev/sdx"),)
+
+
+def test_manager_at_what_can_be_no_path_is_left_out() -> None:
+    for no_text in (r"\ud800", r"\u0000"):
+        option = f'{{"qom-type":"pr-manager-helper","id":"pr0","path":"/run/{no_text}"}}'
+        assert parse(["kvm", "-object", option]).managers == {}
 
 
 def test_what_is_done_about_errors_is_told_by_device_or_drive() -> None:
@@ -103,6 +120,17 @@ def test_monitors_are_those_that_listen_at_a_path_and_speak_qmp() -> None:
         ("-blockdev", "[]"),
         ("-blockdev", "driver=raw,file=a,node-name=a", "-device", "scsi-hd,drive=a"),
         ("-drive",),
+        ("-blockdev", '{"a":' * 100_000),
+        ("-drive", "if=none,id=hd,file=json:{broken", "-device", "scsi-block,drive=hd"),
+        *(
+            (
+                "-blockdev",
+                f'{{"driver":"raw","node-name":"hd","filename":"/a{no_text}"}}',
+                "-device",
+                "scsi-hd,drive=hd",
+            )
+            for no_text in (r"\ud800", r"\u0000")
+        ),
     ],
 )
 def test_what_cannot_be_made_out_is_left_out(line: tuple[str, ...]) -> None:
