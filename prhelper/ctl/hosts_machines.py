@@ -4,28 +4,22 @@ What was plugged in while they ran is not there. A command line is a process's o
 reading it may take for ever, so that each is read in a thread that may be left behind.
 """
 
-import contextlib
 import functools
 import os
 import stat
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ..device.identity import DeviceId
 from ..host.cgroups import unit_of_process
 from ..host.machine_name import claimed_name, name_of_unit
 from .disks import Disk, described
+from .patience import patiently
 from .qemu import CommandLine, GuestDisk, is_qemu, parse
+from .their_paths import reached
 
 _PROC = Path("/proc")
-_PATIENCE = 2.0
-"""Seconds for a process's command line."""
-
 _MAX_FILE = 1 << 20  # bytes
-
-_Value = TypeVar("_Value")
 
 
 class Machine(NamedTuple):
@@ -39,18 +33,19 @@ class Machine(NamedTuple):
     def __str__(self) -> str:
         return f'machine "{self.name}" (pid {self.pid})' if self.name else f"the machine of pid {self.pid}"
 
+    def reached(self, name: str) -> Path:
+        """How this process reaches what the machine knows by a path."""
+        return reached(self.pid, name)
+
     def disk_of(self, guest_disk: GuestDisk) -> Disk | None:
         """What a file on its command line is. None if that cannot be seen from here.
 
         The machine may have a /dev of its own, which only root and its user can look into.
         """
-        for path in (f"/proc/{self.pid}/root{guest_disk.file}", guest_disk.file):
-            try:
-                status = os.stat(path)  # noqa: PTH116
-            except OSError:
-                continue
-            return described(guest_disk.file, DeviceId(stat.S_IFMT(status.st_mode), status.st_rdev))
-        return None
+        path = str(self.reached(guest_disk.file))
+        if (status := patiently(functools.partial(os.stat, path), path)) is None:
+            return None
+        return described(guest_disk.file, DeviceId(stat.S_IFMT(status.st_mode), status.st_rdev))
 
     def uses(self, disk: Disk) -> list[GuestDisk]:
         """Its disks that are this unit."""
@@ -87,33 +82,22 @@ def machine_of(pid: int) -> Machine | None:
 
 def _content(pid: int, file: str) -> str:
     """A file that a process names, from its own point of view where that can be had."""
-    for path in (f"/proc/{pid}/root{file}" if file.startswith("/") else f"/proc/{pid}/cwd/{file}", file):
-        if (content := patiently(functools.partial(_head_of, path))) is not None:
-            return content.decode(errors="replace")
-    return ""
+    path = str(reached(pid, file))
+    content = patiently(functools.partial(_head_of, path), path)
+    return (content or b"").decode(errors="surrogateescape")
 
 
 def _head_of(path: str) -> bytes:
-    """The beginning of a regular file. Nothing else is opened: with a device, that alone could do something."""
+    """The beginning of a regular file. Nothing else is opened: with a device, that alone could do something.
+
+    Nor is what has no size, as in /proc and in tracefs: reading may take away what another was to read.
+    """
     handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
             return b""
         with Path(f"/proc/self/fd/{handle}").open("rb") as file:
             return file.read(_MAX_FILE)
     finally:
         os.close(handle)
-
-
-def patiently(function: Callable[[], _Value], seconds: float = _PATIENCE) -> _Value | None:
-    """The result of a call; None if it takes too long, and is left behind, or raises OSError."""
-    results: list[_Value] = []
-
-    def call() -> None:
-        with contextlib.suppress(OSError):
-            results.append(function())
-
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return results[0] if results else None

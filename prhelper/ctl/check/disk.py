@@ -13,6 +13,7 @@ from ...device.stack import is_device_mapper, name_of, slaves_of, stack_of, text
 from ...scsi import sense
 from ..disks import Disk, of_descriptor, opened
 from ..exits import ToolError
+from ..patience import does_not_answer
 from ..reading import reading
 from .causes import (
     COMMANDS_FAIL,
@@ -59,6 +60,8 @@ class Looked(NamedTuple):
 
 def look(path: str, name: str) -> Looked:
     """What it is, as sysfs shows. `name`: the path as people know it."""
+    if does_not_answer(path):
+        return Looked(None, [DISK_HANGS.found(name, f"{path}: the file system does not answer")])
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError as error:
@@ -130,10 +133,10 @@ def _has_crypt_table(folder: Path) -> bool:
     if text_of(folder / "dm/uuid") or os.geteuid() != 0:
         return False
     try:
-        done = subprocess.run(["dmsetup", "table", name_of(folder)], capture_output=True, text=True, check=False)
+        done = subprocess.run(["dmsetup", "table", name_of(folder)], capture_output=True, check=False)
     except OSError:
         return False
-    return any(line.split()[2:3] == ["crypt"] for line in done.stdout.splitlines())
+    return any(line.split()[2:3] == [b"crypt"] for line in done.stdout.splitlines())
 
 
 def ask(path: str, name: str, socket: Path) -> list[Finding]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..hosts_machines import Machine
 from ..qemu import PASSES_THROUGH, GuestDisk
+from ..their_paths import in_their_root
 from .causes import (
     NO_PR_MANAGER,
     NO_SUCH_PR_MANAGER,
@@ -69,7 +70,7 @@ def _disconnected(machine: Machine, wanted: set[str | None]) -> Iterator[Finding
 def _out_of_reach(machine: Machine, wanted: set[str | None]) -> Iterator[Finding]:
     """Where the machine has another root directory, by -chroot or a mount namespace, since it connected."""
     for manager, path in machine.command_line.managers.items():
-        theirs = Path(f"/proc/{machine.pid}/root{path}")
+        theirs = in_their_root(machine.pid, path)
         if manager in wanted and path.startswith("/") and Path(path).exists() and _is_missing(theirs):
             yield SOCKET_GONE.found(
                 str(machine), f"{theirs} is not there, though {path} is", _BRING_IT_THERE.format(path)

@@ -2,7 +2,6 @@
 
 import argparse
 import errno
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -37,7 +36,7 @@ class Socket(NamedTuple):
     @property
     def is_here(self) -> bool:
         """Whether its user sees the path as this process does, and it may be there."""
-        return str(self.path) == self.name and self.may_be_there
+        return not str(self.path).startswith("/proc/") and self.may_be_there
 
     @property
     def may_be_there(self) -> bool:
@@ -86,7 +85,7 @@ def _named(text: str, everyone: Iterable[Machine]) -> Machine:
 
 
 def _nodes_of(machine: Machine, is_named: bool) -> Iterable[Node]:
-    return [Node(str(_from_here(machine, each.file)), each.file) for each in reserving_disks(machine, is_named)]
+    return [Node(str(machine.reached(each.file)), each.file) for each in reserving_disks(machine, is_named)]
 
 
 def reserving_disks(machine: Machine, is_named: bool) -> list[GuestDisk]:
@@ -113,7 +112,7 @@ def _sockets(options: argparse.Namespace, looked_at: list[Machine], user: User) 
     for machine in looked_at:
         owner = users.of_process(machine.pid)
         for name in machine.command_line.managers.values():
-            _add(wanted, _from_here(machine, name), name, owner)
+            _add(wanted, machine.reached(name), name, owner)
     if options.socket is not None or not wanted:
         path = options.socket or DEFAULT_SOCKET
         _add(wanted, path, str(path), user)
@@ -127,12 +126,3 @@ def _add(wanted: dict[Path, Socket], path: Path, name: str, user: User | None) -
     known = wanted.get(path, Socket(path, name, ()))
     more = (user,) if user is not None and user not in known.users else ()
     wanted[path] = known._replace(users=(*known.users, *more))
-
-
-def _from_here(machine: Machine, name: str) -> Path:
-    """How this process reaches what a machine knows by a path, which may have a file system of its own."""
-    theirs = Path(f"/proc/{machine.pid}/root{name}")
-    try:
-        return Path(name) if theirs.samefile(name) else theirs
-    except OSError:
-        return theirs if os.path.lexists(theirs) else Path(name)

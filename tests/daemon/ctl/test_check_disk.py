@@ -69,3 +69,11 @@ def test_unit_attention_is_passed_over(helper: Helper, device: FakeDevice) -> No
 
 def test_helper_that_is_gone_is_not_the_disks_fault(tmp_path: Path) -> None:
     assert disk.ask(HEALTHY, "sdx", tmp_path / "none") == []
+
+
+def test_path_to_a_disk_on_a_file_system_that_hangs_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "does_not_answer", lambda path: path == str(tmp_path))
+    looked = disk.look(str(tmp_path), "/mnt/disk")
+    (finding,) = looked.findings
+    assert (finding.cause.code, finding.about, looked.disk) == ("disk-hangs", "/mnt/disk", None)
+    assert "the file system does not answer" in finding.seen
