@@ -82,7 +82,7 @@ class Control:
             parameters, error = message.get("parameters"), message.get("error")
         except OSError as failed:
             raise self._broken(failed.strerror or "it does not answer") from failed
-        except (ValueError, AttributeError) as failed:
+        except (ValueError, AttributeError, RecursionError) as failed:
             raise self._broken(f"its answer is no message, so that is no control socket: {failed}") from failed
         if error is not None:
             raise ControlError(str(error).removeprefix(f"{_INTERFACE}."), parameters or {})

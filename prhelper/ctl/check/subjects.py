@@ -36,7 +36,8 @@ class Socket(NamedTuple):
     @property
     def is_here(self) -> bool:
         """Whether its user sees the path as this process does, and it may be there."""
-        return not str(self.path).startswith("/proc/") and self.may_be_there
+        is_same = str(self.path) == self.name or not str(self.path).startswith("/proc/")
+        return is_same and self.may_be_there
 
     @property
     def may_be_there(self) -> bool:

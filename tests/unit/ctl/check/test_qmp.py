@@ -1,14 +1,17 @@
 """What a QEMU's monitor says of pr-managers, by a socket that speaks as one does."""
 
+import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from prhelper.ctl.check import qmp
 from prhelper.ctl.check.machine import look
 from prhelper.ctl.check.qmp import connected_managers
 from prhelper.ctl.hosts_machines import Machine
@@ -29,7 +32,7 @@ def monitor(path: Path, *lines: object) -> Iterator[Machine]:
 
         def serve() -> None:
             connection, _ = listener.accept()
-            with connection:
+            with connection, contextlib.suppress(OSError):  # it has heard enough
                 for line in lines:
                     connection.sendall((line if isinstance(line, str) else json.dumps(line)).encode() + b"\n")
                 while connection.recv(4096):
@@ -56,6 +59,12 @@ def test_manager_without_a_connection_is_found_though_events_come_between(tmp_pa
         ({"no": "greeting"},),
         (GREETING, CAPABILITIES, {"id": "query-pr-managers", "error": {}}),
         (GREETING, CAPABILITIES, {"id": "query-pr-managers", "return": [{}]}),
+        (GREETING, CAPABILITIES, {"id": "query-pr-managers", "return": ["pr0"]}),
+        (GREETING, CAPABILITIES, {"id": "query-pr-managers", "return": None}),
+        (GREETING, []),
+        (GREETING, "[" * 100_000),
+        (5,),
+        (GREETING, *["{}" * 1000] * 1000),
     ],
 )
 def test_what_is_no_monitor_or_knows_no_pr_managers_says_nothing(tmp_path: Path, lines: tuple[object, ...]) -> None:
@@ -65,3 +74,23 @@ def test_what_is_no_monitor_or_knows_no_pr_managers_says_nothing(tmp_path: Path,
 
 def test_monitor_that_is_gone_says_nothing(tmp_path: Path) -> None:
     assert connected_managers(Machine(1, 0, None, CommandLine({}, (), (str(tmp_path / "none"),)))) == {}
+
+
+def test_monitor_that_says_a_byte_now_and_then_is_not_listened_to_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(qmp, "_PATIENCE", 0.3)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "qmp"))
+        listener.listen()
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        assert connected_managers(Machine(1, 0, None, CommandLine({}, (), (str(tmp_path / "qmp"),)))) == {}
+        thread.join()
+
+
+def drip(listener: socket.socket) -> None:
+    with listener.accept()[0] as connection, contextlib.suppress(OSError):
+        while True:
+            connection.sendall(b" ")
+            time.sleep(0.05)
