@@ -4,7 +4,8 @@
     command.py     the subcommand: what is looked at, in which order
     subjects.py    whom and what it is about: machines, sockets, disks, and users.py
     serving.py     whether a helper answers at a socket; listening.py: which process that is; helpers.py: at which one
-                   does; access.py: whether a user may connect and open
+                   does; stopped.py: why a process does nothing, by process_status.py; access.py, acl.py: whether a user
+                   may connect and open; turning_away.py: whom the helper turns away
     denials.py     what AppArmor and SELinux have denied lately
     privileges.py  what the helper may do: its capability, its user namespace, its unit's sandbox (units.py)
     disk.py        what a disk is, and what it answers; on_maps.py, on_multipathd.py: multipath

@@ -1,6 +1,7 @@
 """Every cause that `check` can find: what it means, and what to do. In the order of the way of a command."""
 
 import enum
+import functools
 from typing import NamedTuple
 
 
@@ -39,19 +40,14 @@ class Finding(NamedTuple):
 _causes: list[Cause] = []
 
 
-def _cause(code: str, severity: Severity, means: str, remedy: str) -> Cause:
+def _cause(severity: Severity, code: str, means: str, remedy: str) -> Cause:
     cause = Cause(code, severity, means, remedy)
     _causes.append(cause)
     return cause
 
 
-def _error(code: str, means: str, remedy: str) -> Cause:
-    return _cause(code, Severity.ERROR, means, remedy)
-
-
-def _warning(code: str, means: str, remedy: str) -> Cause:
-    return _cause(code, Severity.WARNING, means, remedy)
-
+_error = functools.partial(_cause, Severity.ERROR)
+_warning = functools.partial(_cause, Severity.WARNING)
 
 HELPER_MISSING = _error(
     "helper-missing",

@@ -26,6 +26,10 @@ def test_every_key_is_blotted_out_and_nothing_else() -> None:
         ),
         ("prh_request_end status 0x0 sense - data 00000abc", "prh_request_end status 0x0 sense - data (blotted out)"),
         ("prh_multipathd getprkey map dm-0: 0xabc:aptpl", "prh_multipathd getprkey map dm-0: (blotted out):aptpl"),
+        (
+            "it makes no sense: ValueError('it has the keys (2748, -1)')",
+            "it makes no sense: ValueError('it has the keys (blotted out)')",
+        ),
         ("prh_multipathd setprkey map dm-0 key 0xabc: ok", "prh_multipathd setprkey map dm-0 key (blotted out): ok"),
     ],
 )
