@@ -9,6 +9,7 @@ from typing import Any
 from ...host.privileges import CAP_SYS_RAWIO
 from .causes import EMULATED, NO_CAPABILITY, UNIT_SANDBOX, USER_NAMESPACE, Finding
 from .listening import command_line, server_pid
+from .process_status import status_of
 from .serving import SERVICE_UNIT
 from .units import properties_of
 
@@ -45,10 +46,13 @@ def _pid(path: Path, is_default: bool) -> int | None:
 
 def uid_of_helper(path: Path, is_default: bool) -> int | None:
     """The user that the helper runs as; None if it cannot be told."""
-    try:
-        return Path(f"/proc/{_pid(path, is_default)}").stat().st_uid
-    except OSError:
-        return None
+    return _uid_of(_pid(path, is_default))
+
+
+def _uid_of(pid: int | None) -> int | None:
+    """As /proc/PID/status has it: the folder is root's if the process has changed its user."""
+    uids = status_of(pid).get("Uid", "").split()
+    return int(uids[1]) if uids else None
 
 
 def qemus_without_multipath(path: Path, is_default: bool) -> int | None:
@@ -56,10 +60,10 @@ def qemus_without_multipath(path: Path, is_default: bool) -> int | None:
     pid = _pid(path, is_default)
     try:
         program = Path(f"/proc/{pid}/exe").readlink().name
-        loaded = Path(f"/proc/{pid}/maps").read_text()
+        loaded = Path(f"/proc/{pid}/maps").read_bytes()
     except OSError:
         return None
-    return pid if program == "qemu-pr-helper" and "libmpathpersist" not in loaded else None
+    return pid if program == "qemu-pr-helper" and b"libmpathpersist" not in loaded else None
 
 
 def _emulation_of(pid: int | None) -> str | None:
@@ -73,20 +77,30 @@ def _emulation_of(pid: int | None) -> str | None:
 
 
 def _of_process(pid: int | None, name: str) -> Iterator[Finding]:
+    status = status_of(pid)
+    if "CapEff" not in status:
+        return
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         mapping = Path(f"/proc/{pid}/uid_map").read_text().split()
     except OSError:
         return
-    effective = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
+    effective = int(status["CapEff"], 16)
     if not effective >> CAP_SYS_RAWIO & 1:
-        remedy = _TAKEN_FROM_ROOT if Path(f"/proc/{pid}").stat().st_uid == 0 else ""
+        remedy = _TAKEN_FROM_ROOT if _uid_of(pid) == 0 else ""
         yield NO_CAPABILITY.found(name, f"/proc/{pid}/status: CapEff {effective:016x}", remedy)
-    namespace = Path(f"/proc/{pid}/ns/user")
     if mapping != _WHOLE:
         yield USER_NAMESPACE.found(name, f"/proc/{pid}/uid_map: {' '.join(mapping) or 'empty'}")
-    elif os.access(namespace, os.F_OK) and os.readlink(namespace) != _FIRST:  # noqa: PTH115
-        yield USER_NAMESPACE.found(name, f"{namespace} is not {_FIRST}, though it maps every user to itself")
+    elif _namespace_of(pid) not in (None, _FIRST):
+        seen = f"/proc/{pid}/ns/user is not {_FIRST}, though it maps every user to itself"
+        yield USER_NAMESPACE.found(name, seen)
+
+
+def _namespace_of(pid: int | None) -> str | None:
+    """None if this process may not look, or there is none."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/user")  # noqa: PTH115
+    except OSError:
+        return None
 
 
 def of_unit(name: str, unit: str) -> Iterator[Finding]:

@@ -1,11 +1,17 @@
 """Why a process that is there does nothing: it was stopped, or its cgroup is frozen, as a paused container's is."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ...host.cgroups import paths_in
+from .process_status import status_of
+
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
+_UNIFIED = ("", "unified")  # where version 2 is, alone or beside version 1 (systemd's hybrid mode)
+_DETACH = "End what traces it: ps -p {0} -o args shows it; a debugger lets it go with detach or quit, or kill {0}."
 
 
 class Stop(NamedTuple):
@@ -24,24 +30,30 @@ def why(pid: int) -> Stop | None:
                 return Stop(f"{knob} is {frozen}", thaw)
         except OSError:
             continue
-    try:
-        state = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return None
-    return Stop(f"pid {pid} is stopped (state {state})", f"kill -CONT {pid}") if state in "Tt" else None
+    status = status_of(pid)
+    match status.get("State", " ")[0]:
+        case "T":
+            return Stop(f"pid {pid} is stopped (state T)", f"kill -CONT {pid}")
+        case "t":
+            tracer = status.get("TracerPid", "?")
+            return Stop(f"pid {pid} is stopped by pid {tracer}, which traces it", _DETACH.format(tracer))
+    return None
 
 
 def _freezers(pid: int) -> Iterator[tuple[Path, str, str]]:
     """The files that may freeze its cgroup, from the topmost down, with what they hold if they do, and if not."""
     try:
-        lines = (_PROC / str(pid) / "cgroup").read_text().splitlines()
+        content = (_PROC / str(pid) / "cgroup").read_bytes()
     except OSError:
         return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        folders = [Path(path), *Path(path).parents]
-        for folder in reversed([str(each).lstrip("/") for each in folders]):
-            if not controllers:
-                yield _CGROUPS / folder / "cgroup.freeze", "1", "0"
-            elif controllers == "freezer":
-                yield _CGROUPS / "freezer" / folder / "freezer.state", "FROZEN", "THAWED"
+    for path in paths_in(content, b"0", b""):
+        for root, folder in itertools.product(_UNIFIED, _from_the_top(path)):
+            yield _CGROUPS / root / folder / "cgroup.freeze", "1", "0"
+    for path in paths_in(content, None, b"freezer"):
+        for folder in _from_the_top(path):
+            yield _CGROUPS / "freezer" / folder / "freezer.state", "FROZEN", "THAWED"
+
+
+def _from_the_top(path: str) -> list[str]:
+    folders = [Path(path), *Path(path).parents]
+    return [str(each).lstrip("/") for each in reversed(folders)]

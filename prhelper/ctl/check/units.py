@@ -14,11 +14,11 @@ def properties_of(unit: str) -> dict[str, str]:
         return {}
     try:
         done = subprocess.run(
-            ["systemctl", "show", "--no-pager", unit], capture_output=True, text=True, timeout=_PATIENCE, check=False
+            ["systemctl", "show", "--no-pager", unit], capture_output=True, timeout=_PATIENCE, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return {}
-    lines = (line.partition("=") for line in done.stdout.splitlines())
+    lines = (line.partition("=") for line in done.stdout.decode(errors="replace").split("\n"))
     found = {name: value for name, _, value in lines}
     return found if found.get("LoadState") in ("loaded", "masked") else {}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prhelper.ctl.check import stopped
+from prhelper.ctl.check import process_status, stopped
 
 PID = 7
 
@@ -15,9 +15,10 @@ PID = 7
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A /proc with one process that runs, and the cgroups of both versions."""
     monkeypatch.setattr(stopped, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(process_status, "_PROC", tmp_path / "proc")
     monkeypatch.setattr(stopped, "_CGROUPS", tmp_path / "cgroup")
     (tmp_path / "proc/7").mkdir(parents=True)
-    (tmp_path / "proc/7/stat").write_text("7 (a (name)) S 1 7 7")
+    (tmp_path / "proc/7/status").write_text("Name:\ta name\nState:\tS (sleeping)\n")
     (tmp_path / "proc/7/cgroup").write_text("3:freezer:/pod/a\n2:cpu,memory:/x\n0::/machine.slice/b\n")
     return tmp_path
 
@@ -33,10 +34,19 @@ def test_process_that_runs_is_not_stopped(host: Path) -> None:
     assert stopped.why(PID) is None
 
 
-@pytest.mark.parametrize("state", ["T", "t"])
-def test_process_that_was_stopped_by_a_signal_or_a_tracer(host: Path, state: str) -> None:
-    (host / "proc/7/stat").write_text(f"7 (S) {state} 1 7 7")
-    assert stopped.why(PID) == (f"pid 7 is stopped (state {state})", "kill -CONT 7")
+@pytest.mark.parametrize(
+    ("state", "seen", "remedy"),
+    [
+        ("T (stopped)", "pid 7 is stopped (state T)", "kill -CONT 7"),
+        ("t (tracing stop)", "pid 7 is stopped by pid 9, which traces it", "kill 9."),
+    ],
+)
+def test_process_that_was_stopped_by_a_signal_or_a_tracer(host: Path, state: str, seen: str, remedy: str) -> None:
+    (host / "proc/7/status").write_bytes(f"Name:\tS\xff\nState:\t{state}\nTracerPid:\t9\n".encode("latin-1"))
+    found = stopped.why(PID)
+    assert found is not None
+    assert found.seen == seen
+    assert found.remedy.endswith(remedy)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +54,7 @@ def test_process_that_was_stopped_by_a_signal_or_a_tracer(host: Path, state: str
     [
         ("machine.slice/b/cgroup.freeze", "1", "echo 0 >"),
         ("machine.slice/cgroup.freeze", "1", "echo 0 >"),
+        ("unified/machine.slice/cgroup.freeze", "1", "echo 0 >"),
         ("freezer/pod/a/freezer.state", "FROZEN", "echo THAWED >"),
         ("freezer/freezer.state", "FROZEN", "echo THAWED >"),
     ],
