@@ -96,10 +96,12 @@ class _Check:
 
     def look(self) -> Iterator[Finding]:
         served = []
+        listening.look_again()
         for socket in self._subjects.sockets:
             silent = list(serving.look(socket.path, socket.name, socket.is_default))
             yield from map(self._with_better_remedy, silent)
             served += [] if silent else [socket]
+        listening.look_again()  # who connects may have started one
         self._ask_daemon()
         for socket in self._subjects.sockets:
             yield from self._of_socket(socket, socket in served)

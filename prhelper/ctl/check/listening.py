@@ -1,13 +1,15 @@
 """Which processes listen at which sockets, as far as this user may look into them."""
 
 import contextlib
+import functools
 import os
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..hosts_machines import patiently
+from ..patience import patiently
+from ..their_paths import in_their_root
 
 _PROC = Path("/proc")
 _NAMES = (b"prhelper", b"qemu-pr-helper")
@@ -22,8 +24,23 @@ _LISTENING = "00010000"
 _PATIENCE = 10.0
 
 
-def helper_pids() -> Iterator[int]:
-    """The processes that are helpers, by their command lines; multipath workers are left out."""
+def helper_pids() -> list[int]:
+    """The processes that are helpers, by their command lines, as they were when first asked for or `look_again`."""
+    return _helper_pids()
+
+
+def look_again() -> None:
+    """Helpers may have been started since."""
+    _helper_pids.cache_clear()
+
+
+@functools.cache
+def _helper_pids() -> list[int]:
+    return sorted(_found())
+
+
+def _found() -> Iterator[int]:
+    """Multipath workers are left out."""
     for folder in _PROC.iterdir():
         if folder.name.isdecimal():
             words = command_line(int(folder.name))
@@ -44,7 +61,7 @@ def sockets_of(pid: int) -> list[str]:
 def servers(path: Path) -> list[int]:
     """The helpers that listen at a path: one for each socket that was bound to it, though the file is of one."""
     found: dict[str, int] = {}
-    for pid in sorted(helper_pids()):
+    for pid in helper_pids():
         with contextlib.suppress(OSError):
             for inode, each in _listening_sockets(pid).items():
                 if each.startswith("/") and _is_same(path, each, pid):
@@ -101,17 +118,16 @@ def _who_called_listen(path: Path) -> int | None:
 def _listening_sockets(pid: int) -> dict[str, str]:
     """The path of each, by its inode's number. Raises OSError."""
     inodes = {_inode(file) for file in (_PROC / str(pid) / "fd").iterdir()}
-    lines = (_PROC / str(pid) / "net/unix").read_text(errors="surrogateescape").splitlines()
+    lines = (_PROC / str(pid) / "net/unix").read_bytes().decode(errors="surrogateescape").split("\n")
     rows = [line.split(maxsplit=7) for line in lines]  # number, references, protocol, flags, type, state, inode, path
     return {row[6]: row[7] for row in rows if len(row) > _PATH and row[3] == _LISTENING and row[6] in inodes}
 
 
 def _is_same(path: Path, listed: str, pid: int) -> bool:
-    """Whether it is the file that a process knows by another path, or in a file system of its own."""
-    for place in (f"/proc/{pid}/root{listed}", listed):
+    """Whether it is the file that a process sees there or, where that sees none as in a sandbox, this process."""
+    for place in (in_their_root(pid, listed), Path(listed)):
         with contextlib.suppress(OSError):
-            if path.samefile(place):
-                return True
+            return path.samefile(place)
     return False
 
 

@@ -55,6 +55,8 @@ def look(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
     except OSError as error:
         yield _missing(path, name, is_default, error)
         return
+    if len(os.fsencode(path)) > _MAX_PATH:
+        return  # it is too long only from here
     if not stat.S_ISSOCK(mode):
         yield NOT_A_SOCKET.found(name, f"{path} is {stat.filemode(mode)}")
         return
@@ -117,16 +119,17 @@ def _listening(path: Path, name: str, is_default: bool) -> Iterator[Finding]:
         listener = server_pid(path)
         if isinstance(error.__cause__, (EndOfStream, BrokenResourceError)):
             yield HELPER_SILENT.found(name, str(error), _TURNS_AWAY)
-        elif is_default or listener is None:
-            yield HELPER_SILENT.found(name, f"{error}{_state(SERVICE_UNIT, is_default)}")
         else:
-            yield _hanging(name, f"{error}; pid {listener} listens there", listener)
+            yield _hanging(name, f"{error}{_state(SERVICE_UNIT, is_default)}", listener, is_default)
 
 
-def _hanging(name: str, seen: str, pid: int) -> Finding:
+def _hanging(name: str, seen: str, pid: int | None, is_default: bool) -> Finding:
+    if pid is None:
+        return HELPER_SILENT.found(name, seen)
+    seen = f"{seen}; pid {pid} listens there"
     if (stop := stopped.why(pid)) is not None:
         return HELPER_SILENT.found(name, f"{seen}; {stop.seen}", stop.remedy)
-    return HELPER_SILENT.found(name, seen, _SEE_PROCESS.format(pid))
+    return HELPER_SILENT.found(name, seen, "" if is_default else _SEE_PROCESS.format(pid))
 
 
 def _state(unit: str, is_default: bool) -> str:

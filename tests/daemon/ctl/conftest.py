@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from prhelper.ctl.check import listening
 from prhelper.ctl.cli import main
 
 from ...support.checking import PAGE
@@ -28,6 +29,12 @@ class Done(NamedTuple):
 
 Run = Callable[..., Done]
 """Runs prhelperctl with these arguments, in this process."""
+
+
+@pytest.fixture(autouse=True)
+def _other_helpers() -> None:
+    """Each test has its own."""
+    listening.look_again()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from prhelper.ctl.check import listening
+from prhelper.ctl.check import listening, serving
 
 from ...support.checking import check
 from ...support.client import Client
@@ -118,3 +118,26 @@ def test_process_whose_number_is_anothers_by_now_is_not_blamed(tmp_path: Path, m
         assert listening.server_pid(tmp_path / "socket") == os.getpid()
         monkeypatch.setattr(listening, "sockets_of", lambda _: [])
         assert listening.server_pid(tmp_path / "socket") is None
+
+
+def test_helper_at_the_usual_place_that_was_stopped_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "PATIENCE", 0.3)
+    with Helper(tmp_path, options=["-q"]) as helper:
+        Client(helper.socket).close()
+        os.kill(helper.pid, signal.SIGSTOP)
+        try:
+            (finding,) = serving.look(helper.socket, "usual", is_default=True)
+        finally:
+            os.kill(helper.pid, signal.SIGCONT)
+    assert f"pid {helper.pid} is stopped" in finding.seen
+    assert finding.remedy == f"kill -CONT {helper.pid}"
+
+
+def test_path_that_is_too_long_only_from_here_is_not_blamed_on_the_helper(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * (107 - len(str(tmp_path))))
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as one:
+        descriptor = os.open(folder, os.O_PATH)
+        one.bind(f"/proc/self/fd/{descriptor}/socket")
+        os.close(descriptor)
+        assert list(serving.look(folder / "socket", "/run/socket", is_default=False)) == []
