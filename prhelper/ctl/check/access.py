@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,12 @@ _NOT_BY_MODE = (
     "Modes allow it, so that something else forbids it: AppArmor or SELinux, an access control list or, for a disk, "
     "the list of devices that a container or unit has (--device, DeviceAllow=)."
 )
-_MASKED = "Its access control list has {}, which the mask takes away, as chmod does: setfacl -m m::{} {}."
 _OLD_GROUPS = (
     "The account {0} is in more groups now, which would do, but a process keeps those of its start: start it again (or "
     "migrate the machine), or setfacl -m u:{0}:{1} {2}."
 )
+_LET_THROUGH = "Let the user through the directory: setfacl -m u:{0}:x {1}, or chmod {2}+x {1}."
+_OWNER = "The user owns it, but its owner may not, and for the owner nothing else counts: chmod u+{} {}."
 _USE_DEV = "Use the disk's node in /dev, or mount that file system without nodev."
 
 
@@ -57,13 +59,30 @@ def _access(cause: Cause, user: User, path: Path, name: str, mode: int) -> Itera
 def _remedy(user: User, path: Path, mode: int) -> str:
     """If there is a better one than the cause's own: for the file, or a directory (where `mode` is os.X_OK)."""
     rights = "x" if mode == os.X_OK else "rw"
-    if (entry := acl.masked(user, path, mode)) is not None:
-        return _MASKED.format(entry, rights, path)
+    quoted = shlex.quote(str(path))
+    if (by_list := acl.remedy(user, path, mode)) is not None:
+        return by_list
+    if _is_owner(user, path) and not may_by_mode(user, path, mode):
+        return _OWNER.format(rights, quoted)
     if (account := as_logged_in(user)) is not None and account.groups != user.groups and may(account, path, mode):
-        return _OLD_GROUPS.format(user.name, rights, path)
+        return _OLD_GROUPS.format(user.name, rights, quoted)
     if mode == os.X_OK:
-        return f"Let the user through the directory {path} (chmod o+x, setfacl)."
+        return _LET_THROUGH.format(user.name, quoted, "g" if _is_of_group(user, path) else "o")
     return _NOT_BY_MODE if may_by_mode(user, path, mode) else ""
+
+
+def _is_owner(user: User, path: Path) -> bool:
+    try:
+        return path.stat().st_uid == user.uid
+    except OSError:
+        return False
+
+
+def _is_of_group(user: User, path: Path) -> bool:
+    try:
+        return path.stat().st_gid in (user.gid, *user.groups)
+    except OSError:
+        return False
 
 
 def _barrier(user: User, path: Path, mode: int) -> Path | None:
@@ -72,12 +91,19 @@ def _barrier(user: User, path: Path, mode: int) -> Path | None:
     A directory further down cannot be seen by a user who may not pass one above it, so that the first is the one.
     """
     real = Path(os.path.realpath(path))
-    if os.path.exists(path) and not os.path.exists(real):  # noqa: PTH110 -- it leads through /proc/PID/root
+    if os.path.exists(path) and not _is_same(path, real):  # noqa: PTH110 -- it leads through /proc/PID/root
         real = path
     for folder in reversed(real.parents):
         if not may(user, folder, os.X_OK):
             return folder
     return None if may(user, real, mode) else path
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
 
 
 def _seen(user: User, path: Path) -> str:

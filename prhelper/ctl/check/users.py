@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ..exits import Exit, ToolError
+from .process_status import status_of
 
 _READ_WRITE_EXECUTE = 0o7
+_MAX_ID = 2**32 - 2
+"""The number above stands for no change: who wanted to become that user would stay root."""
 
 _Answer = TypeVar("_Answer")
 
@@ -31,11 +34,14 @@ class User(NamedTuple):
 def named(name: str) -> User:
     """An account, by name or number; or a user without one, as UID:GID: pods have such. Raises ToolError."""
     uid, _, gid = name.partition(":")
-    if uid.isdecimal() and gid.isdecimal():
-        return User(int(uid), int(gid), (), _user_name(int(uid)))
     try:
+        if uid.isdecimal() and gid.isdecimal():
+            numbers = int(uid), int(gid)
+            if max(numbers) > _MAX_ID:
+                raise ToolError(Exit.USAGE, f"--as {name}: numbers of users and groups are at most {_MAX_ID}")
+            return User(*numbers, (), user_name(numbers[0]))
         entry = pwd.getpwuid(int(name)) if name.isdecimal() else pwd.getpwnam(name)
-    except (KeyError, OverflowError) as error:
+    except (KeyError, OverflowError, ValueError) as error:
         hint = f"; without an account it is named with its group, --as {name}:GID" if name.isdecimal() else ""
         raise ToolError(Exit.USAGE, f"--as {name}: there is no such user{hint}") from error
     groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
@@ -53,24 +59,23 @@ def as_logged_in(user: User) -> User | None:
 def ourselves() -> User:
     """The user of this process."""
     uid = os.geteuid()
-    return User(uid, os.getegid(), tuple(os.getgroups()), _user_name(uid))
+    return User(uid, os.getegid(), tuple(os.getgroups()), user_name(uid))
 
 
 def of_process(pid: int) -> User | None:
     """The user that a process runs as; None if it is not there."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
+    status = status_of(pid)
+    if not status:
         return None
-    status = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
-    uid, gid = int(status["Uid"][1]), int(status["Gid"][1])
-    return User(uid, gid, tuple(map(int, status["Groups"])), _user_name(uid))
+    uid, gid = (int(status[field].split()[1]) for field in ("Uid", "Gid"))
+    return User(uid, gid, tuple(map(int, status["Groups"].split())), user_name(uid))
 
 
 def may(user: User, path: Path, mode: int) -> bool:
     """Whether a user may do that (os.R_OK...) with a path, as far as modes, groups and access control lists go.
 
-    Without root only this process's own user is asked of the kernel. For others, modes alone are looked at.
+    Without root only this process's own user is asked of the kernel. For others, modes alone are looked at; and so
+    where root may not become another user, as in a container's user namespace.
     """
     if (answer := asked_as(user, lambda: os.access(path, mode, effective_ids=True))) is not None:
         return answer
@@ -84,7 +89,7 @@ def asked_as(user: User, ask: Callable[[], _Answer]) -> _Answer | None:
     return _in_child(user, ask) if os.geteuid() == 0 else None
 
 
-def _in_child(user: User, ask: Callable[[], _Answer]) -> _Answer:
+def _in_child(user: User, ask: Callable[[], _Answer]) -> _Answer | None:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -100,7 +105,7 @@ def _in_child(user: User, ask: Callable[[], _Answer]) -> _Answer:
         answer = pipe.read()
     os.waitpid(child, 0)
     if not answer:
-        raise ToolError(Exit.OTHER, f"cannot act as {user}")
+        return None
     result: _Answer = json.loads(answer)
     return result
 
@@ -117,7 +122,8 @@ def may_by_mode(user: User, path: Path, mode: int) -> bool:
     return (status.st_mode >> shift & _READ_WRITE_EXECUTE) & mode == mode
 
 
-def _user_name(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """Its account's name, or else its number."""
     try:
         return pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):

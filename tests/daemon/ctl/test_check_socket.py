@@ -119,7 +119,7 @@ def test_user_who_may_not_pass_a_directory(helper: Helper, tmp_path: Path) -> No
     tmp_path.chmod(0o700)
     finding = check("-k", helper.socket, "--as", "nobody").one("socket-closed-to-user")
     assert f"{tmp_path} is drwx------" in finding["seen"]
-    assert f"through the directory {tmp_path}" in finding["remedy"]
+    assert f"through the directory: setfacl -m u:nobody:x {tmp_path}, or chmod o+x" in finding["remedy"]
 
 
 def by_an_unprivileged_user(*arguments: str) -> str:
