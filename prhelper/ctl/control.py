@@ -5,6 +5,7 @@ What is answered is what `io.prhelper.Control.varlink` says.
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,8 @@ from .exits import Exit, ToolError
 DEFAULT_CONTROL = Path("/run/prhelper/control")
 PATIENCE = 10.0
 """Seconds for an answer: the daemon's main thread gives it, which waits for no disk."""
+
+_LEAST = 1e-3  # seconds: none at all would mean not to wait
 
 _INTERFACE = "io.prhelper.Control"
 _MAX_MESSAGE = 64 << 20
@@ -79,22 +82,29 @@ class Control:
     def _answer(self) -> tuple[dict[str, Any], bool]:
         try:
             message = json.loads(self._receive(), object_hook=self._told)
-            parameters, error = message.get("parameters"), message.get("error")
+            parameters, error = message.get("parameters") or {}, message.get("error")
+            if not isinstance(parameters, dict):
+                raise ValueError("its parameters have no names")
         except OSError as failed:
             raise self._broken(failed.strerror or "it does not answer") from failed
         except (ValueError, AttributeError, RecursionError) as failed:
             raise self._broken(f"its answer is no message, so that is no control socket: {failed}") from failed
         if error is not None:
-            raise ControlError(str(error).removeprefix(f"{_INTERFACE}."), parameters or {})
-        return self._told({}) if parameters is None else parameters, bool(message.get("continues"))
+            raise ControlError(str(error).removeprefix(f"{_INTERFACE}."), parameters)
+        return parameters or self._told({}), bool(message.get("continues"))
 
     def _receive(self) -> bytes:
+        patience = self._socket.gettimeout()
+        deadline = None if patience is None else time.monotonic() + patience
         while b"\0" not in self._received:
+            if deadline is not None:
+                self._socket.settimeout(max(deadline - time.monotonic(), _LEAST))
             if len(self._received) > _MAX_MESSAGE:
                 raise ValueError(f"it is longer than {_MAX_MESSAGE} bytes")
             if not (data := self._socket.recv(1 << 16)):
                 raise ConnectionResetError(None, _HUNG_UP)
             self._received += data
+        self._socket.settimeout(patience)
         message, _, self._received = self._received.partition(b"\0")
         return message
 
@@ -118,7 +128,7 @@ def devices_seen(path: Path) -> list[dict[str, Any]] | None:
     try:
         with Control(path) as control:
             devices: list[dict[str, Any]] = control.call("GetDevices")["devices"]
-            return devices
+            return devices if isinstance(devices, list) else None
     except ToolError:
         return None
 

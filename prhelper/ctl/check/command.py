@@ -215,7 +215,7 @@ def _status_of(control: Path) -> dict[str, Any] | None:
             status = daemon.call("GetStatus")
             _ = status["pid"], status["socket"], status["emulate"], status["multipath"]["handled"]
             return status
-    except ToolError:
+    except (ToolError, TypeError):  # TypeError: it is another program's
         return None
 
 

@@ -1,6 +1,9 @@
 """Calls to the control socket: answers, errors of the daemon, and daemons that are none."""
 
+import contextlib
 import socket
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +45,16 @@ def test_error_of_the_daemon_has_its_name_and_what_it_says(path: Path) -> None:
         assert (raised.value.name, raised.value.parameters) == ("NoSuchTraceEvent", {"pattern": "x*"})
 
 
+RUBBISH = (
+    *(b"rubbish\0", b"[1]\0", b"\xff\0", b"[" * 100_000 + b"\0"),
+    *(b'{"parameters": [1]}\0', b'{"error": 5, "parameters": [1]}\0'),
+)
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        *((rubbish, "its answer is no message") for rubbish in (b"rubbish\0", b"[1]\0", b"\xff\0")),
+        *((rubbish, "its answer is no message") for rubbish in RUBBISH),
         *((cut_off, "it hung up") for cut_off in (None, b"half")),
     ],
 )
@@ -131,3 +140,26 @@ def test_without_a_daemon_there_are_no_devices(path: Path) -> None:
     assert devices_seen(path) is None
     with pytest.raises(ToolError, match=r"no control socket at .*: No such file"):
         Control(path)
+
+
+def test_answer_of_which_a_byte_comes_now_and_then_is_given_up(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        with Control(path, patience=0.3) as control, pytest.raises(ToolError, match="does not answer"):
+            control.call("Get")
+        thread.join()
+
+
+def drip(listener: socket.socket) -> None:
+    with listener.accept()[0] as connection, contextlib.suppress(OSError):
+        while True:
+            connection.sendall(b" ")
+            time.sleep(0.05)
+
+
+def test_devices_that_are_no_list_are_none(path: Path) -> None:
+    with Daemon(path, {"GetDevices": [{"parameters": {"devices": 5}}]}):
+        assert devices_seen(path) is None

@@ -8,9 +8,11 @@ import pytest
 
 from prhelper.client import DEFAULT_SOCKET
 from prhelper.ctl.check import listening
-from prhelper.ctl.check.command import _Check
+from prhelper.ctl.check.command import _Check, _status_of
 from prhelper.ctl.check.subjects import Socket, Subjects
 from prhelper.ctl.check.users import ourselves
+
+from ..daemon import Daemon
 
 OTHER = Path("/run/other.sock")
 
@@ -37,3 +39,11 @@ def test_daemon_is_asked_about_the_socket_that_it_serves(
     assert looking._is_ours(Socket(path, str(path), ())) == ours
     looking._status = None
     assert not looking._is_ours(Socket(path, str(path), ()))
+
+
+@pytest.mark.parametrize("told", [{"multipath": 3}, {"multipath": {"handled": "no"}}])
+def test_what_another_program_says_is_no_status(told: dict[str, Any], tmp_path: Path) -> None:
+    others = {"pid": 1, "socket": None, "emulate": None}
+    with Daemon(tmp_path / "control", {"GetStatus": [{"parameters": others | told}]}):
+        is_status = told["multipath"] != 3
+        assert (_status_of(tmp_path / "control") is not None) == is_status
