@@ -16,9 +16,8 @@ import pytest
 
 from tests.support import package_contents
 from tests.support.debian_package import MissingError, built, inside
+from tests.support.pages import dead_links
 from tests.support.programs import missing, require_program
-
-from .test_docs import links
 
 OF_DEBIAN = ("/usr/share/doc/prhelper/", "/usr/share/lintian/", "/usr/share/python3/runtime.d/")
 BUNDLED = ("/usr/lib/prhelper/anyio/", "/usr/lib/prhelper/typing_extensions.py")
@@ -83,11 +82,8 @@ def read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     return file.read()
 
 
-def test_pages_that_its_readme_leads_to_are_there(unpacked: Path) -> None:
-    folder = unpacked / "usr/share/doc/prhelper"
-    pages = [link for link in links(folder / "README.md") if link.startswith("docs/")]
-    assert pages
-    assert [page for page in pages if not (folder / page).is_file()] == []
+def test_links_of_its_pages_lead_to_files_that_it_installs(unpacked: Path) -> None:
+    assert dead_links(unpacked / "usr/share/doc/prhelper", unpacked) == []
 
 
 def test_services_start_the_executable(unpacked: Path) -> None:

@@ -9,15 +9,11 @@ import pytest
 
 from prhelper.host.machine_name import name_of_unit, named
 from prhelper.host.peer import Peer
+from tests.support.pages import links
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
-
-
-def links(page: Path) -> set[str]:
-    """The files that a page links to, relative to it."""
-    return {link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", page.read_text()) if "://" not in link}
 
 
 def test_index_has_every_page() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 import prhelper
 from tests.support import package_contents
+from tests.support.pages import dead_links
 from tests.support.programs import require_program
 from tools.rpm import SPEC, specification
 
@@ -66,14 +67,23 @@ def test_rpmlint_finds_nothing_wrong(home: Path, packages: Path) -> None:
 
 
 def test_contents_are_those_of_every_package(package: Path) -> None:
-    archived = subprocess.run(
-        ["rpm2archive", "--nocompression", "-"], input=package.read_bytes(), stdout=subprocess.PIPE
-    )
-    with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as archive:
+    with tarfile.open(fileobj=io.BytesIO(archived(package))) as archive:
         files = {member.name.removeprefix("."): read(archive, member) for member in archive if not member.isdir()}
     compiled = {path for path in files if "/__pycache__/" in path}
     assert compiled
     package_contents.check("rpm", {path: files[path] for path in files.keys() - compiled}, (*BUNDLED, *ELSEWHERE))
+
+
+def test_links_of_its_pages_lead_to_files_that_it_installs(package: Path, tmp_path: Path) -> None:
+    subprocess.run(["tar", "--extract", "--directory", tmp_path], input=archived(package), check=True)
+    (folder,) = tmp_path.glob("usr/share/doc/prhelper*")
+    assert dead_links(folder, tmp_path) == []
+
+
+def archived(package: Path) -> bytes:
+    """What the package installs, as a tar archive."""
+    command = ["rpm2archive", "--nocompression", "-"]
+    return subprocess.run(command, input=package.read_bytes(), stdout=subprocess.PIPE, check=True).stdout
 
 
 def read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
