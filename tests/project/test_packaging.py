@@ -137,6 +137,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert metadata["Version"] == prhelper.__version__
     assert metadata["License-Expression"] == "GPL-2.0-or-later"
     assert metadata["License-File"] == "LICENSE"
+    assert "](" not in metadata.get_payload()  # it would lead nowhere: the wheel has no pages
 
 
 def test_the_changelog_tells_of_the_version() -> None:
