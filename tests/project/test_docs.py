@@ -14,6 +14,7 @@ from tests.support.pages import links
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
+OTHERS = ("README.md", "packaging/debian/README.Debian", "man/prhelper.8", "man/prhelperctl.8")
 
 
 def test_index_has_every_page() -> None:
@@ -33,6 +34,13 @@ def test_page_has_qemu_connect_to_where_the_packages_helper_listens(page: str) -
     unit = (REPOSITORY / "packaging/prhelper.socket").read_text()
     (listens_at,) = re.findall(r"^ListenStream=(.*)$", unit, re.MULTILINE)
     assert re.findall(r"pr-manager-helper,id=pr0,path=(\S+)", (REPOSITORY / page).read_text()) == [listens_at]
+
+
+@pytest.mark.parametrize("page", [*PAGES, *map(REPOSITORY.joinpath, OTHERS)], ids=lambda page: page.name)
+def test_page_has_journalctl_show_lines_to_their_end(page: Path) -> None:
+    """Its pager cuts them off at the edge of the terminal, and how a reservation ended is at their end."""
+    commands = re.findall(r"journalctl -.*", page.read_text())
+    assert [command for command in commands if "--no-pager" not in command] == []
 
 
 POD = "kubepods.slice/kubepods-pod0d1c6b7e_5c43_4b5e_9a53_0e6a2f3b8c11.slice"
