@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from prhelper.ctl.cli import main as prhelperctl
+
 from ...support.helper import Helper
 from ...support.programs import compile_library
 from .conftest import Start
@@ -95,6 +97,22 @@ def test_guest_reserves_and_ends_it_by_the_commands_of_the_debian_package(node: 
     assert guest(*ends.split()) == GOOD
     assert guest(*shows.split()) == GOOD
     assert "Key=" not in guest.output
+
+
+@pytest.mark.parametrize("page", [DOCS / "qemu.md", OF_DEBIAN], ids=lambda page: page.name)
+def test_host_of_a_guest_that_is_gone_ends_its_reservation(
+    page: Path, start: Start, disk: Path, tmp_path: Path
+) -> None:
+    helper = start()  # guest and prhelperctl are one initiator: this process, as they are this host to a real disk
+    library = compile_library(Path(__file__).with_name("sg_redirect.c"), tmp_path)
+    with ExitStack() as until_it_is_gone:
+        guest = SgPersist(library, helper.socket, disk, until_it_is_gone)
+        assert guest(*REGISTERS.format("a1").split()) == GOOD
+        assert guest(*RESERVES.format("a1").split()) == GOOD
+    (clear,) = re.findall(r"prhelperctl (clear .*) /dev/sdX", page.read_text())
+    assert prhelperctl([*clear.split(), "-k", str(helper.socket), str(disk)]) == GOOD
+    with ExitStack() as stack:
+        assert "NO registered" in SgPersist(library, helper.socket, disk, stack).read("read-keys")
 
 
 def test_log_of_a_windows_cluster_is_as_the_page_says(node: Nodes, helper: Helper) -> None:
