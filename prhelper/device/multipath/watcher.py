@@ -50,7 +50,7 @@ class Watcher:
         self._noticed = threading.Event()
         self._in_care: set[str] = set()
         self._not_before: dict[str, float] = {}
-        self._ask_next: dict[str, float] = {}
+        self._asked: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="prhelper-paths", daemon=True)
 
     def start(self) -> None:
@@ -100,7 +100,7 @@ class Watcher:
             return
         if each.needs_care(folder):
             self._start_care(each, folder)
-        elif each.is_registered and now >= self._ask_next.setdefault(each.uuid, now + ASK_PERIOD):
+        elif each.is_registered and now - self._asked.setdefault(each.uuid, now) >= _ask_period(each):
             self._start_care(each, folder, ask=True)
 
     def _start_care(self, each: Map, folder: File, ask: bool = False) -> None:
@@ -121,8 +121,13 @@ class Watcher:
         now = time.monotonic()
         pause = min(_MAX_PAUSE, max(SHORT_PERIOD, 2 * (now - began))) if needs_more else 0.0
         self._not_before[each.uuid] = now + pause
-        self._ask_next[each.uuid] = now + (_MAX_PAUSE if each.multipathd_is_late else ASK_PERIOD)
+        self._asked[each.uuid] = now
         self._in_care.discard(each.uuid)
+
+
+def _ask_period(each: Map) -> float:
+    """By what multipathd did last: a command may have told it what it was late for since the map was looked after."""
+    return _MAX_PAUSE if each.multipathd_is_late else ASK_PERIOD
 
 
 @contextlib.contextmanager

@@ -90,6 +90,21 @@ def test_unit_is_asked_now_and_then(watching: list[Watcher], monkeypatch: pytest
     assert not patient.was_asked.acquire(blocking=False)
 
 
+def test_unit_is_asked_less_often_but_only_as_long_as_multipathd_is_late(
+    watching: list[Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher_module, "_MAX_PAUSE", 3600)
+    patient = Patient("one")
+    patient.is_registered = patient.multipathd_is_late = True
+    ward = Ward(patient)
+    watch(watching, ward)
+    assert patient.cared_for.acquire(timeout=10)
+    asked(ward, 20)
+    assert not patient.was_asked.acquire(blocking=False)
+    patient.multipathd_is_late = False  # a command has told it meanwhile
+    assert patient.was_asked.acquire(timeout=10)
+
+
 def test_trouble_with_multipathd_is_told_at_the_start(
     watching: list[Watcher], caplog: pytest.LogCaptureFixture
 ) -> None:
