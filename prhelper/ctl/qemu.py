@@ -147,11 +147,12 @@ def _put(result: Options, keys: list[str], value: str) -> None:
 
 
 def _disks(found: list[tuple[str, Options]]) -> Iterator[GuestDisk]:
-    nodes = {str(options.get("node-name")): options for name, options in found if name == "blockdev"}
+    blockdevs = [options for name, options in found if name == "blockdev"]
     drives = [_drive(options) for name, options in found if name == "drive"]
-    by_id = nodes | {str(drive["id"]): drive for drive in drives if "id" in drive}
+    by_id = {str(one["node-name"]): one for one in [*blockdevs, *drives] if "node-name" in one}
+    by_id |= {str(drive["id"]): drive for drive in drives if "id" in drive}
     for name, options in found:
-        if name == "device" and (node := by_id.get(str(options.get("drive")))) is not None:
+        if name == "device" and (node := by_id.get(str(options.get("drive", "")))) is not None:
             yield from _disk(str(options.get("driver")), {**node, **options}, node, by_id)
     for drive in drives:
         if driver := _OF_INTERFACE.get(str(drive.get("if", "ide"))):

@@ -42,6 +42,25 @@ WRITTEN = {
         "-device",
         "scsi-block,drive=hd",
     ),
+    "a filter in between": (
+        "-blockdev",
+        "node-name=hd,driver=raw,file.driver=throttle,file.file.driver=host_device,file.file.filename=/dev/sdx,"
+        "file.file.pr-manager=pr0",
+        "-device",
+        "scsi-block,drive=hd",
+    ),
+    "a device with an option that has no value": (
+        "-drive",
+        "file=/dev/sdx,if=none,id=hd,file.pr-manager=pr0,readonly",
+        "-device",
+        "scsi-block,drive=hd,share-rw",
+    ),
+    "a drive that is a node": (
+        "-drive",
+        "file=/dev/sdx,if=none,node-name=hd,file.pr-manager=pr0",
+        "-device",
+        "scsi-block,drive=hd",
+    ),
     "a drive with its options apart": (
         "-drive",
         "file.driver=host_device,file.filename=/dev/sdx,file.pr-manager=pr0,if=none,id=hd,format=raw",
@@ -108,6 +127,7 @@ def test_monitors_are_those_that_listen_at_a_path_and_speak_qmp() -> None:
         *("-chardev", "socket,id=h,path=/run/h,server=on", "-mon", "chardev=h,mode=readline"),
         *("-chardev", "socket,id=f,fd=5", "-mon", "chardev=f,mode=control"),
         *("-qmp", "tcp:localhost:4444"),
+        *("-object", "pr-manager-helper,id=m,path=/run/pr.sock"),  # of the same name
     ]
     assert parse(line).monitors == ("/run/q", "/run/m")
 
@@ -118,6 +138,8 @@ def test_monitors_are_those_that_listen_at_a_path_and_speak_qmp() -> None:
         ("-device", "scsi-block,drive=none"),
         ("-blockdev", "{broken", "-device", "scsi-block,drive=a"),
         ("-blockdev", "[]"),
+        ("-drive", "file=/a,if=none,id=a", "-device", "scsi-hd"),
+        ("-drive", "file=/a,if=none,node-name=None", "-device", "scsi-hd"),
         ("-blockdev", "driver=raw,file=a,node-name=a", "-device", "scsi-hd,drive=a"),
         ("-drive",),
         ("-blockdev", '{"a":' * 100_000),
@@ -130,6 +152,12 @@ def test_monitors_are_those_that_listen_at_a_path_and_speak_qmp() -> None:
                 "scsi-hd,drive=hd",
             )
             for no_text in (r"\ud800", r"\u0000")
+        ),
+        (
+            "-blockdev",
+            r'{"driver":"raw","node-name":"hd","filename":"/a","more":["\u0000"]}',
+            "-device",
+            "scsi-hd,drive=hd",
         ),
     ],
 )
@@ -167,6 +195,11 @@ def test_configuration_file_is_read_like_the_command_line() -> None:
     assert found == CommandLine({"pr0": "/run/pr.sock"}, (GuestDisk("scsi-block", "disk0", "/dev/sdx", "pr0"),), ())
 
 
-@pytest.mark.parametrize("text", ["", "[device", 'key = "before any section"', '[device "a"]\nno value\n[drive]\n\0'])
+UNNAMED = '[drive]\nif = "none"\nfile = "/a"\n[device]\ndriver = "scsi-hd"\n'
+
+
+@pytest.mark.parametrize(
+    "text", [UNNAMED, "", "[device", 'key = "before any section"', '[device "a"]\nno value\n[drive]\n\0']
+)
 def test_what_is_no_configuration_says_nothing(text: str) -> None:
     assert parse(["qemu-kvm", "-readconfig", "x"], lambda _: text).disks == ()

@@ -57,6 +57,7 @@ def test_manager_without_a_connection_is_found_though_events_come_between(tmp_pa
     [
         ("rubbish",),
         ({"no": "greeting"},),
+        ({"no": "greeting"}, CAPABILITIES, MANAGERS),
         (GREETING, CAPABILITIES, {"id": "query-pr-managers", "error": {}}),
         (GREETING, CAPABILITIES, {"id": "query-pr-managers", "return": [{}]}),
         (GREETING, CAPABILITIES, {"id": "query-pr-managers", "return": ["pr0"]}),
@@ -87,6 +88,26 @@ def test_monitor_that_says_a_byte_now_and_then_is_not_listened_to_for_ever(
         thread.start()
         assert connected_managers(Machine(1, 0, None, CommandLine({}, (), (str(tmp_path / "qmp"),)))) == {}
         thread.join()
+
+
+def test_monitor_that_hangs_up_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qmp, "_PATIENCE", 3600.0)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "qmp"))
+        listener.listen()
+        thread = threading.Thread(target=lambda: listener.accept()[0].close())
+        thread.start()
+        assert connected_managers(Machine(1, 0, None, CommandLine({}, (), (str(tmp_path / "qmp"),)))) == {}
+        thread.join()
+
+
+def test_monitor_that_has_too_many_events_to_tell_is_not_heard_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(qmp, "_MAX_BYTES", 1000)
+    monkeypatch.setattr(qmp, "_CHUNK", 100)
+    with monitor(tmp_path / "qmp", GREETING, CAPABILITIES, *[EVENT] * 100, MANAGERS) as machine:
+        assert connected_managers(machine) == {}
 
 
 def drip(listener: socket.socket) -> None:
