@@ -96,6 +96,8 @@ class HandingOver:
         """Hand over those whose sessions are at rest by now."""
         while self._parted:
             await self._send(self._next_batch())
+            # On a busy host a thousand clients take seconds, in which systemd's watchdog waits for its ping.
+            await anyio.lowlevel.cancel_shielded_checkpoint()
 
     async def put_counts(self) -> None:
         """Say how far the counts have come, though nobody may be at rest: numbers of connections are never reused."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import anyio
 import pytest
 from anyio.from_thread import BlockingPortal
 
@@ -80,6 +81,35 @@ def test_clients_go_on_with_their_numbers_counts_and_requests(
         assert other.reply().status == GOOD
         assert running.ask(one) == reserve_in(0)
         assert next_server.server.status() == "2 clients, 5 commands done"
+    next_server.accept()
+
+
+def test_handing_over_many_gives_way_to_others_in_between(
+    running: Running, next_server: Running, ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the ping to systemd's watchdog."""
+    monkeypatch.setattr(module, "MAX_FDS", 1)
+    turns: list[int] = []  # how many have gone each time
+
+    async def others(handing_over: HandingOver) -> None:
+        while True:
+            turns.append(handing_over.count)
+            await anyio.lowlevel.checkpoint()
+
+    async def all_of_it() -> None:
+        handing_over = HandingOver(running.server, into(ends))
+        async with anyio.create_task_group() as both:
+            both.start_soon(others, handing_over)
+            await handing_over.run(running.listener)
+            both.cancel_scope.cancel()
+
+    with ExitStack() as stack:
+        for _ in range(2):
+            running.ask(stack.enter_context(running.connect()))
+        running.stop_accepting()
+        running.portal.call(all_of_it)
+        assert {0, 1} <= set(turns)
+        assert take(running.portal, next_server, ends) == 2
     next_server.accept()
 
 
