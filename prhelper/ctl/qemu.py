@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 Options = dict[str, Any]
@@ -18,7 +18,7 @@ PASSES_THROUGH = ("scsi-block", "scsi-generic")
 _OF_INTERFACE = {"virtio": "virtio-blk", "scsi": "scsi-hd", "ide": "ide-hd"}
 _PLAIN_DISKS = tuple(f"hd{letter}" for letter in "abcd")
 _JSON = "json:"  # what comes in place of a -drive's file, if that is written as for -blockdev
-_MAX_DEPTH = 8  # of nodes upon nodes
+_MAX_DEPTH = 16  # of nodes upon nodes, and of values within values
 
 _SECTION = re.compile(r'\[([\w-]+)(?: "([^"]*)")?\]')
 _SETTING = re.compile(r'([\w.-]+) = "([^"]*)"')
@@ -62,8 +62,7 @@ def parse(arguments: Sequence[str], read: Callable[[str], str] = lambda _: "") -
     found = list(_options(arguments))
     for option, value in itertools.pairwise(arguments):
         if option.lstrip("-") == "readconfig":
-            found += _configured(read(value))
-    found = [each for each in found if _is_usable(each[1])]
+            found += [each for each in list(_configured(read(value))) if _is_usable(each[1])]
     objects = [options for name, options in found if name == "object"]
     managers = {
         str(each.get("id")): str(each.get("path", ""))
@@ -73,15 +72,30 @@ def parse(arguments: Sequence[str], read: Callable[[str], str] = lambda _: "") -
     return CommandLine(managers, tuple(_disks(found)), tuple(_monitors(found)))
 
 
-def _is_usable(value: object) -> bool:
-    """Whether all text in it could be a file's name. In JSON there may be half a surrogate pair, which QEMU refuses."""
-    if isinstance(value, str):
-        try:
-            return b"\0" not in os.fsencode(value)
-        except UnicodeEncodeError:
+def _is_usable(options: Options) -> bool:
+    """Whether all text in it could be a file's name, and it is no deeper than sense.
+
+    In JSON there may be half a surrogate pair, which QEMU refuses, and a key may have any number of dots.
+    """
+    level: list[object] = [options]
+    for _ in range(_MAX_DEPTH):
+        if not all(_is_name(each) for each in level if isinstance(each, str)):
             return False
-    within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return all(map(_is_usable, within))
+        level = [inner for each in level for inner in _within(each)]
+    return not level
+
+
+def _within(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _is_name(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _configured(text: str) -> Iterator[tuple[str, Options]]:
@@ -122,14 +136,14 @@ def options_in(text: str, implied: str) -> Options:
             values: Options = json.loads(text)
         except (ValueError, RecursionError):
             return {}
-        return values
+        return values if _is_usable(values) else {}
     result: Options = {}
     for number, part in enumerate(text.replace(",,", "\0").split(",")):
         key, has_value, value = part.partition("=")
         if not has_value:
             key, value = (implied, part) if number == 0 else (part, "on")
         _put(result, key.split("."), value.replace("\0", ","))
-    return result
+    return result if _is_usable(result) else {}
 
 
 def _put(result: Options, keys: list[str], value: str) -> None:

@@ -132,6 +132,9 @@ def test_monitors_are_those_that_listen_at_a_path_and_speak_qmp() -> None:
     assert parse(line).monitors == ("/run/q", "/run/m")
 
 
+DEEP_DEVICE = '{"driver":' + '{"a":' * 900 + "1" + "}" * 900 + ',"drive":"hd"}'
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -143,6 +146,14 @@ def test_monitors_are_those_that_listen_at_a_path_and_speak_qmp() -> None:
         ("-blockdev", "driver=raw,file=a,node-name=a", "-device", "scsi-hd,drive=a"),
         ("-drive",),
         ("-blockdev", '{"a":' * 100_000),
+        ("-drive", f"if=none,id=hd,file=/a,{'a.' * 100_000}a=b", "-device", "scsi-block,drive=hd"),
+        (
+            "-drive",
+            "if=none,id=hd,file=/a",
+            "-device",
+            '{"driver":' + '{"a":' * 900 + "1" + "}" * 900 + ',"drive":"hd"}',
+        ),
+        ("-drive", r'if=none,id=hd,file=json:{"filename":"\ud800"}', "-device", "scsi-block,drive=hd"),
         ("-drive", "if=none,id=hd,file=json:{broken", "-device", "scsi-block,drive=hd"),
         *(
             (
