@@ -69,9 +69,9 @@ class Subjects(NamedTuple):
 def gather(options: argparse.Namespace) -> Subjects:
     """From the command line, and the machines that run. Raises ToolError."""
     everyone = machines()
-    named = [_named(each, everyone) for each in options.vm]
+    named = list({found.pid: found for found in (_named(each, everyone) for each in options.vm)}.values())
     user = users.named(options.user) if options.user is not None else users.ourselves()
-    disks = [Node(each, each) for each in options.disks]
+    disks = [Node(each, each) for each in dict.fromkeys(options.disks)]
     looked_at = named or [each for each in everyone if each.command_line.managers]
     if not disks:
         disks = list(dict.fromkeys(node for each in looked_at for node in _nodes_of(each, bool(named))))

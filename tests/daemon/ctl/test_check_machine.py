@@ -50,6 +50,13 @@ def test_machine_that_has_a_file_as_a_plain_disk_is_told_both(helper: Helper, di
     assert set(found.codes) <= set(check().codes)
 
 
+def test_what_is_named_twice_is_looked_at_once(helper: Helper, disk: Path, start: Start, ctl: Run) -> None:
+    qemu = start("db4", *manager(helper), *disk_of(disk))
+    done = ctl("check", "--json", "--vm", "db4", "--vm", str(qemu.pid), disk, disk)
+    checked = json.loads(done.out)["checked"]
+    assert checked == [str(helper.socket), f'machine "db4" (pid {qemu.pid})', str(disk)]
+
+
 def test_machine_whose_helper_was_killed_is_told_so(helper: Helper, disk: Path, start: Start) -> None:
     start("db2", *manager(helper), *disk_of(disk, "virtio-blk-pci"))
     helper.kill()
