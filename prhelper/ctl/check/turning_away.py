@@ -9,7 +9,8 @@ from .causes import CLIENTS_TURNED_AWAY, USER_TURNED_AWAY, Finding
 from .serving import greets
 from .users import User, asked_as
 
-_LINE = re.compile(r"(\S+ \d+ uid \d+ .*was turned away: .*)")
+_LINE = re.compile(r'(\S+ \d+ uid \d+ (?!"prhelperctl").*was turned away: .*)')
+"""Of this program's own tries nothing is to be said."""
 
 
 def user(user: User, path: Path, name: str) -> Iterator[Finding]:
