@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from prhelper.ctl.check import access, helpers, listening, machine, turning_away, users
+from prhelper.ctl.check import access, helpers, listening, machine, serving, turning_away, users
 from prhelper.ctl.check.users import User
 from prhelper.ctl.exits import ToolError
 from prhelper.ctl.hosts_machines import Machine
@@ -181,7 +181,8 @@ def test_helper_that_was_not_ended_before_the_next_was_started(tmp_path: Path, m
         Client(former.socket).close()
         former.socket.unlink()
         current = stack.enter_context(Helper(tmp_path))
-        Client(current.socket).close()
+        # Helper waits for one that listens at this path, which the former does.
+        wait_until(lambda: serving.greets(current.socket), what="the second helper")
         monkeypatch.setattr(listening, "helper_pids", lambda: [former.pid, current.pid])
         monkeypatch.setattr(helpers, "helper_pids", lambda: [former.pid, current.pid])
         assert listening.server_pid(current.socket) == current.pid
