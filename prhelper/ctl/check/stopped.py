@@ -11,7 +11,10 @@ from .process_status import status_of
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
 _UNIFIED = ("", "unified")  # where version 2 is, alone or beside version 1 (systemd's hybrid mode)
-_DETACH = "End what traces it: ps -p {0} -o args shows it; a debugger lets it go with detach or quit, or kill {0}."
+_DETACH = (
+    "End what traces it: ps -p {0} -o args shows it; a debugger lets it go with detach or quit, or kill {0}, and "
+    "kill -CONT {1}."
+)
 
 
 class Stop(NamedTuple):
@@ -36,7 +39,7 @@ def why(pid: int) -> Stop | None:
             return Stop(f"pid {pid} is stopped (state T)", f"kill -CONT {pid}")
         case "t":
             tracer = status.get("TracerPid", "?")
-            return Stop(f"pid {pid} is stopped by pid {tracer}, which traces it", _DETACH.format(tracer))
+            return Stop(f"pid {pid} is stopped by pid {tracer}, which traces it", _DETACH.format(tracer, pid))
     return None
 
 

@@ -38,7 +38,7 @@ def test_process_that_runs_is_not_stopped(host: Path) -> None:
     ("state", "seen", "remedy"),
     [
         ("T (stopped)", "pid 7 is stopped (state T)", "kill -CONT 7"),
-        ("t (tracing stop)", "pid 7 is stopped by pid 9, which traces it", "kill 9."),
+        ("t (tracing stop)", "pid 7 is stopped by pid 9, which traces it", "kill 9, and kill -CONT 7."),
     ],
 )
 def test_process_that_was_stopped_by_a_signal_or_a_tracer(host: Path, state: str, seen: str, remedy: str) -> None:
