@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import shlex
 import sys
 import traceback
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from ..logs.handler import LEVELS
 from . import changing, clients, log_level, reading, seen_disks, show, status, trace, values, watch
 from .check import command as check
 from .control import DEFAULT_CONTROL
-from .exits import Exit, exit_status
+from .exits import OF_THE_DISK, Exit, exit_status
 
 _EPILOG = """\
 A disk sees this host as one initiator, the same as its virtual machines. See prhelperctl(8).
@@ -45,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
             traceback.print_exc()
             return Exit.BUG
         print(f"prhelperctl: {error}", file=sys.stderr)
+        if known in OF_THE_DISK:
+            print(f"'prhelperctl check {shlex.quote(options.disk)}' may say why.", file=sys.stderr)
         return known
 
 

@@ -35,6 +35,12 @@ class Exit(enum.IntEnum):
     OTHER = 99
 
 
+OF_THE_DISK = frozenset(
+    {Exit.NOT_READY, Exit.MEDIUM_OR_HARDWARE_ERROR, Exit.DATA_PROTECT, Exit.INVALID_OPCODE, Exit.ABORTED_COMMAND}
+)
+"""Those of which the disk, or the way to it, is the cause, rather than the command."""
+
+
 class ToolError(Exception):
     """What was asked for cannot be done; the text says why, and the remedy."""
 

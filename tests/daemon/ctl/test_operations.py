@@ -35,6 +35,15 @@ def test_two_initiators_fence_each_other(ctl: Run, on: list[str]) -> None:
     assert ctl("read-keys", *on).out.splitlines()[-1] == "no registrations"
 
 
+def test_disk_that_is_the_cause_itself_is_one_to_check(ctl: Run, tmp_path: Path, disk: Path, on: list[str]) -> None:
+    (tmp_path / "plain").mkdir()
+    with Helper(tmp_path / "plain") as plain:
+        done = ctl("show", "-k", plain.socket, disk)
+    assert (done.status, done.out) == (11, "")
+    assert done.err.endswith(f"I/O process terminated\n'prhelperctl check {disk}' may say why.\n")
+    assert "check" not in ctl("release", "-K", "a1", "-T", "3", *on).err  # that is the command's own fault
+
+
 def test_reservation_moves_to_a_port_that_is_named_as_sg_persist_does(ctl: Run, on: list[str]) -> None:
     assert ctl("register-ignore", "-S", "a1", "-Z", "-Y", *on).status == 0
     assert parsed(ctl("capabilities", "--json", *on), "Capabilities")["ptpl_a"] is True
