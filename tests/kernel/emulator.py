@@ -39,7 +39,9 @@ class Emulator:
     def __init__(self, kernel: Kernel, script: Path, console: Path, memory: int) -> None:
         self._beats = console.with_suffix(".beats")
         # no_timer_check: on a busy machine the kernel's test of the timer can fail, and it panics.
-        arguments = f'console=ttyS0 quiet panic=-1 no_timer_check "guest_script={script}"'
+        # No huge pages: khugepaged, which is last in turn on the one processor, would hold up a process for seconds.
+        settings = "quiet panic=-1 no_timer_check transparent_hugepage=never"
+        arguments = f'console=ttyS0 {settings} "guest_script={script}"'
         if kernel.folders:
             arguments += f' "guest_folders={":".join(map(str, kernel.folders))}"'
         shares = [
