@@ -42,7 +42,7 @@ test-fast: venv  ## every test but those in emulated machines
 	$(BIN)/python -m pytest -m 'not kernel'
 
 SUITES := bookworm trixie forky
-test-platforms: system-packages  ## every test on Debian 12, 13 and the next, each in a root of its own: as root; an hour
+test-platforms: system-packages  ## every test on Debian 12, 13 and the next, each in a root of its own: as root; three hours
 	@$(MAKE) --no-print-directory venv
 	@failed=; for suite in $(SUITES); do echo "$$suite:"; \
 	   PRHELPER_THOROUGH=yes $(BIN)/python -m tools.platforms $$suite || failed="$$failed $$suite"; done; \

@@ -1,4 +1,4 @@
-"""Does a test notice when a condition of the core is wrong? `make mutants`, about an hour.
+"""Does a test notice when a condition of the core is wrong? `make mutants`, some two hours.
 
 Each condition (`mutation.conditions`) is taken for true and for false, and each < for <=, one at a time, and the tests
 of its group (`groups.py`) must fail each time. Names of groups, or of modules such as `channel.base`, as arguments
