@@ -124,7 +124,7 @@ class _Check:
     def _ask_daemon(self) -> None:
         """Not before its socket was connected to, which may have started it."""
         self._status = _status_of(self._options.control)
-        self._seen = devices_seen(self._options.control) or []
+        self._seen = [] if self._status is None else devices_seen(self._options.control) or []
 
     def _of_machines(self) -> Iterator[Finding]:
         """Where disks are named, any machine that has one of them, though it has no pr-manager."""

@@ -12,7 +12,7 @@ from prhelper.ctl.check.command import _Check, _status_of
 from prhelper.ctl.check.subjects import Socket, Subjects
 from prhelper.ctl.check.users import ourselves
 
-from ..daemon import Daemon
+from ..daemon import INTERFACE, Daemon
 
 OTHER = Path("/run/other.sock")
 
@@ -47,3 +47,11 @@ def test_what_another_program_says_is_no_status(told: dict[str, Any], tmp_path: 
     with Daemon(tmp_path / "control", {"GetStatus": [{"parameters": others | told}]}):
         is_status = told["multipath"] != 3
         assert (_status_of(tmp_path / "control") is not None) == is_status
+
+
+def test_daemon_that_has_said_nothing_of_itself_is_asked_nothing_more(tmp_path: Path) -> None:
+    """It may hang, and each question costs the time of a patience."""
+    looking = _Check(argparse.Namespace(control=tmp_path / "control"), Subjects([], [], ourselves(), [], []))
+    with Daemon(tmp_path / "control", {"GetStatus": [None], "GetDevices": [None]}) as daemon:
+        looking._ask_daemon()
+    assert [call["method"] for call in daemon.calls] == [f"{INTERFACE}.GetStatus"]
