@@ -110,18 +110,16 @@ def flap(cluster: Cluster, kinds: tuple[int, ...]) -> TakeOvers:
     return take_overs
 
 
-def test_a_writer_has_no_error_while_a_path_flaps_and_a_machine_takes_over_what_it_holds_again_and_again(
-    cluster: Cluster, writer: Writer
-) -> None:
-    flap(cluster, (WR,))
-    print(writer.stop_without_error())
-
-
+@pytest.mark.parametrize("kinds", [(WR,), (ER, WR)], ids=["one type", "two types"])
 def test_a_writer_has_an_error_for_a_part_of_a_take_over_at_most_while_a_path_flaps_in_the_midst(
-    cluster: Cluster, writer: Writer
+    cluster: Cluster, writer: Writer, kinds: tuple[int, ...]
 ) -> None:
-    """docs/multipath.md says when: multipathd must be about to give a path its key that has come back."""
-    take_overs = flap(cluster, (ER, WR))
+    """docs/multipath.md says when: the path must come back within a take-over, and be written to at once.
+
+    With one type there is a take-over where the other path is away at its beginning: as nothing names our ports here,
+    its key may be another host's.
+    """
+    take_overs = flap(cluster, kinds)
     wrote = writer.stop()
     print(wrote)
     assert wrote.outage <= take_overs.longest * 1000, wrote
