@@ -75,12 +75,7 @@ def _add_check(add: _Subcommands) -> None:
         default=[],
         help="look at this machine, by name or PID; 'help' lists them (default: all that have a pr-manager)",
     )
-    parser.add_argument(
-        "--log",
-        type=Path,
-        metavar="FILE",
-        help="look into this log, not the journal",
-    )
+    parser.add_argument("--log", type=Path, metavar="FILE", help="look into this log, not the journal")
     parser.add_argument("disks", metavar="DISK", nargs="*", help="look at this disk (default: those of the machines)")
     _add_path(parser, "-k", "--socket", DEFAULT_SOCKET, "the helper's socket")
     _finish(parser, check.execute, control=True)

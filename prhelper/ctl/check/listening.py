@@ -24,19 +24,15 @@ _LISTENING = "00010000"
 _PATIENCE = 10.0
 
 
+@functools.cache
 def helper_pids() -> list[int]:
     """The processes that are helpers, by their command lines, as they were when first asked for or `look_again`."""
-    return _helper_pids()
+    return sorted(_found())
 
 
 def look_again() -> None:
     """Helpers may have been started since."""
-    _helper_pids.cache_clear()
-
-
-@functools.cache
-def _helper_pids() -> list[int]:
-    return sorted(_found())
+    helper_pids.cache_clear()
 
 
 def _found() -> Iterator[int]:

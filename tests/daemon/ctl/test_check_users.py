@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from prhelper.ctl.check import access, helpers, listening, machine, serving, turning_away, users
+from prhelper.ctl.check import access, listening, machine, serving, turning_away, users
 from prhelper.ctl.check.users import User
 from prhelper.ctl.exits import ToolError
 from prhelper.ctl.hosts_machines import Machine
@@ -183,8 +183,8 @@ def test_helper_that_was_not_ended_before_the_next_was_started(tmp_path: Path, m
         current = stack.enter_context(Helper(tmp_path))
         # Helper waits for one that listens at this path, which the former does.
         wait_until(lambda: serving.greets(current.socket), what="the second helper")
-        monkeypatch.setattr(listening, "helper_pids", lambda: [former.pid, current.pid])
-        monkeypatch.setattr(helpers, "helper_pids", lambda: [former.pid, current.pid])
+        monkeypatch.setattr(listening, "_found", lambda: iter([former.pid, current.pid]))  # others run others here
+        listening.look_again()
         assert listening.server_pid(current.socket) == current.pid
         finding = check("-k", current.socket).one("several-helpers")
     assert f"leads to pid {current.pid}" in finding["seen"]
