@@ -30,8 +30,9 @@ def preempt(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
             if keeper is not None and (yield from _changes_nothing(sequence, wanted, held)):
                 return GOOD
             scope_and_type, action = wanted.scope_and_type, wanted.action
-            outcome, _ = yield from take_over(sequence, wanted.key, scope_and_type, action, keeper)
-            return outcome
+            outcome, holder = yield from take_over(sequence, wanted.key, scope_and_type, action, keeper)
+            if holder is not None or not is_good(outcome):
+                return outcome
         return (yield from _preempt_ourselves(sequence, wanted))
     if wanted.is_plain and not wanted.new and held is not None and held.is_all_registrants:
         return (yield from _preempt_everybody(sequence, wanted, held))

@@ -27,8 +27,8 @@ def reserve(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     if sequence.reservation != Reservation(wanted.key, wanted.scope_and_type):
         return outcome
     if (yield from sequence.we_hold()):
-        outcome, _ = yield from take_over(sequence, wanted.key, wanted.scope_and_type)
-        return outcome
+        outcome, holder = yield from take_over(sequence, wanted.key, wanted.scope_and_type)
+        return outcome if holder is not None or not is_good(outcome) else (yield from reserve(sequence, wanted))
     # A path that has gone away may have made this reservation, or another host that shares our key.
     return NO_PATH if sequence.lost_an_answer and not sequence.ports else outcome
 

@@ -10,7 +10,9 @@ fail. So
 
 K is in READ KEYS all the time, so a fencer that reads first (fence_scsi, fence_mpath) finds something to preempt. If it
 does so during the sequence the keeper loses K, and the paths with T do not; the sequence finds that out, in 2 or at its
-end, and unregisters them. Until then they can still write.
+end, and unregisters them. Until then they can still write. So can they if another host that holds with K lets go
+between the last look and the PREEMPT, which takes K from the keeper then: there is nothing else that it could preempt.
+If it has let go before, the keeper only shows in 2 that it has K still.
 
 The keeper has K from the beginning to the end, so it proves that the host was not fenced. Another path that has lost T
 is registered again: multipathd gives K to a path that comes back, whatever key it has, and 2 takes that away. It cannot
@@ -74,6 +76,8 @@ def take_over(
 ) -> Steps[tuple[Outcome, Path | None]]:
     """Take a reservation over whose holder has our key `key`. Returns the answer and the path that holds it then.
 
+    GOOD without such a path: the holder has let go meanwhile, so that there is nothing to take over.
+
     keeper: the path of ours that is here and holds it, if any.
     leaving: whether it is done to unregister, so that after a crash no key is to be left.
     Raises NoPathError.
@@ -86,10 +90,15 @@ def take_over(
 
     sequence.doubts_multipathd = True
     keeper, moved, outcome = yield from _set_aside(sequence, keeper, key, temporary, sequence.reservation)
+    is_held = True
     while outcome is None:
-        yield from _note(sequence, key, temporary, leaving)
-        outcome = (yield from sequence.ask({keeper: commands.preempt(key, key, scope_and_type, action)})).get(keeper)
-        if outcome is None:
+        is_held = _is_held_with(sequence, key)
+        if is_held:
+            yield from _note(sequence, key, temporary, leaving)
+            answers = yield from sequence.ask({keeper: commands.preempt(key, key, scope_and_type, action)})
+        else:
+            answers = yield from sequence.register([keeper], key, key)
+        if (outcome := answers.get(keeper)) is None:
             successor, moved = yield from _next_keeper(sequence, moved, temporary, key)
             keeper, outcome = successor or keeper, None if successor else CONFLICT
             if successor and (yield from _all_hold(sequence, scope_and_type)):
@@ -98,12 +107,12 @@ def take_over(
         return (yield from sequence.fenced(dict.fromkeys(moved, temporary))), None
 
     restored = [keeper, *(yield from _give_back(sequence, keeper, moved, temporary, key))]
-    expected = Reservation(key, scope_and_type) if is_good(outcome) else None
+    expected = Reservation(key, scope_and_type) if is_good(outcome) and is_held else None
     if (yield from _was_disturbed(sequence, restored, key, expected)):
         return (yield from sequence.fenced(dict.fromkeys(sequence.live, key))), None
     sequence.unsettled += [path for path in sequence.live if path not in restored]
-    sequence.holds = sequence.holds or is_good(outcome)
-    return outcome, keeper
+    sequence.holds = is_held and (sequence.holds or is_good(outcome))
+    return outcome, keeper if is_held else None
 
 
 def first_with(sequence: Sequence, key: int) -> Steps[Path | None]:
@@ -148,6 +157,11 @@ def _set_aside(
             break
         moved = having
     return keeper, moved, None
+
+
+def _is_held_with(sequence: Sequence, key: int) -> bool:
+    """Whether the reservation had this key at the last look. Else PREEMPT of it would take it from who sends that."""
+    return sequence.reservation is not None and sequence.reservation.key == key
 
 
 def _note(sequence: Sequence, key: int, temporary: int, leaving: bool) -> Steps[None]:
