@@ -57,6 +57,16 @@ def count_registered(sequence: Sequence, memory: Memory) -> Steps[int]:
     return memory.registered if number is None else number
 
 
+def surely_ours(sequence: Sequence, memory: Memory, registered: int) -> int:
+    """What to remember as `Memory.surely_ours`; `registered` registrations have the key at the end of the sequence.
+
+    Each is accounted for by a path that we have given the key, or they are as many as they were.
+    """
+    given = [*sequence.given_to.values()].count(sequence.key)
+    is_as_before = sequence.key == memory.key and registered == memory.surely_ours
+    return registered if registered == given or is_as_before else 0
+
+
 def _number(sequence: Sequence, key: int) -> Steps[int | None]:
     """How many paths of ours have the key; if the unit does not tell whose, how many at all; None if it does not tell.
 

@@ -7,7 +7,7 @@ command finds all paths that are here in step: registered with one key, or none 
 from ....scsi.outcome import Outcome
 from ....scsi.reservation import Command, OutAction
 from .answers import GOOD, NO_PATH
-from .checking import check, count_registered
+from .checking import check, count_registered, surely_ours
 from .commands import Wanted
 from .preempting import preempt
 from .recalling import recall
@@ -107,9 +107,16 @@ def _finish(sequence: Sequence, memory: Memory, outcome: Outcome) -> Steps[Done]
         sequence.stale = tuple(key for key in sequence.stale if still is None or key in still)
     yield from sequence.note(_standing_entry(sequence))
     registered = yield from count_registered(sequence, memory)
-    in_step = frozenset(sequence.live)
-    entry, told = sequence.entry, memory.told
-    memory = Memory(True, sequence.key, sequence.holds, sequence.aptpl, in_step, registered, entry, told)
+    memory = memory._replace(
+        is_recalled=True,
+        key=sequence.key,
+        holds=sequence.holds,
+        aptpl=sequence.aptpl,
+        settled=frozenset(sequence.live),
+        registered=registered,
+        surely_ours=surely_ours(sequence, memory, registered),
+        entry=sequence.entry,
+    )
     told = yield from follow(memory, sequence.doubts_multipathd)
     return _done(sequence, memory._replace(told=told), outcome)
 
@@ -121,8 +128,14 @@ def _cut_short(sequence: Sequence, memory: Memory) -> Done:
     """
     key, entry = sequence.key, sequence.entry
     is_known = entry is None or entry.is_under_way or entry.wanted == key
-    is_recalled = memory.is_recalled and is_known
-    memory = Memory(is_recalled, key, sequence.holds, memory.aptpl, frozenset(), memory.registered, entry, memory.told)
+    memory = memory._replace(
+        is_recalled=memory.is_recalled and is_known,
+        key=key,
+        holds=sequence.holds,
+        settled=frozenset(),
+        surely_ours=0,
+        entry=entry,
+    )
     return _done(sequence, memory, NO_PATH)
 
 

@@ -39,6 +39,7 @@ class Sending:
     aptpl: whether APTPL is in force; every REGISTER carries it, or the unit would end it for all.
     lost_an_answer: whether a path has gone away during the sequence, be it back or not.
     given: every key that a REGISTER has named, and may have given a path; 0 among them.
+    given_to: the key that each path has by the last REGISTER of ours; None if it did not answer.
     tally: of the commands sent.
     """
 
@@ -49,6 +50,7 @@ class Sending:
         self.lost_an_answer = False
         self.aptpl = aptpl
         self.given: list[int] = []
+        self.given_to: dict[Path, int | None] = {}
         self.tally = Tally()
 
     def ask(self, orders: Mapping[Path, Command]) -> Steps[dict[Path, Outcome]]:
@@ -64,7 +66,7 @@ class Sending:
             waiting = {path: waiting[path] for path in waiting if is_unit_attention(outcomes[path])}
         answered = {path: outcome for path, outcome in outcomes.items() if not is_of_the_path(outcome)}
         for path, outcome in outcomes.items():
-            self._count(orders[path], None if path not in answered else outcome)
+            self._count(path, orders[path], None if path not in answered else outcome)
             if path not in answered:
                 self.leave_out(path)
         self.used.update(answered)
@@ -119,8 +121,11 @@ class Sending:
         self.live.remove(path)
         self.lost_an_answer = True
 
-    def _count(self, command: Command, outcome: Outcome | None) -> None:
+    def _count(self, path: Path, command: Command, outcome: Outcome | None) -> None:
         """Keep account of a command that has ended; `outcome` is None if the path did not answer."""
         self.tally.count(command, outcome)
-        if command.service_action in REGISTERING and (outcome is None or is_good(outcome)):
-            self.given.extend(command.keys or ())
+        if not command.is_out or command.service_action not in REGISTERING or command.keys is None:
+            return
+        if outcome is None or is_good(outcome):
+            self.given.extend(command.keys)
+            self.given_to[path] = None if outcome is None else command.keys[1]

@@ -21,6 +21,7 @@ class Sequence(Sending):
     """What the steps of one sequence share, besides what `Sending` has.
 
     key, holds: as `Memory` has them; whoever changes them on the unit changes them here.
+    surely_ours: as `Memory` has it, of the key that it had.
     reservation: what READ RESERVATION said last.
     aptpl_before: what `aptpl` was at the last `mark`; what undoes a guest's REGISTER carries that.
     entry: what the journal holds.
@@ -34,6 +35,7 @@ class Sequence(Sending):
         self.ports = paths.ports
         self.key = memory.key
         self.holds = memory.holds
+        self.surely_ours = memory.surely_ours
         self.reservation: Reservation | None = None
         self.aptpl_before = memory.aptpl
         self.entry = memory.entry
@@ -120,8 +122,12 @@ class Sequence(Sending):
         having = yield from self.probe(list(self.live), key)
         here = list(self.live)  # a path that has gone away meanwhile has what it had
         everybody_s, ours = (yield from self.all_keys()), (yield from self.registrations_of_ours())
-        number = len(having) if ours is None else [each.key for each in ours].count(key)
-        return {*here} <= {*having} and everybody_s is not None and everybody_s.count(key) == number > 0
+        number = (everybody_s or []).count(key)
+        if not number or not {*here} <= {*having}:
+            return False
+        if ours is None:
+            return number == len(having) or (key == self.key and number == self.surely_ours)
+        return number == [each.key for each in ours].count(key)
 
     def registrations_of_ours(self) -> Steps[list[Registration] | None]:
         """Those of this host's ports, by paths that are away, too; None if that cannot be told. Raises NoPathError."""

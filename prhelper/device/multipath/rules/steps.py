@@ -117,6 +117,8 @@ class Memory(NamedTuple):
     settled: the paths that were in step with `key` at the end of the last sequence. All others are settled first.
     registered: how many paths had `key` then, those that were away among them; where it cannot be told which
         registrations are ours, how many registrations there were with it at all.
+    surely_ours: how many registrations there were with `key` when none of them could be another host's, and the number
+        has not changed since; 0 if that was not seen.
     entry: what the journal holds.
     told: what multipathd has been told.
     """
@@ -127,6 +129,7 @@ class Memory(NamedTuple):
     aptpl: bool = False
     settled: frozenset[Path] = frozenset()
     registered: int = 0
+    surely_ours: int = 0
     entry: Entry | None = None
     told: Told = Told()
 

@@ -1,5 +1,7 @@
 """PREEMPT of our own key where we hold already: the unit would change nothing, so no path loses its key for it."""
 
+from collections.abc import Callable
+
 import pytest
 
 from prhelper.scsi.reservation import Command, OutAction
@@ -75,11 +77,50 @@ def test_there_is_something_to_change_and_it_changes(command: Command, others: d
     assert (cluster.keys(), cluster.others(), set_aside(cluster)) == ("a:K b:K* c:K", "other:O", True)
 
 
-def test_path_that_is_away_may_be_another_host_where_the_unit_does_not_tell() -> None:
-    cluster = held("b", ports_known=False)
+REGISTERED = [out(OutAction.REGISTER, 0, K), out(OutAction.RESERVE, K, kind=WR)]
+
+
+@pytest.mark.parametrize(
+    ("before", "keys"),
+    [([AGAIN], dict.fromkeys("abc", K)), (REGISTERED, {}), ([*REGISTERED, AGAIN], {})],
+    ids=["all paths were probed", "all paths were registered", "both"],
+)
+def test_path_that_went_away_with_the_key_keeps_it_where_the_unit_does_not_tell_whose_it_is(
+    before: list[Command], keys: dict[str, int]
+) -> None:
+    cluster = Cluster(keys, OURS["a"] if keys else None, WR, "abc", ports_known=False, others={OTHER: KO})
+    assert [cluster.guest(command) for command in before] == [GOOD] * len(before)
     cluster.leave("c")
+    cluster.look_after()
+    for _ in range(2):
+        assert cluster.guest(AGAIN) == GOOD
+        assert (cluster.keys(), set_aside(cluster)) == ("a:K* b:K c:K", False)
+
+
+def taken_over(cluster: Cluster) -> None:
+    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER)) == GOOD
+    cluster.by(OURS["c"], out(OutAction.REGISTER_AND_IGNORE_EXISTING_KEY, 0, K))
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        Cluster.restart,
+        lambda cluster: cluster.by(SOURCE, out(OutAction.REGISTER, 0, K)),
+        taken_over,
+    ],
+    ids=["restart", "another host registers with the key", "its key was preempted and something gave it back"],
+)
+def test_path_that_is_away_may_be_another_host_where_the_unit_does_not_tell(
+    happens: Callable[[Cluster], object],
+) -> None:
+    cluster = held("b", ports_known=False)
+    assert cluster.guest(AGAIN) == GOOD
+    cluster.leave("c")
+    happens(cluster)
     assert cluster.guest(AGAIN) == GOOD
     assert set_aside(cluster)
+    assert "K" not in cluster.others()
 
 
 @pytest.mark.parametrize("at", ["a READ RESERVATION", *NOTHING, "a READ KEYS"])
