@@ -86,7 +86,7 @@ def take_over(
     if keeper is None:
         return CONFLICT, None
     temporary = commands.temporary_key(key, (yield from sequence.all_keys()) or ())
-    yield from _note(sequence, key, temporary, leaving)
+    yield from _note(sequence, keeper, key, temporary, leaving)
 
     sequence.doubts_multipathd = True
     keeper, moved, outcome = yield from _set_aside(sequence, keeper, key, temporary, sequence.reservation)
@@ -94,7 +94,7 @@ def take_over(
     while outcome is None:
         is_held = _is_held_with(sequence, key)
         if is_held:
-            yield from _note(sequence, key, temporary, leaving)
+            yield from _note(sequence, keeper, key, temporary, leaving)
             answers = yield from sequence.ask({keeper: commands.preempt(key, key, scope_and_type, action)})
         else:
             answers = yield from sequence.register([keeper], key, key)
@@ -164,10 +164,13 @@ def _is_held_with(sequence: Sequence, key: int) -> bool:
     return sequence.reservation is not None and sequence.reservation.key == key
 
 
-def _note(sequence: Sequence, key: int, temporary: int, leaving: bool) -> Steps[None]:
-    """Write ahead. A path that has gone away with K is not among those that `had` it: the PREEMPT unregisters it."""
-    entry = Entry(0, (key, temporary)) if leaving else Entry(key, (temporary,), had=tuple(sequence.live))
-    yield from sequence.note(entry)
+def _note(sequence: Sequence, keeper: Path, key: int, temporary: int, leaving: bool) -> Steps[None]:
+    """Write ahead. A path that has gone away with K is not among those that `had` it: the PREEMPT unregisters it.
+
+    The keeper is, wherever it is: as long as no other path sends the PREEMPT, it loses K to nothing but fencing.
+    """
+    had = tuple(dict.fromkeys((keeper, *sequence.live)))
+    yield from sequence.note(Entry(0, (key, temporary)) if leaving else Entry(key, (temporary,), had=had))
 
 
 def _next_keeper(

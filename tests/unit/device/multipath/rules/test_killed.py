@@ -10,8 +10,8 @@ from prhelper.device.multipath.rules.steps import Entry
 from prhelper.scsi.reservation import Command, OutAction
 
 from .....support.spc import UNREG
-from ...emulated.unit import WR, move, out
-from .cluster import K2, KO, OURS, SOURCE, Cluster, CrashError, K
+from ...emulated.unit import ER, WR, move, out
+from .cluster import K2, KO, OTHER, OURS, SOURCE, Cluster, CrashError, K
 
 REGISTER, IGNORE, PREEMPT = OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY, OutAction.PREEMPT
 
@@ -139,6 +139,21 @@ def test_moving_away_that_is_cut_off_has_left_with_every_path_or_with_none(at: i
     cluster = killed(registered, command, min(at, steps_of(registered, command) - 1))
     cluster.restart()
     assert cluster.keys() in ("a:K* b:K c:K", "")
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_path_that_was_to_go_on_is_unregistered_if_the_unit_was_cleared_before_the_take_over_was_cut_off(
+    side: str,
+) -> None:
+    cluster = Cluster(dict.fromkeys("ab", K), OURS["a"], WR, others={OTHER: KO})
+    cluster.after["b REGISTER K>T"] = lambda: cluster.leave("a")
+    cluster.after["b READ FULL STATUS"] = lambda: cluster.by(OTHER, out(OutAction.CLEAR, KO))
+    getattr(cluster, side)["b REGISTER 0>K"] = cluster.crash
+    with contextlib.suppress(CrashError):
+        cluster.guest(out(PREEMPT, K, K, kind=ER))
+    cluster.restart()
+    cluster.come_back()
+    assert cluster.keys() == ""
 
 
 def test_key_of_a_path_that_is_away_is_given_to_no_other_if_a_registration_with_it_was_cut_off() -> None:
