@@ -164,7 +164,9 @@ class Sequence(Sending):
         """
         having = yield from self.probe(paths, key)
         number = ((yield from self.keys()) or []).count(key)
-        return number < len(paths) + away or any(path in self.live and path not in having for path in paths)
+        others = yield from self.probe([path for path in self.live if path not in paths], key)  # from multipathd
+        is_one_missing = number - len(others) < len(paths) + away
+        return is_one_missing or any(path in self.live and path not in having for path in paths)
 
     def withdraw(self, keys: Mapping[Path, int]) -> Steps[None]:
         """Unregister each of these paths from its key."""

@@ -206,33 +206,3 @@ def test_fencer_wins_over_a_path_that_goes_on_where_the_preempt_got_no_answer(
     assert at not in cluster.before  # it has happened
     cluster.come_back()
     assert cluster.keys() == ""
-
-
-def test_fencer_wins_over_a_path_that_is_registered_again_at_once() -> None:
-    cluster = migrated()
-    cluster.before["a PREEMPT K K"] = multipathd_registers(cluster, "b")
-    cluster.before["b REGISTER 0>K"] = cluster.fence
-    assert cluster.guest(MIGRATION) == CONFLICT
-    assert cluster.keys() == ""
-
-
-@pytest.mark.parametrize("at", ["c REGISTER K>T", "a PREEMPT K K", "b REGISTER T>K", "c REGISTER T>K"])
-def test_fencing_wins_while_multipathd_registers_a_path(at: str) -> None:
-    cluster = migrated()
-    cluster.after["b REGISTER K>T"] = multipathd_registers(cluster, "b")
-    cluster.before[at] = cluster.fence
-    assert cluster.guest(MIGRATION) == CONFLICT
-    assert cluster.keys() == ""
-
-
-@pytest.mark.parametrize("at", ["a PREEMPT K K", "b REGISTER T>K"])
-def test_path_that_comes_back_to_a_host_that_was_fenced_stays_out(at: str) -> None:
-    cluster = migrated(away="c")
-
-    def fence() -> None:
-        cluster.away.clear()
-        cluster.fence()
-
-    cluster.before[at] = fence
-    assert cluster.guest(MIGRATION) == CONFLICT
-    assert cluster.keys() == ""

@@ -1,0 +1,56 @@
+"""A fencer that comes as multipathd registers a path of ours: what it has given proves nothing."""
+
+import pytest
+
+from prhelper.scsi.reservation import OutAction
+
+from .....support.spc import CONFLICT
+from ...emulated.unit import ER, out
+from .cluster import K
+from .holding import held
+from .test_coming_back_meanwhile import MIGRATION, migrated, multipathd_registers
+
+
+def test_fencer_wins_over_a_path_that_is_registered_again_at_once() -> None:
+    cluster = migrated()
+    cluster.before["a PREEMPT K K"] = multipathd_registers(cluster, "b")
+    cluster.before["b REGISTER 0>K"] = cluster.fence
+    assert cluster.guest(MIGRATION) == CONFLICT
+    assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("at", ["c REGISTER K>T", "a PREEMPT K K", "b REGISTER T>K", "c REGISTER T>K"])
+def test_fencing_wins_while_multipathd_registers_a_path(at: str) -> None:
+    cluster = migrated()
+    cluster.after["b REGISTER K>T"] = multipathd_registers(cluster, "b")
+    cluster.before[at] = cluster.fence
+    assert cluster.guest(MIGRATION) == CONFLICT
+    assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("at", ["a PREEMPT K K", "b REGISTER T>K"])
+def test_path_that_comes_back_to_a_host_that_was_fenced_stays_out(at: str) -> None:
+    cluster = migrated(away="c")
+
+    def fence() -> None:
+        cluster.away.clear()
+        cluster.fence()
+
+    cluster.before[at] = fence
+    assert cluster.guest(MIGRATION) == CONFLICT
+    assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_path_that_multipathd_registers_does_not_stand_in_for_the_one_that_was_fenced(ports_known: bool) -> None:
+    cluster = held("a", ports_known=ports_known)
+
+    def register_and_leave() -> None:
+        multipathd_registers(cluster, "c")()
+        cluster.leave("a")
+
+    cluster.after["a PREEMPT K K"] = cluster.fence
+    cluster.after["b REGISTER T>K"] = register_and_leave
+    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER)) == CONFLICT
+    cluster.come_back()
+    assert cluster.keys() == ""
