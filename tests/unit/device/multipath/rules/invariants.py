@@ -12,7 +12,7 @@ from prhelper.scsi.reservation import Command, OutAction
 from .....support.spc import ALL_TG_PT, CONFLICT, GOOD, SPEC_I_PT
 from ...emulated.unit import Answer, answer
 from .bare import PREEMPTING, REGISTERING
-from .cluster import K2, NO_PATH, T2, K, T, describe, told_everything, worded
+from .cluster import K2, NO_PATH, SOURCE, T2, K, T, describe, told_everything, worded
 from .one_nexus import US, OneNexus
 
 
@@ -44,6 +44,7 @@ class Judged(OneNexus):
         self.start = self.collapsed()
         self.begun_at = self.time
         self.was_settled = self.is_in_step() and not self.is_pending() and not self.is_dirty()
+        self.source_had = {self.unit.key_of(SOURCE)}
         self.registered_before = {path for path in self.usable if path in self.ours()}
         self.events = []
         self.is_repair = self.journal is not None and self.journal.is_under_way
@@ -98,6 +99,7 @@ class Judged(OneNexus):
         self.unit = event(self.unit)
         self.log.append(f"    {text}")
         self.events.append(event)
+        self.source_had.add(self.unit.key_of(SOURCE))
         lost = {key for path, key in ours.items() if self.unit.key_of(self.nexuses[path]) is None}
         lost -= {T, T2}
         self.was_fenced = self.was_fenced or bool(lost)

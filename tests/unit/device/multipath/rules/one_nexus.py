@@ -24,7 +24,7 @@ End = tuple[Answer, tuple[object, ...]]
 class OneNexus(Bare):
     """start: the unit when the sequence began. begun_at: when that was.
 
-    fenced: when each key was lost last.
+    fenced: when each key was lost last. source_had: the keys of the host that may share ours, in the sequence.
     """
 
     def __init__(self, paths: str, ports_known: bool, share_ports: bool) -> None:
@@ -32,6 +32,7 @@ class OneNexus(Bare):
         self.start = self.unit
         self.begun_at = 0
         self.fenced: dict[int, int] = {}
+        self.source_had: set[int | None] = set()
 
     def key(self) -> int:
         """The key that the guest has, if any."""
@@ -64,25 +65,28 @@ class OneNexus(Bare):
     def ends(self, command: Command) -> Iterator[End]:
         """Everything has happened in some order.
 
-        A registration that is lost, but not fenced, is made again by a path that has yet to make it.
+        A registration that is lost, but not fenced, is made again by a path that has yet to make it. Our own REGISTERs
+        undo what others do to APTPL, from some event on; a loss of power shows that.
         """
         _, key = command.keys or (0, 0)
         registers = command.service_action in REGISTERING and key and self.fenced.get(key, 0) <= self.begun_at
         places = combinations_with_replacement(range(len(self.events) + 1), 2)
-        for (first, again), undone in product(places, (False, True)):
-            state = self._replayed(self.start, self.events[:first], undone)
+        for (first, again), undone_from in product(places, range(len(self.events) + 1)):
+            events = [self._undone(event) if at >= undone_from else event for at, event in enumerate(self.events)]
+            state = self._replayed(self.start, events[:first])
             state, outcome = execute(state, US, command)
-            state = self._replayed(state, self.events[first:again], undone)
+            state = self._replayed(state, events[first:again])
             if registers and state.key_of(US) is None:
                 state, outcome = execute(state, US, command)
-            state = self._replayed(state, self.events[again:], undone)
+            state = self._replayed(state, events[again:])
             yield answer(outcome), self.essence(state)
 
-    def _replayed(self, state: State, events: list[Callable[[State], State]], undone: bool) -> State:
-        """undone: whether a change of APTPL is, as by a sequence that registers; a loss of power shows that."""
+    def _undone(self, event: Callable[[State], State]) -> Callable[[State], State]:
+        return lambda state: replace(event(state), aptpl=state.aptpl)
+
+    def _replayed(self, state: State, events: list[Callable[[State], State]]) -> State:
         for event in events:
-            after = event(told_everything(state))
-            state = told_everything(replace(after, aptpl=state.aptpl) if undone else after)
+            state = event(told_everything(state))
         return told_everything(state)
 
     def essence(self, state: State) -> tuple[object, ...]:
@@ -93,4 +97,4 @@ class OneNexus(Bare):
 
     def _is_shared(self) -> bool:
         """Whether the other host that shares our key may have gone with a path of ours that is away."""
-        return bool(self.away | self.broken) and self.start.key_of(SOURCE) == self.start.key_of(US)
+        return bool(self.away | self.broken) and self.start.key_of(US) in self.source_had

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from prhelper.device.emulated.rules import execute
 from prhelper.device.emulated.state import State
 from prhelper.device.multipath import rules
-from prhelper.device.multipath.rules.steps import Done, Entry, Memory, Path, Steps, Tell
+from prhelper.device.multipath.rules.steps import Done, Entry, Look, Memory, Path, Step, Steps, Tell
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, OutAction
 
@@ -38,6 +38,7 @@ class Story(Guest):
         self.known_to_multipathd = "none"
         self.reply = self._reply
         self.fencer: Iterator[None] | None = None
+        self.unseen: set[Path] = set()  # paths that have come back since the sequence has looked
 
     # The guest, and the process
 
@@ -79,6 +80,7 @@ class Story(Guest):
 
     def _sequence(self, make: Callable[[], Steps[Done]], command: Command | None) -> None:
         self.begin(command)
+        self.unseen.clear()
         self.log.append(f"{describe(command) if command else 'daemon'} {self.memory}")
         try:
             done = self.run(make())
@@ -116,6 +118,12 @@ class Story(Guest):
         names = dict(zip(paths, paths[shift:] + paths[:shift], strict=True))
         had, doubtful = tuple(names[path] for path in entry.had), entry.doubtful and names[entry.doubtful]
         return entry._replace(had=had, doubtful=doubtful, is_of_another_boot=True)
+
+    def step(self, step: Step) -> object:
+        answered = super().step(step)
+        if isinstance(step, Look):
+            self.unseen.clear()
+        return answered
 
     def in_order(self, orders: Sequence[tuple[Path, Command]]) -> Sequence[tuple[Path, Command]]:
         return orders if self.event() % 2 == 0 else orders[::-1]
@@ -181,6 +189,7 @@ class Story(Guest):
         self.log.append(f"{path} returns")
         self.away.discard(path)
         self.broken.add(path)
+        self.unseen.add(path)
         if self.event() % 2:
             self._registered_by_multipathd(path)
 
@@ -196,7 +205,8 @@ class Story(Guest):
 
     def _have_temporary_key(self) -> list[Path]:
         """Paths of which multipathd may find out that they have come back some time ago, and give them the real key."""
-        return [path for path, key in self.ours().items() if path not in self.away and key in (T, T2)]
+        here = [path for path in self.ours() if path not in self.away | self.unseen]
+        return [path for path in here if self.ours()[path] in (T, T2)]
 
     def _unregistered_by_multipathd(self) -> None:
         """It unregisters a path that was away for so short a time that we have not noticed, if its key was unset."""
