@@ -38,6 +38,13 @@ def test_machine_preempts_itself_as_it_would_by_one_path(at: str, side: str, por
     assert cluster.done.count("a PREEMPT K K") == 1
 
 
+def test_machine_whose_source_leaves_after_the_last_look_is_told_that_it_was_fenced() -> None:
+    cluster = migrated()
+    cluster.before["a PREEMPT K K"] = lambda: source_leaves(cluster)
+    assert cluster.guest(MIGRATION) == CONFLICT
+    assert (cluster.keys(), cluster.memory.key) == ("", 0)
+
+
 @pytest.mark.parametrize(
     ("command", "keys"),
     [
