@@ -76,9 +76,12 @@ def unregister(sequence: Sequence, wanted: Wanted) -> Steps[Outcome]:
     answers |= yield from sequence.ask(dict.fromkeys(rest, wanted.command))
     if not wanted.ignores_key and not wanted.key and conflicting(answers):
         return CONFLICT
-    if (refused := refusal(answers)) is None:
-        sequence.key, sequence.holds = 0, False
-    return refused or GOOD
+    if (refused := refusal(answers)) is not None:
+        return refused
+    if not (yield from sequence.is_undisturbed()):  # multipathd may have registered a path that came back
+        sequence.unsettled = list(sequence.live)
+    sequence.key, sequence.holds = 0, False
+    return GOOD
 
 
 def _entry(sequence: Sequence, old: int, new: int) -> Entry:

@@ -233,3 +233,12 @@ def test_key_of_another_host_that_the_guest_names_is_not_taken_for_an_old_one_of
     cluster.has_written(Entry(K))
     assert cluster.guest(out(REGISTER, KO, K2)) == CONFLICT
     assert cluster.journal == Entry(K)
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_path_that_multipathd_registers_meanwhile_is_unregistered_once_more(ports_known: bool) -> None:
+    cluster = Cluster(dict.fromkeys("abc", K), paths="abc", ports_known=ports_known)
+    again = out(OutAction.REGISTER_AND_IGNORE_EXISTING_KEY, 0, K)
+    cluster.before["b REGISTER K>0"] = lambda: cluster.by(OURS["a"], again)
+    assert cluster.guest(out(OutAction.REGISTER, K, 0)) == GOOD
+    assert (cluster.keys(), cluster.memory.key) == ("", 0)
