@@ -163,10 +163,27 @@ class Sequence(Sending):
         Raises NoPathError.
         """
         having = yield from self.probe(paths, key)
-        number = ((yield from self.keys()) or []).count(key)
-        others = yield from self.probe([path for path in self.live if path not in paths], key)  # from multipathd
-        is_one_missing = number - len(others) < len(paths) + away
-        return is_one_missing or any(path in self.live and path not in having for path in paths)
+        others = [path for path in self.live if path not in paths]
+        number = (yield from self._number_without(others, key)) if others else (yield from self._number(key))
+        return number < len(paths) + away or any(path in self.live and path not in having for path in paths)
+
+    def _number(self, key: int) -> Steps[int]:
+        return ((yield from self.keys()) or []).count(key)
+
+    def _number_without(self, others: Collection[Path], key: int) -> Steps[int]:
+        """How many registrations of ours have this key, besides those that multipathd has given `others` meanwhile.
+
+        It may do so just now; then the number changes, and is taken anew. A path that does not answer may have been
+        given it: too low is safe. Raises NoPathError.
+        """
+        after = yield from self._number(key)
+        for _ in range(1 + len(others)):
+            before, having = after, (yield from self.probe(others, key))
+            after = yield from self._number(key)
+            if after == before:
+                break
+        silent = [path for path in others if path not in self.live]
+        return min(before, after) - len(having) - len(silent)
 
     def withdraw(self, keys: Mapping[Path, int]) -> Steps[None]:
         """Unregister each of these paths from its key."""

@@ -4,9 +4,9 @@ import pytest
 
 from prhelper.scsi.reservation import OutAction
 
-from .....support.spc import CONFLICT
+from .....support.spc import CONFLICT, GOOD
 from ...emulated.unit import ER, out
-from .cluster import K
+from .cluster import KO, SOURCE, K
 from .holding import held
 from .test_coming_back_meanwhile import MIGRATION, migrated, multipathd_registers
 
@@ -39,6 +39,26 @@ def test_path_that_comes_back_to_a_host_that_was_fenced_stays_out(at: str) -> No
     cluster.before[at] = fence
     assert cluster.guest(MIGRATION) == CONFLICT
     assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_path_that_multipathd_registers_as_keys_are_counted_is_not_one_too_few(ports_known: bool) -> None:
+    cluster = held("a", ports_known=ports_known)
+
+    def come_back(path: str | None, _: object) -> None:
+        if path is None:
+            cluster.away.clear()
+
+    def leave() -> None:  # with the temporary key, for a moment: the take-over does not know which key it has
+        cluster.leave("c")
+        cluster.interfere = come_back
+
+    cluster.after["c REGISTER K>T"] = leave
+    cluster.after["a PREEMPT K K"] = lambda: cluster.by(SOURCE, out(OutAction.REGISTER, 0, KO))
+    cluster.before["c REGISTER K>K"] = multipathd_registers(cluster, "c")
+    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER)) == GOOD
+    assert not cluster.before
+    assert cluster.keys() == "a:K* b:K c:K"
 
 
 @pytest.mark.parametrize("ports_known", [True, False])
