@@ -1,6 +1,6 @@
 """check: why persistent reservations do not work here, as far as can be seen without changing anything.
 
-    causes.py      every cause that can be found, with its remedy
+    causes.py      every cause that can be found, with its remedy; finding.py: one that was found
     command.py     the subcommand: what is looked at, in which order
     subjects.py    whom and what it is about: machines, sockets, disks, and users.py
     serving.py     whether a helper answers at a socket; listening.py: which process that is; helpers.py: at which one

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import acl
-from .causes import DISK_CLOSED_TO_USER, SOCKET_CLOSED_TO_USER, Cause, Finding
+from .causes import DISK_CLOSED_TO_USER, SOCKET_CLOSED_TO_USER
+from .finding import Cause, Finding
 from .users import User, as_logged_in, asked_as, may, may_by_mode
 
 _NOT_BY_MODE = (

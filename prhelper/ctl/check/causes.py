@@ -1,41 +1,8 @@
 """Every cause that `check` can find: what it means, and what to do. In the order of the way of a command."""
 
-import enum
 import functools
-from typing import NamedTuple
 
-
-class Severity(enum.IntEnum):
-    """The exit status of `check` is the worst."""
-
-    WARNING = 1
-    """Reservations may work, but not always, or not as one might think."""
-
-    ERROR = 2
-    """They do not work."""
-
-
-class Cause(NamedTuple):
-    """code: never changes its meaning. means, remedy: sentences. order: in which they are listed."""
-
-    code: str
-    severity: Severity
-    means: str
-    remedy: str
-
-    def found(self, about: str, seen: str, remedy: str = "") -> "Finding":
-        """It is the case: of what, and what shows it. `remedy`: if there is a better one than the cause's own."""
-        return Finding(self, about, seen, remedy or self.remedy)
-
-
-class Finding(NamedTuple):
-    """A cause that is the case."""
-
-    cause: Cause
-    about: str
-    seen: str
-    remedy: str
-
+from .finding import Cause, Severity
 
 _causes: list[Cause] = []
 
@@ -76,6 +43,12 @@ HELPER_SILENT = _error(
     "helper-silent",
     "The socket takes connections, but no helper answers.",
     "See why it does not start or hangs: systemctl status prhelper.service, journalctl -u prhelper.service.",
+)
+CONTROL_SILENT = _warning(
+    "control-silent",
+    "The daemon's control socket does not answer as it should: prhelperctl can say nothing of the daemon, and check "
+    "less.",
+    "See which process listens there (ss -xlp), and its log. If it is prhelper, start it again.",
 )
 SOCKET_CLOSED_TO_USER = _error(
     "socket-closed-to-user",

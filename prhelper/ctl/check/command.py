@@ -30,7 +30,8 @@ from . import (
     serving,
     turning_away,
 )
-from .causes import EMULATED, HELPER_MISSING, NOT_SCSI, Finding
+from .causes import CONTROL_SILENT, EMULATED, HELPER_MISSING, NOT_SCSI
+from .finding import Finding
 from .report import as_json, as_text, in_order, looked_at
 from .subjects import Node, Socket, Subjects, disks_among, gather, reserving_disks
 
@@ -102,7 +103,7 @@ class _Check:
             yield from map(self._with_better_remedy, silent)
             served += [] if silent else [socket]
         listening.look_again()  # who connects may have started one
-        self._ask_daemon()
+        yield from self._ask_daemon()
         for socket in self._subjects.sockets:
             yield from self._of_socket(socket, socket in served)
         yield from self._by_logs()
@@ -121,10 +122,14 @@ class _Check:
     def _helpers_elsewhere(self) -> list[str]:
         return helpers.paths()
 
-    def _ask_daemon(self) -> None:
+    def _ask_daemon(self) -> Iterator[Finding]:
         """Not before its socket was connected to, which may have started it."""
-        self._status = _status_of(self._options.control)
-        self._seen = [] if self._status is None else devices_seen(self._options.control) or []
+        control = self._options.control
+        try:
+            self._status = _status_of(control)
+        except ToolError as error:
+            yield CONTROL_SILENT.found(str(control), str(error))
+        self._seen = [] if self._status is None else devices_seen(control) or []
 
     def _of_machines(self) -> Iterator[Finding]:
         """Where disks are named, any machine that has one of them, though it has no pr-manager."""
@@ -210,13 +215,19 @@ class _Check:
 
 
 def _status_of(control: Path) -> dict[str, Any] | None:
+    """What a daemon says of itself; None where none listens. Raises ToolError if it says nothing, or rubbish."""
     try:
-        with Control(control) as daemon:
-            status = daemon.call("GetStatus")
-            _ = status["pid"], status["socket"], status["emulate"], status["multipath"]["handled"]
-            return status
-    except (ToolError, TypeError):  # TypeError: it is another program's
+        daemon = Control(control)
+    except ToolError:
         return None
+    with daemon:
+        status = daemon.call("GetStatus")
+        try:
+            _ = status["pid"], status["socket"], status["emulate"], status["multipath"]["handled"]
+        except TypeError as error:
+            text = f"the daemon at {control} says something else of itself: it is no prhelper"
+            raise ToolError(Exit.UNREACHABLE, text) from error
+        return status
 
 
 def _lines_of(file: Path) -> list[str]:

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from . import journal
-from .causes import DENIED_BY_APPARMOR, DENIED_BY_SELINUX, Finding
+from .causes import DENIED_BY_APPARMOR, DENIED_BY_SELINUX
+from .finding import Finding
 
 LATELY = 3600.0
 """Seconds."""

@@ -28,10 +28,8 @@ from .causes import (
     PART_OF_DISK,
     READ_ONLY,
     SYSFS_HIDDEN,
-    Cause,
-    Finding,
-    Severity,
 )
+from .finding import Cause, Finding, Severity
 
 PATIENCE = 15.0
 """Seconds for each of the two commands."""

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...client import DEFAULT_SOCKET
-from .causes import SEVERAL_HELPERS, Finding
+from .causes import SEVERAL_HELPERS
+from .finding import Finding
 from .listening import helper_pids, server_pid, servers, sockets_of
 from .serving import greets
 

@@ -15,8 +15,8 @@ from .causes import (
     SOCKET_GONE,
     STOPS_ON_ERROR,
     WRONG_GUEST_DEVICE,
-    Finding,
 )
+from .finding import Finding
 from .qmp import connected_managers
 
 _BRING_IT_THERE = (

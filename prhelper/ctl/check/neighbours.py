@@ -7,7 +7,8 @@ from ..disks import Disk
 from ..hosts_machines import Machine
 from ..owners import registered_on
 from ..qemu import PASSES_THROUGH
-from .causes import ONE_HOST, ONE_NEXUS, Finding
+from .causes import ONE_HOST, ONE_NEXUS
+from .finding import Finding
 
 
 class _Neighbour(NamedTuple):

@@ -16,14 +16,9 @@ from ..exits import ToolError
 from ..output import key_text
 from ..owners import registered_on
 from ..reading import reading
-from .causes import (
-    MAPS_REFUSED,
-    NO_USABLE_PATH,
-    PATH_NOT_REGISTERED,
-    RESERVATION_KEY,
-    Finding,
-)
+from .causes import MAPS_REFUSED, NO_USABLE_PATH, PATH_NOT_REGISTERED, RESERVATION_KEY
 from .disk import PATIENCE
+from .finding import Finding
 from .privileges import of_unit, qemus_without_multipath, uid_of_helper
 from .serving import WORKER_UNIT, connecting
 from .subjects import Socket

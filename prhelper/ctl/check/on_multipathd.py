@@ -13,7 +13,8 @@ from ...device.multipath.multipathd import PATIENCE, Multipathd
 from ..control import Control
 from ..exits import ToolError
 from . import serving
-from .causes import MULTIPATHD_UNREACHABLE, Finding
+from .causes import MULTIPATHD_UNREACHABLE
+from .finding import Finding
 from .serving import WORKER_UNIT, greets
 
 WORKER_CONTROL = Path("/run/prhelper-multipath/control")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...host.privileges import CAP_SYS_RAWIO
-from .causes import EMULATED, NO_CAPABILITY, UNIT_SANDBOX, USER_NAMESPACE, Finding
+from .causes import EMULATED, NO_CAPABILITY, UNIT_SANDBOX, USER_NAMESPACE
+from .finding import Finding
 from .listening import command_line, server_pid
 from .process_status import status_of
 from .serving import SERVICE_UNIT

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from ...host.chosen_text import printable
 from ..output import RED, WIDTH, YELLOW, coloured
-from .causes import CAUSES, Finding, Severity
+from .causes import CAUSES
+from .finding import Finding, Severity
 
 _COLOURS = {Severity.ERROR: RED, Severity.WARNING: YELLOW}
 

@@ -11,15 +11,8 @@ from pathlib import Path
 from ...channel import BrokenResourceError, EndOfStream
 from ...client import Unreachable, connect, run
 from . import stopped
-from .causes import (
-    HELPER_MISSING,
-    HELPER_SILENT,
-    NOT_A_SOCKET,
-    PATH_TOO_LONG,
-    SOCKET_GONE,
-    SOCKET_UNSERVED,
-    Finding,
-)
+from .causes import HELPER_MISSING, HELPER_SILENT, NOT_A_SOCKET, PATH_TOO_LONG, SOCKET_GONE, SOCKET_UNSERVED
+from .finding import Finding
 from .listening import connected, elsewhere, server_pid
 from .units import state_of
 

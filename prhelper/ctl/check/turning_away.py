@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .causes import CLIENTS_TURNED_AWAY, USER_TURNED_AWAY, Finding
+from .causes import CLIENTS_TURNED_AWAY, USER_TURNED_AWAY
+from .finding import Finding
 from .serving import greets
 from .users import User, asked_as
 

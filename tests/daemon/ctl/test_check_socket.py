@@ -91,6 +91,11 @@ def test_helper_that_hangs(helper: Helper, monkeypatch: pytest.MonkeyPatch) -> N
     assert f"kill -CONT {helper.pid}" in finding["remedy"]
 
 
+def test_control_socket_that_is_no_daemon_s(helper: Helper) -> None:
+    finding = check("-k", helper.socket, "-c", helper.socket).one("control-silent")
+    assert "that is no control socket" in finding["seen"]
+
+
 def test_helper_that_has_as_many_clients_as_it_may(tmp_path: Path) -> None:
     with Helper(tmp_path, options=["-q", "--max-clients=1"]) as helper, Client(helper.socket):
         finding = check("-k", helper.socket).one("helper-silent")

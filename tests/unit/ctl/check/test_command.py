@@ -1,6 +1,7 @@
 """Whose word is taken for what a socket's helper does."""
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 
 from prhelper.client import DEFAULT_SOCKET
 from prhelper.ctl.check import listening
+from prhelper.ctl.check.causes import CONTROL_SILENT
 from prhelper.ctl.check.command import _Check, _status_of
 from prhelper.ctl.check.subjects import Socket, Subjects
 from prhelper.ctl.check.users import ourselves
+from prhelper.ctl.exits import ToolError
 
 from ..daemon import INTERFACE, Daemon
 
@@ -44,14 +47,21 @@ def test_daemon_is_asked_about_the_socket_that_it_serves(
 @pytest.mark.parametrize("told", [{"multipath": 3}, {"multipath": {"handled": "no"}}])
 def test_what_another_program_says_is_no_status(told: dict[str, Any], tmp_path: Path) -> None:
     others = {"pid": 1, "socket": None, "emulate": None}
-    with Daemon(tmp_path / "control", {"GetStatus": [{"parameters": others | told}]}):
-        is_status = told["multipath"] != 3
-        assert (_status_of(tmp_path / "control") is not None) == is_status
+    is_status = told["multipath"] != 3
+    expected = contextlib.nullcontext() if is_status else pytest.raises(ToolError, match="it is no prhelper")
+    with Daemon(tmp_path / "control", {"GetStatus": [{"parameters": others | told}]}), expected:
+        assert _status_of(tmp_path / "control") is not None
 
 
 def test_daemon_that_has_said_nothing_of_itself_is_asked_nothing_more(tmp_path: Path) -> None:
     """It may hang, and each question costs the time of a patience."""
     looking = _Check(argparse.Namespace(control=tmp_path / "control"), Subjects([], [], ourselves(), [], []))
     with Daemon(tmp_path / "control", {"GetStatus": [None], "GetDevices": [None]}) as daemon:
-        looking._ask_daemon()
+        (finding,) = looking._ask_daemon()
     assert [call["method"] for call in daemon.calls] == [f"{INTERFACE}.GetStatus"]
+    assert (finding.cause, finding.about) == (CONTROL_SILENT, str(tmp_path / "control"))
+
+
+def test_nothing_is_wrong_with_a_daemon_without_a_control_socket(tmp_path: Path) -> None:
+    looking = _Check(argparse.Namespace(control=tmp_path / "control"), Subjects([], [], ourselves(), [], []))
+    assert not [*looking._ask_daemon()]
