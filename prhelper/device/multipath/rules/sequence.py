@@ -165,6 +165,8 @@ class Sequence(Sending):
         having = yield from self.probe(paths, key)
         others = [path for path in self.live if path not in paths]
         number = (yield from self._number_without(others, key)) if others else (yield from self._number(key))
+        if away or any(path not in self.live for path in paths):
+            number -= sum(path not in self.live for path in others)  # in the place of one that is away, perhaps
         return number < len(paths) + away or any(path in self.live and path not in having for path in paths)
 
     def _number(self, key: int) -> Steps[int]:
@@ -173,8 +175,7 @@ class Sequence(Sending):
     def _number_without(self, others: Collection[Path], key: int) -> Steps[int]:
         """How many registrations of ours have this key, besides those that multipathd has given `others` meanwhile.
 
-        It may do so just now; then the number changes, and is taken anew. A path that does not answer may have been
-        given it: too low is safe. Raises NoPathError.
+        It may do so just now; then the number changes, and is taken anew. Raises NoPathError.
         """
         after = yield from self._number(key)
         for _ in range(1 + len(others)):
@@ -182,8 +183,7 @@ class Sequence(Sending):
             after = yield from self._number(key)
             if after == before:
                 break
-        silent = [path for path in others if path not in self.live]
-        return min(before, after) - len(having) - len(silent)
+        return min(before, after) - len(having)
 
     def withdraw(self, keys: Mapping[Path, int]) -> Steps[None]:
         """Unregister each of these paths from its key."""

@@ -42,7 +42,10 @@ def test_path_that_comes_back_to_a_host_that_was_fenced_stays_out(at: str) -> No
 
 
 @pytest.mark.parametrize("ports_known", [True, False])
-def test_path_that_multipathd_registers_as_keys_are_counted_is_not_one_too_few(ports_known: bool) -> None:
+@pytest.mark.parametrize("leaves", [True, False])
+def test_path_whose_key_changes_or_is_not_known_as_keys_are_counted_is_not_one_too_few(
+    leaves: bool, ports_known: bool
+) -> None:
     cluster = held("a", ports_known=ports_known)
 
     def come_back(path: str | None, _: object) -> None:
@@ -55,14 +58,18 @@ def test_path_that_multipathd_registers_as_keys_are_counted_is_not_one_too_few(p
 
     cluster.after["c REGISTER K>T"] = leave
     cluster.after["a PREEMPT K K"] = lambda: cluster.by(SOURCE, out(OutAction.REGISTER, 0, KO))
-    cluster.before["c REGISTER K>K"] = multipathd_registers(cluster, "c")
+    cluster.before["c REGISTER K>K"] = leave if leaves else multipathd_registers(cluster, "c")
     assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER)) == GOOD
     assert not cluster.before
+    cluster.come_back()
     assert cluster.keys() == "a:K* b:K c:K"
 
 
 @pytest.mark.parametrize("ports_known", [True, False])
-def test_path_that_multipathd_registers_does_not_stand_in_for_the_one_that_was_fenced(ports_known: bool) -> None:
+@pytest.mark.parametrize("leaves", [True, False])
+def test_path_that_multipathd_registers_does_not_stand_in_for_the_one_that_was_fenced(
+    leaves: bool, ports_known: bool
+) -> None:
     cluster = held("a", ports_known=ports_known)
 
     def register_and_leave() -> None:
@@ -71,6 +78,8 @@ def test_path_that_multipathd_registers_does_not_stand_in_for_the_one_that_was_f
 
     cluster.after["a PREEMPT K K"] = cluster.fence
     cluster.after["b REGISTER T>K"] = register_and_leave
+    if leaves:
+        cluster.before["c REGISTER K>K"] = lambda: cluster.leave("c")
     assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER)) == CONFLICT
     cluster.come_back()
     assert cluster.keys() == ""
