@@ -23,15 +23,13 @@ def repair(sequence: Sequence, entry: Entry) -> Steps[None]:
         return
     sequence.doubts_multipathd = True
     candidates = [key for key in (*reversed(entry.passing), entry.wanted) if key]  # in this order they are withdrawn
-    having: dict[Path, int] = {}
-    for key in candidates:
-        rest = [path for path in sequence.live if path not in having]
-        having |= dict.fromkeys((yield from sequence.probe(rest, key)), key)
+    having = yield from sequence.probe_for(list(sequence.live), candidates)
     if (keys := (yield from sequence.keys())) is None:
         raise NoPathError
     present = [key for key in keys if key in candidates]
     had = sequence.live if entry.had and entry.is_of_another_boot else entry.had
-    lost = any(path in sequence.live and path not in having for path in had) or len(present) < len(entry.had)
+    number = yield from sequence.count_of(had, candidates)
+    lost = any(path in sequence.live and path not in having for path in had) or number < len(entry.had)
     wanted = next((key for key in (entry.wanted, entry.new) if key in present), 0)
     if not entry.wanted:
         known = sequence.key if sequence.key not in candidates else 0

@@ -163,27 +163,39 @@ class Sequence(Sending):
         Raises NoPathError.
         """
         having = yield from self.probe(paths, key)
-        others = [path for path in self.live if path not in paths]
-        number = (yield from self._number_without(others, key)) if others else (yield from self._number(key))
-        if away or any(path not in self.live for path in paths):
-            number -= sum(path not in self.live for path in others)  # in the place of one that is away, perhaps
-        return number < len(paths) + away or any(path in self.live and path not in having for path in paths)
+        is_one_missing = (yield from self.count_of(paths, [key], away)) < len(paths) + away
+        return is_one_missing or any(path in self.live and path not in having for path in paths)
 
-    def _number(self, key: int) -> Steps[int]:
-        return ((yield from self.keys()) or []).count(key)
+    def probe_for(self, paths: Iterable[Path], keys: Iterable[int]) -> Steps[dict[Path, int]]:
+        """The paths that have one of these keys, and which."""
+        having: dict[Path, int] = {}
+        for key in keys:
+            rest = [path for path in paths if path not in having]
+            having |= dict.fromkeys((yield from self.probe(rest, key)), key)
+        return having
 
-    def _number_without(self, others: Collection[Path], key: int) -> Steps[int]:
-        """How many registrations of ours have this key, besides those that multipathd has given `others` meanwhile.
+    def count_of(self, paths: Collection[Path], keys: Collection[int], away: int = 0) -> Steps[int]:
+        """How many of these paths, and of `away` others that are not here, have one of these keys, or more.
 
-        It may do so just now; then the number changes, and is taken anew. Raises NoPathError.
+        Another path of ours may have got one from multipathd, and is not counted. It may get it just now: then the
+        number changes, and is taken anew. If it does not answer it may have one in the place of a path that is away.
+        Raises NoPathError.
         """
-        after = yield from self._number(key)
+        others = [path for path in self.live if path not in paths]
+        after = yield from self._number_of(keys)
+        if not others:
+            return after
         for _ in range(1 + len(others)):
-            before, having = after, (yield from self.probe(others, key))
-            after = yield from self._number(key)
+            before, having = after, (yield from self.probe_for(others, keys))
+            after = yield from self._number_of(keys)
             if after == before:
                 break
-        return min(before, after) - len(having)
+        is_one_away = away or any(path not in self.live for path in paths)
+        silent = [path for path in others if is_one_away and path not in self.live and path not in having]
+        return min(before, after) - len(having) - len(silent)
+
+    def _number_of(self, keys: Collection[int]) -> Steps[int]:
+        return sum(key in keys for key in (yield from self.keys()) or [])
 
     def withdraw(self, keys: Mapping[Path, int]) -> Steps[None]:
         """Unregister each of these paths from its key."""

@@ -1,12 +1,14 @@
 """A fencer that comes as multipathd registers a path of ours: what it has given proves nothing."""
 
+import contextlib
+
 import pytest
 
 from prhelper.scsi.reservation import OutAction
 
 from .....support.spc import CONFLICT, GOOD
 from ...emulated.unit import ER, out
-from .cluster import KO, SOURCE, K
+from .cluster import KO, SOURCE, CrashError, K
 from .holding import held
 from .test_coming_back_meanwhile import MIGRATION, migrated, multipathd_registers
 
@@ -81,5 +83,39 @@ def test_path_that_multipathd_registers_does_not_stand_in_for_the_one_that_was_f
     if leaves:
         cluster.before["c REGISTER K>K"] = lambda: cluster.leave("c")
     assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER)) == CONFLICT
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_path_that_answers_and_leaves_as_keys_are_counted_is_taken_off_once(ports_known: bool) -> None:
+    cluster = held("a", ports_known=ports_known)
+    count = "b READ FULL STATUS" if ports_known else "b READ KEYS"
+
+    def disturb_and_leave() -> None:  # nobody was fenced: the keeper is away with the key
+        cluster.by(SOURCE, out(OutAction.REGISTER, 0, KO))
+        cluster.leave("a")
+
+    cluster.before["b REGISTER T>K"] = multipathd_registers(cluster, "b")
+    cluster.after["c REGISTER T>K"] = disturb_and_leave
+    cluster.after["b REGISTER K>K"] = lambda: cluster.before.update({count: lambda: cluster.leave("b")})
+    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER)) == GOOD
+    assert "b" in cluster.away
+    cluster.come_back()
+    assert cluster.keys() == "a:K* b:K c:K"
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_path_that_multipathd_registers_does_not_stand_in_for_it_after_a_crash(ports_known: bool) -> None:
+    cluster = held("a", ports_known=ports_known)
+    cluster.leave("c")
+    cluster.before["b REGISTER T>K"] = cluster.fence
+    cluster.after["b REGISTER T>K"] = lambda: cluster.after.update({"b REGISTER T>K": cluster.crash})
+    with contextlib.suppress(CrashError):
+        cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER))
+    assert cluster.keys() == "b:K"
+    cluster.away = {"a"}
+    multipathd_registers(cluster, "c")()
+    cluster.restart()
     cluster.come_back()
     assert cluster.keys() == ""
