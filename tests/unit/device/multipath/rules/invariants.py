@@ -134,9 +134,12 @@ class Judged(OneNexus):
                 assert path in ours or path not in self.registered_before, self
 
     def _may_leave(self) -> bool:
-        """Whether the guest's command is to unregister our paths, be it for a moment."""
+        """Whether the guest's command is to unregister our paths, be it for a moment, or may be taken to be."""
         if self.command is None or self.command.keys is None:
             return False
+        cannot_tell = self.crashes and not self.ports_known and not self.memory.holds
+        if cannot_tell and self.command.service_action in PREEMPTING:
+            return True  # it cannot be told that a path which is away holds, so that nothing is to be unregistered
         key, new = self.command.keys
         action, held = self.command.service_action, self.start.reservation
         if action in PREEMPTING:
