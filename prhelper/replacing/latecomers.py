@@ -58,7 +58,7 @@ class Latecomers:
                 each.close()
                 return
             if not received.data.startswith(offer.REFUSED):  # it said so before it saw that it was too late
-                take_over_some(self._server, received)
+                await take_over_some(self._server, received)
 
 
 def _try_to_put(each: socket.socket, told: bytes) -> None:

@@ -43,7 +43,9 @@ async def take_the_place(
         raise StartError(f"--replace: process {predecessor.pid} cannot be replaced: {error}") from error
     for own in predecessor.owning:
         own()
-    count = sum(handing_over.take_over_some(server, received) for received in taking.clients)
+    count = 0
+    for received in taking.clients:
+        count += await handing_over.take_over_some(server, received)
     latecomers.expect([predecessor.mailbox, *taking.mailboxes])
     _log.info("took the place of process %d, with %d connections", predecessor.pid, count)
 

@@ -96,8 +96,7 @@ class HandingOver:
         """Hand over those whose sessions are at rest by now."""
         while self._parted:
             await self._send(self._next_batch())
-            # On a busy host a thousand clients take seconds, in which systemd's watchdog waits for its ping.
-            await anyio.lowlevel.cancel_shielded_checkpoint()
+            await _give_way()
 
     async def put_counts(self) -> None:
         """Say how far the counts have come, though nobody may be at rest: numbers of connections are never reused."""
@@ -156,8 +155,7 @@ async def take_over(server: Server, taking: socket.socket) -> int:
     """Go on with each client in a mailbox, until there is none. Returns how many have a place here."""
     count = 0
     while (received := _take(taking)) is not None:
-        count += take_over_some(server, received)
-        await anyio.lowlevel.checkpoint()
+        count += await take_over_some(server, received)
     return count
 
 
@@ -178,8 +176,11 @@ def check(received: mailbox.Received) -> None:
         raise HandoverError(mailbox.NOT_ARRIVED)
 
 
-def take_over_some(server: Server, received: mailbox.Received) -> int:
-    """Go on with the clients in one message. Returns how many have a place here; each other is named in the log."""
+async def take_over_some(server: Server, received: mailbox.Received) -> int:
+    """Go on with the clients in one message. Returns how many have a place here; each other is named in the log.
+
+    Cannot be cancelled: the other process has given them away.
+    """
     count = 0
     try:
         message = decode(received.data)
@@ -189,11 +190,17 @@ def take_over_some(server: Server, received: mailbox.Received) -> int:
                 raise HandoverError(mailbox.NOT_ARRIVED)
             channel = _channel(received.take())
             count += server.take_over(channel, said, received.take() if said.device else None)
+            await _give_way()
     except HandoverError as error:
         _log.error("connections cannot be taken over, and are hung up on: %s", error)
     for fd in received.fds:
         server.hang_up(fd)
     return count
+
+
+async def _give_way() -> None:
+    """On a busy host a thousand clients take seconds, in which systemd's watchdog waits for its ping."""
+    await anyio.lowlevel.cancel_shielded_checkpoint()
 
 
 def _channel(fd: OwnedFd) -> SocketChannel:

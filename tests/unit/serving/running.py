@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
+from typing import TypeVar
 
+import anyio
+import anyio.lowlevel
 from anyio.from_thread import BlockingPortal
 
 from prhelper.channel import UnixListener, current_context, run
@@ -21,6 +25,8 @@ from prhelper.serving.server import Server
 
 from ...support.client import Client
 from ...support.spc import reserve_in
+
+T = TypeVar("T")
 
 Ends = tuple[socket.socket, socket.socket]
 """Of a mailbox."""
@@ -94,3 +100,19 @@ class Running:
     def ask(self, client: Client) -> bytes:
         with Path("/dev/null").open("rb") as null:
             return client.command(null.fileno(), reserve_in(0)).payload
+
+
+async def beside_others(act: Callable[[], Awaitable[T]], look: Callable[[], int]) -> tuple[T, set[int]]:
+    """What comes of something, and what others have seen meanwhile, such as the ping to systemd's watchdog."""
+    seen = set()
+
+    async def others() -> None:
+        while True:
+            seen.add(look())
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as both:
+        both.start_soon(others)
+        done = await act()
+        both.cancel_scope.cancel()
+    return done, seen

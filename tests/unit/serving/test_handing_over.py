@@ -9,9 +9,9 @@ import select
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-import anyio
 import pytest
 from anyio.from_thread import BlockingPortal
 
@@ -22,7 +22,7 @@ from prhelper.serving.handing_over import HandingOver, take_over
 
 from ...support.helper import wait_until
 from ...support.spc import GOOD, keys, reserve_in, reserve_out
-from .running import Ends, Running
+from .running import Ends, Running, beside_others
 
 
 @pytest.fixture
@@ -84,31 +84,18 @@ def test_clients_go_on_with_their_numbers_counts_and_requests(
     next_server.accept()
 
 
-def test_handing_over_many_gives_way_to_others_in_between(
+def test_others_have_their_turn_between_two_messages_with_clients(
     running: Running, next_server: Running, ends: Ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such as the ping to systemd's watchdog."""
     monkeypatch.setattr(module, "MAX_FDS", 1)
-    turns: list[int] = []  # how many have gone each time
-
-    async def others(handing_over: HandingOver) -> None:
-        while True:
-            turns.append(handing_over.count)
-            await anyio.lowlevel.checkpoint()
-
-    async def all_of_it() -> None:
-        handing_over = HandingOver(running.server, into(ends))
-        async with anyio.create_task_group() as both:
-            both.start_soon(others, handing_over)
-            await handing_over.run(running.listener)
-            both.cancel_scope.cancel()
-
-    with ExitStack() as stack:
-        for _ in range(2):
-            running.ask(stack.enter_context(running.connect()))
+    handing_over = HandingOver(running.server, into(ends))
+    with running.connect() as one, running.connect() as other:
+        for client in (one, other):
+            running.ask(client)
         running.stop_accepting()
-        running.portal.call(all_of_it)
-        assert {0, 1} <= set(turns)
+        run = partial(handing_over.run, running.listener)
+        _, seen = running.portal.call(beside_others, run, lambda: handing_over.count)
+        assert {0, 1} <= seen
         assert take(running.portal, next_server, ends) == 2
     next_server.accept()
 
@@ -225,6 +212,17 @@ def test_request_that_cannot_have_been_begun_is_hung_up_on(running: Running, end
         assert theirs.recv(1) == b""
     wait_until(lambda: said, what="a line in the log")
     assert "features 0x1" in said[-1]
+
+
+def test_others_have_their_turn_between_two_clients_in_one_message(running: Running, ends: Ends) -> None:
+    message = {"prhelper_handover": 1, "accepted": 2, "answered": 0, "connections": [connection(), connection()]}
+    with ExitStack() as stack:
+        pairs = [tuple(map(stack.enter_context, socket.socketpair())) for _ in range(2)]
+        assert mailbox.put(ends[0], json.dumps(message).encode(), [ours.fileno() for ours, _ in pairs])
+        taking = partial(take_over, running.server, ends[1])
+        count, seen = running.portal.call(beside_others, taking, lambda: len(running.server.clients))
+    assert count == 2
+    assert 1 in seen
 
 
 def test_mailbox_that_is_still_open_elsewhere_is_left_when_it_is_empty(running: Running, ends: Ends) -> None:
