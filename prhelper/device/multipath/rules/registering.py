@@ -174,14 +174,15 @@ def _catch_up(sequence: Sequence, wanted: Wanted, lagging: Iterable[Path]) -> St
 
 
 def _is_one_missing(sequence: Sequence, old: int, new: int, registered: list[Path]) -> Steps[bool]:
-    """Whether a path that did not answer may have been registered, and fenced.
+    """Whether a path that did not answer was fenced, perhaps after it had been registered.
 
-    The unit has fewer of the two keys then than there were paths; of a first registration that cannot be told.
+    The unit has fewer of the two keys then than paths had the old one; of a first registration that cannot be told.
     """
     keys = (yield from sequence.keys()) or []
-    if not sequence.tally.may_have_lost(keys.count(new) - len(registered)):
-        return False
-    return not old or sum(key in (old, new) for key in keys) < len(sequence.usable)
+    if not old:
+        return sequence.tally.may_have_lost(keys.count(new) - len(registered))
+    had = (sequence.entry.had if sequence.entry is not None else ()) or sequence.usable
+    return old != new and not sequence.tally.is_exact and sum(key in (old, new) for key in keys) < len(had)
 
 
 def _take_along(sequence: Sequence, old: int, new: int, held: Reservation) -> Steps[bool]:

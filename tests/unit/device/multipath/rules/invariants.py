@@ -24,6 +24,8 @@ class Judged(OneNexus):
 
     events: the commands of other hosts during the sequence.
     registered: when the guest registered each key last.
+    unchanged: paths that were here, and had the old key, as the first path got a new one.
+    is_fenced_by_old_key: whether one of them has lost it to others since.
     """
 
     def __init__(self, paths: str, ports_known: bool, share_ports: bool) -> None:
@@ -52,6 +54,8 @@ class Judged(OneNexus):
             self.was_fenced = False
         self.broken, self.late, self.failed = set(), set(), set()
         self.has_registered = self.commands_since_fencing = 0
+        self.unchanged: set[Path] = set()
+        self.is_fenced_by_old_key = False
         self.bare = set()
         self.may_leave = self._may_leave()
 
@@ -61,6 +65,9 @@ class Judged(OneNexus):
             self.log.append(f"  {path} {describe(command)}: {worded(outcome)}   [{self.keys()}] [{self.others()}]")
         itself = command == self.command  # counts most: that of another path may have been sent to settle it
         if answer(outcome) == GOOD and self._is_the_guest_s(command) and self.has_registered < 1 + itself:
+            old = self.start.key_of(US)
+            with_old = {each for each, key in self.ours().items() if key == old}
+            self.unchanged = with_old & {*self.usable} - self.away - self.broken - self.failed
             self.has_registered = 1 + itself
             self.registered[(command.keys or (0, 0))[1]] = self.tick()
         can_write = self.ours().keys() - self.away
@@ -105,6 +112,10 @@ class Judged(OneNexus):
         self.was_fenced = self.was_fenced or bool(lost)
         if lost and fences:
             self.fenced |= dict.fromkeys(lost, self.tick())
+            old = self.start.key_of(US)
+            still = self.ours()
+            is_hit = any(ours.get(path) == old and path not in still for path in self.unchanged)
+            self.is_fenced_by_old_key = self.is_fenced_by_old_key or (self.was_settled and is_hit)
 
     def is_in_step(self) -> bool:
         """Whether all paths that are here are known to have the guest's key, and have it."""
@@ -164,6 +175,7 @@ class Judged(OneNexus):
         assert not found & {T, T2}, self
         for key, when in self.fenced.items():
             assert key not in found or self.registered.get(key, 0) > when, self
+        assert not self.is_fenced_by_old_key or found <= {None}, self
         assert self.is_repair or self.commands_since_fencing <= self.max_commands, self
         if self.command is not None and self.was_settled and knows and here and not (told == NO_PATH and self.broken):
             self._check_answer(told, found == {None})

@@ -175,6 +175,21 @@ def test_path_that_was_not_changed_and_is_away_was_not_fenced_by_those_who_regis
     assert cluster.keys() == "a:K b:K2"
 
 
+@pytest.mark.parametrize("ports_known", [True, False])
+@pytest.mark.parametrize("paths", ["ab", "abc"])
+def test_fencing_by_the_old_key_wins_though_no_path_is_left_that_had_it(paths: str, ports_known: bool) -> None:
+    cluster = Cluster(dict.fromkeys(paths, K), paths=paths, ports_known=ports_known, others={OTHER: KO})
+
+    def fence_and_leave() -> None:
+        cluster.fence()
+        cluster.leave(*paths[1:])
+
+    cluster.after["a REGISTER K>K2"] = fence_and_leave
+    assert cluster.guest(out(REGISTER, K, K2)) == CONFLICT
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
 def test_refusal_that_may_have_come_of_a_lost_command_unregisters_no_path_that_was_registered() -> None:
     cluster = Cluster({"a": K, "b": K})
 
