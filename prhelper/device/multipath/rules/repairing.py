@@ -27,9 +27,9 @@ def repair(sequence: Sequence, entry: Entry) -> Steps[None]:
     if (keys := (yield from sequence.keys())) is None:
         raise NoPathError
     present = [key for key in keys if key in candidates]
-    had = sequence.live if entry.had and entry.is_of_another_boot else entry.had
-    number = yield from sequence.count_of(had, candidates)
-    lost = any(path in sequence.live and path not in having for path in had) or number < len(entry.had)
+    had = tuple(sequence.live) if entry.had and entry.is_of_another_boot else entry.had
+    lost = any(path in sequence.live and path not in having for path in had)
+    lost = (yield from sequence.count_of(had, candidates)) < len(entry.had) or lost
     wanted = next((key for key in (entry.wanted, entry.new) if key in present), 0)
     if not entry.wanted:
         known = sequence.key if sequence.key not in candidates else 0

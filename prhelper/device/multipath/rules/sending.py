@@ -14,7 +14,7 @@ from ....scsi.sense import Sense
 from . import commands
 from .answers import is_conflict, is_good, is_of_the_path, is_unit_attention, tells_of_reset
 from .steps import Path, Send, Steps
-from .tally import REGISTERING, Tally
+from .tally import PREEMPTING, REGISTERING, Tally
 
 MAX_RETRIES = 5
 """How often a path that reports a unit attention is asked again: a nexus has a few of them pending at most."""
@@ -40,6 +40,7 @@ class Sending:
     lost_an_answer: whether a path has gone away during the sequence, be it back or not.
     given: every key that a REGISTER has named, and may have given a path; 0 among them.
     given_to: the key that each path has by the last REGISTER of ours; None if it did not answer.
+    may_have: the key that each path may have by a REGISTER that it has not answered.
     tally: of the commands sent.
     """
 
@@ -51,6 +52,7 @@ class Sending:
         self.aptpl = aptpl
         self.given: list[int] = []
         self.given_to: dict[Path, int | None] = {}
+        self.may_have: dict[Path, int] = {}
         self.tally = Tally()
 
     def ask(self, orders: Mapping[Path, Command]) -> Steps[dict[Path, Outcome]]:
@@ -124,8 +126,15 @@ class Sending:
     def _count(self, path: Path, command: Command, outcome: Outcome | None) -> None:
         """Keep account of a command that has ended; `outcome` is None if the path did not answer."""
         self.tally.count(command, outcome)
-        if not command.is_out or command.service_action not in REGISTERING or command.keys is None:
+        if not command.is_out or command.keys is None:
             return
+        if command.service_action in PREEMPTING and outcome is not None and is_good(outcome):
+            self.may_have = {each: key for each, key in self.may_have.items() if key != command.keys[1]}
+        if command.service_action not in REGISTERING:
+            return
+        self.may_have.pop(path, None)
+        if outcome is None:
+            self.may_have[path] = command.keys[1]
         if outcome is None or is_good(outcome):
             self.given.extend(command.keys)
             self.given_to[path] = None if outcome is None else command.keys[1]

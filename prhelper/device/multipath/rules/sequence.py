@@ -163,8 +163,9 @@ class Sequence(Sending):
         Raises NoPathError.
         """
         having = yield from self.probe(paths, key)
-        is_one_missing = (yield from self.count_of(paths, [key], away)) < len(paths) + away
-        return is_one_missing or any(path in self.live and path not in having for path in paths)
+        if any(path in self.live and path not in having for path in paths):
+            return True
+        return (yield from self.count_of(paths, [key], away)) < len(paths) + away
 
     def probe_for(self, paths: Iterable[Path], keys: Iterable[int]) -> Steps[dict[Path, int]]:
         """The paths that have one of these keys, and which."""
@@ -177,22 +178,32 @@ class Sequence(Sending):
     def count_of(self, paths: Collection[Path], keys: Collection[int], away: int = 0) -> Steps[int]:
         """How many of these paths, and of `away` others that are not here, have one of these keys, or more.
 
-        Another path of ours may have got one from multipathd, and is not counted. It may get it just now: then the
-        number changes, and is taken anew. If it does not answer it may have one in the place of a path that is away.
+        Another path of ours may have got one from multipathd, be it that it came back just now, and is not counted. It
+        may get it meanwhile: then the number changes, and is taken anew. One that does not answer, or has not answered
+        the REGISTER that was to give it one, may have it in the place of a path that is away.
         Raises NoPathError.
         """
-        others = [path for path in self.live if path not in paths]
-        after = yield from self._number_of(keys)
-        if not others:
-            return after
-        for _ in range(1 + len(others)):
+        others: list[Path] = []
+        having: dict[Path, int] = {}
+        before = after = yield from self._number_of(keys)
+        for _ in range(2 + len(self.usable)):
+            yield from self.find_new_paths()
+            others = [path for path in self.live if path not in paths]
+            if not others:
+                break
             before, having = after, (yield from self.probe_for(others, keys))
             after = yield from self._number_of(keys)
             if after == before:
                 break
-        is_one_away = away or any(path not in self.live for path in paths)
-        silent = [path for path in others if is_one_away and path not in self.live and path not in having]
-        return min(before, after) - len(having) - len(silent)
+        if not away and all(path in self.live for path in paths):
+            return min(before, after) - len(having)
+        silent = {path for path in others if path not in self.live and path not in having}
+        number = min(before, after) - len(having) - len(silent)
+        in_doubt = {path for path, key in self.may_have.items() if key in keys} - {*paths, *self.live, *silent, *having}
+        if in_doubt:
+            yield from self.look()
+            number -= max(0, min(len(in_doubt), self.tally.others - 1))  # one at least is the fencer's
+        return number
 
     def _number_of(self, keys: Collection[int]) -> Steps[int]:
         return sum(key in keys for key in (yield from self.keys()) or [])

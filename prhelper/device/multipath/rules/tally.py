@@ -8,13 +8,13 @@ from ....scsi.reservation import Command, OutAction
 from .answers import is_good
 
 REGISTERING = (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
+PREEMPTING = (OutAction.PREEMPT, OutAction.PREEMPT_AND_ABORT)
 
 _COUNTED = (
     *REGISTERING,
     OutAction.REGISTER_AND_MOVE,
     OutAction.CLEAR,
-    OutAction.PREEMPT,
-    OutAction.PREEMPT_AND_ABORT,
+    *PREEMPTING,
 )
 
 
@@ -53,9 +53,15 @@ class Tally:
 
     @property
     def is_exact(self) -> bool:
-        """Whether surely no command but ours was counted."""
-        is_as_expected = self._expected is not None and self._seen == self._expected
-        return is_as_expected and not self._unanswered and not self._is_doubtful
+        """Whether surely no command was counted but those of ours that were answered: no other was carried out."""
+        return self._expected is not None and self._seen == self._expected and not self._is_doubtful
+
+    @property
+    def others(self) -> int:
+        """How many commands may have been counted, besides those of ours that were answered."""
+        if self._seen is None or self._expected is None or self._is_doubtful:
+            return 2**32
+        return (self._seen - self._expected) % 2**32
 
     @property
     def is_answered(self) -> bool:

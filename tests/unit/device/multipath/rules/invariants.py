@@ -195,6 +195,8 @@ class Judged(OneNexus):
         registers_first = self.command.service_action in REGISTERING and self.start.key_of(US) is None
         reaches_others = bool(self.command.parameter_list[20] & ALL_TG_PT)
         cannot_tell = registers_first and bool(self.events and (self.broken or reaches_others))
+        # Of two paths that have gone away, one may have got the key by a command that it has not answered, or lost it.
+        cannot_tell = cannot_tell or bool(self.events and len(self.broken) > 1)
         if (self.was_fenced or cannot_tell) and told == CONFLICT and has_none:
             return
         ends = list(self.ends(command))

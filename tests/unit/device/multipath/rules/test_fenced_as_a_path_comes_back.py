@@ -88,6 +88,52 @@ def test_path_that_multipathd_registers_does_not_stand_in_for_the_one_that_was_f
 
 
 @pytest.mark.parametrize("ports_known", [True, False])
+def test_path_that_was_away_and_gets_a_key_does_not_stand_in_for_the_one_that_was_fenced(ports_known: bool) -> None:
+    cluster = held("a", ports_known=ports_known)
+    cluster.leave("c")
+    cluster.look_after()
+
+    def come_back_and_leave() -> None:
+        cluster.away = {"a"}
+        multipathd_registers(cluster, "c")()
+
+    cluster.after["a PREEMPT K K"] = cluster.fence
+    cluster.after["b REGISTER T>K"] = come_back_and_leave
+    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER)) == CONFLICT
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_path_that_gets_the_key_and_does_not_answer_does_not_stand_in_for_it(ports_known: bool) -> None:
+    cluster = held("a", ports_known=ports_known)
+
+    def lose_the_answer() -> None:  # after the unit attention
+        cluster.after["c REGISTER T>K"] = lambda: cluster.leave("a", "c")
+
+    cluster.after["a PREEMPT K K"] = cluster.fence
+    cluster.after["c REGISTER T>K"] = lose_the_answer
+    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER)) == CONFLICT
+    assert cluster.keys() == "c:K"
+    cluster.come_back()
+    assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_two_paths_that_leave_are_not_one_too_few_if_nobody_came_in_between(side: str, ports_known: bool) -> None:
+    cluster = held("a", ports_known=ports_known)
+
+    def leave() -> None:
+        getattr(cluster, side)["c REGISTER T>K"] = lambda: cluster.leave("a", "c")
+
+    cluster.after["c REGISTER T>K"] = leave
+    assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER)) == GOOD
+    cluster.come_back()
+    assert cluster.keys() == "a:K* b:K c:K"
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
 def test_path_that_answers_and_leaves_as_keys_are_counted_is_taken_off_once(ports_known: bool) -> None:
     cluster = held("a", ports_known=ports_known)
     count = "b READ FULL STATUS" if ports_known else "b READ KEYS"

@@ -36,7 +36,7 @@ def tally(began: int | None, commands: list[tuple[Command, Outcome | None]], now
         (7, [(reserve(K, 1), GOOD), (reserve(K, 1), None)], 7, True, False),
         (7, [(reserve_in(InAction.READ_KEYS), GOOD), (reserve_in(InAction.READ_KEYS), None)], 7, True, False),
         (2**32 - 1, [(REGISTER, GOOD)], 0, True, False),
-        (7, [(REGISTER, None)], 7, False, False),
+        (7, [(REGISTER, None)], 7, True, False),
         (7, [(REGISTER, None)], 8, False, True),
         (None, [], None, False, False),
         (None, [(REGISTER, GOOD)], None, False, False),
