@@ -37,7 +37,7 @@ unregistered the last path, before it is answered. In it a path may write that h
   * K once more: it had none when the fencer came, in a first registration or as it came back, or had T.
 The window is at most four commands of ours a path long, and what they are repeated for unit attentions: milliseconds.
 After a crash, or where all paths went away, it lasts until the repair. A path that was away during a change of keys has
-the old key until it is settled.
+the old key until it is settled; one that did not answer a REGISTER may get its key by it at any time until then.
 
 What is left to the surroundings
 --------------------------------

@@ -17,7 +17,7 @@ from .reserving import clear, move, release, reserve
 from .sending import NoPathError
 from .sequence import Sequence
 from .settling import settle
-from .steps import Done, Entry, Memory, Paths, Steps
+from .steps import Done, Entry, Memory, Path, Paths, Steps
 from .tally import REGISTERING
 from .telling import follow
 
@@ -102,7 +102,8 @@ def _finish(sequence: Sequence, memory: Memory, outcome: Outcome) -> Steps[Done]
     sequence.stale = tuple(key for key in kept if key not in (0, sequence.key))[-MAX_STALE:]
     for path in sequence.unsettled:
         yield from settle(sequence, path)
-    if sequence.stale and not sequence.lost_an_answer:  # a command that was given up may still arrive
+    gave_up = _gave_up(sequence, memory)
+    if sequence.stale and not (sequence.lost_an_answer or gave_up):  # a command that was given up may still arrive
         still = yield from sequence.all_keys()
         sequence.stale = tuple(key for key in sequence.stale if still is None or key in still)
     yield from sequence.note(_standing_entry(sequence))
@@ -115,6 +116,7 @@ def _finish(sequence: Sequence, memory: Memory, outcome: Outcome) -> Steps[Done]
         settled=frozenset(sequence.live),
         registered=registered,
         surely_ours=surely_ours(sequence, memory, registered),
+        gave_up=gave_up,
         entry=sequence.entry,
     )
     told = yield from follow(memory, sequence.doubts_multipathd)
@@ -134,6 +136,7 @@ def _cut_short(sequence: Sequence, memory: Memory) -> Done:
         holds=sequence.holds,
         settled=frozenset(),
         surely_ours=0,
+        gave_up=_gave_up(sequence, memory),
         entry=entry,
     )
     return _done(sequence, memory, NO_PATH)
@@ -143,6 +146,11 @@ def _done(sequence: Sequence, memory: Memory, outcome: Outcome) -> Done:
     used = tuple(path for path in sequence.usable if path in sequence.used)
     skipped = tuple(path for path in sequence.usable if path not in sequence.live)
     return Done(outcome, memory, used, skipped, tuple(dict.fromkeys(sequence.remarks)))
+
+
+def _gave_up(sequence: Sequence, memory: Memory) -> frozenset[Path]:
+    """What to remember as `Memory.gave_up`: the keys that such a path may get yet are not forgotten meanwhile."""
+    return memory.gave_up.union(sequence.usable).difference(sequence.live)
 
 
 def _standing_entry(sequence: Sequence) -> Entry | None:

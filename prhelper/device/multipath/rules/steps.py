@@ -119,6 +119,7 @@ class Memory(NamedTuple):
         registrations are ours, how many registrations there were with it at all.
     surely_ours: how many registrations there were with `key` when none of them could be another host's, and the number
         has not changed since; 0 if that was not seen.
+    gave_up: paths that have not answered a command, which may still arrive, and have not been back since.
     entry: what the journal holds.
     told: what multipathd has been told.
     """
@@ -130,6 +131,7 @@ class Memory(NamedTuple):
     settled: frozenset[Path] = frozenset()
     registered: int = 0
     surely_ours: int = 0
+    gave_up: frozenset[Path] = frozenset()
     entry: Entry | None = None
     told: Told = Told()
 

@@ -4,9 +4,9 @@ import pytest
 
 from prhelper.scsi.reservation import OutAction
 
-from .....support.spc import GOOD
+from .....support.spc import CONFLICT, GOOD
 from ...emulated.unit import WR, out
-from .cluster import K2, KO, OTHER, SOURCE, Cluster, K
+from .cluster import K2, KO, OTHER, OURS, SOURCE, Cluster, K
 
 
 def returning(**keys: int) -> Cluster:
@@ -45,6 +45,34 @@ def test_path_that_was_away_for_two_changes_gets_the_last_key() -> None:
     assert cluster.guest(out(OutAction.REGISTER, K2, KO)) == GOOD
     cluster.come_back()
     assert cluster.keys() == "a:O b:O"
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_path_whose_registration_arrives_after_the_host_was_fenced_is_unregistered(times: int) -> None:
+    cluster = returning()
+    cluster.before["b REGISTER 0>K"] = lambda: cluster.leave("b")
+    cluster.look_after()
+    cluster.fence()
+    for _ in range(times):
+        assert cluster.guest(out(OutAction.RESERVE, K, kind=WR)) == CONFLICT
+    assert cluster.by(OURS["b"], out(OutAction.REGISTER, 0, K)) == GOOD
+    cluster.come_back()
+    assert (cluster.keys(), cluster.memory.key) == ("", 0)
+    cluster.look_after()
+    assert (cluster.journal, cluster.memory.gave_up) == (None, frozenset())
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_path_whose_key_changes_after_the_host_was_fenced_is_unregistered(times: int) -> None:
+    cluster = Cluster({"a": K, "b": K})
+    cluster.before["b REGISTER K>K2"] = lambda: cluster.leave("b")
+    assert cluster.guest(out(OutAction.REGISTER, K, K2)) == GOOD
+    cluster.fence(K2)
+    for _ in range(times):
+        assert cluster.guest(out(OutAction.RESERVE, K2, kind=WR)) == CONFLICT
+    assert cluster.by(OURS["b"], out(OutAction.REGISTER, K, K2)) == GOOD
+    cluster.come_back()
+    assert (cluster.keys(), cluster.memory.key) == ("", 0)
 
 
 def test_path_with_a_key_of_somebody_else_keeps_it() -> None:
