@@ -2,8 +2,9 @@
 
 A fencer's PREEMPT removes our key from all paths, also from those that are away. So as long as the unit has the key at
 all we were not fenced, and the path may have it. It is looked again afterwards: if only this path has the key, we were
-fenced in between, and it is taken back. Hence one path after another: two of them would vouch for each other. And if it
-cannot be looked again, the journal says which path must not vouch for any.
+fenced in between, and it is taken back; so is the key of paths that have come back since, which multipathd registers as
+it sees that one. Hence one path after another: two of them would vouch for each other. And if it cannot be looked
+again, the journal says which path must not vouch for any.
 """
 
 from .answers import good
@@ -44,7 +45,7 @@ def resolve(sequence: Sequence, key: int, doubtful: Path | None) -> Steps[None]:
     if doubtful in sequence.live and doubtful not in having:
         return
     suspects = having if doubtful is None else [doubtful]
-    if {*having} <= {*suspects} and ((yield from sequence.keys()) or []).count(key) < 2:
+    if {*having} <= {*suspects} and (yield from sequence.count_of(suspects, [key])) < 2:
         sequence.remarks.append(f"{', '.join(suspects)}: fenced by another host meanwhile, taken back")
-        yield from sequence.withdraw(dict.fromkeys(suspects, key))
+        yield from sequence.withdraw(dict.fromkeys(sequence.live, key))
         sequence.stale = (*sequence.stale, key)  # should it be away

@@ -8,7 +8,7 @@ from prhelper.scsi.reservation import OutAction
 
 from .....support.spc import CONFLICT, GOOD
 from ...emulated.unit import ER, out
-from .cluster import KO, SOURCE, CrashError, K
+from .cluster import KO, OTHER, SOURCE, Cluster, CrashError, K
 from .holding import held
 from .test_coming_back_meanwhile import MIGRATION, migrated, multipathd_registers
 
@@ -102,6 +102,22 @@ def test_path_that_was_away_and_gets_a_key_does_not_stand_in_for_the_one_that_wa
     assert cluster.guest(out(OutAction.PREEMPT, K, K, kind=ER)) == CONFLICT
     cluster.come_back()
     assert cluster.keys() == ""
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
+def test_path_that_is_registered_for_one_that_is_being_settled_does_not_vouch_for_it(ports_known: bool) -> None:
+    cluster = Cluster(dict.fromkeys("ab", K), paths="abcd", ports_known=ports_known, others={OTHER: KO})
+    cluster.memory = cluster.memory._replace(settled=frozenset("ab"))
+    cluster.leave("d")
+
+    def come_back() -> None:
+        cluster.away.clear()
+        multipathd_registers(cluster, "d")()
+
+    cluster.before["c REGISTER 0>K"] = cluster.fence
+    cluster.after["c REGISTER 0>K"] = come_back
+    cluster.look_after()
+    assert (cluster.keys(), cluster.memory.key) == ("", 0)
 
 
 @pytest.mark.parametrize("ports_known", [True, False])
