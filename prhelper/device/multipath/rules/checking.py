@@ -30,7 +30,8 @@ def check(sequence: Sequence, memory: Memory) -> Steps[Memory]:
         return memory._replace(settled=frozenset())
     key, settled = memory.key, [path for path in sequence.live if path in memory.settled]
     number = (yield from _number(sequence, key)) if key and settled else None
-    if number is None or (number == memory.registered and len(settled) == len(sequence.live)):
+    is_as_left = number == memory.registered and len(settled) == len(sequence.live)
+    if number is None or (is_as_left and not memory.gave_up):
         return memory
     if not number:
         yield from _forget(sequence, key)
@@ -91,4 +92,5 @@ def _is_away_with_key(sequence: Sequence, memory: Memory) -> Steps[bool]:
         return False
     back: list[Path] = [path for path in sequence.live if path not in memory.settled]
     here = yield from sequence.probe(back, memory.key)
-    return [each.key for each in ours].count(memory.key) > len(here)
+    late = memory.gave_up.difference(sequence.live)  # these may have got it after the host was fenced
+    return [each.key for each in ours].count(memory.key) > len(here) + len(late)

@@ -150,7 +150,8 @@ def _done(sequence: Sequence, memory: Memory, outcome: Outcome) -> Done:
 
 def _gave_up(sequence: Sequence, memory: Memory) -> frozenset[Path]:
     """What to remember as `Memory.gave_up`: the keys that such a path may get yet are not forgotten meanwhile."""
-    return memory.gave_up.union(sequence.usable).difference(sequence.live)
+    silent = [path for path, key in sequence.given_to.items() if key is None]
+    return memory.gave_up.union(silent).difference(sequence.live)
 
 
 def _standing_entry(sequence: Sequence) -> Entry | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from ....scsi import sense
 from ....scsi.commands import ALL_TG_PT, APTPL, reserve_in
 from ....scsi.outcome import Outcome
-from ....scsi.reservation import Command, InAction
+from ....scsi.reservation import Command, InAction, OutAction
 from ....scsi.sense import Sense
 from . import commands
 from .answers import is_conflict, is_good, is_of_the_path, is_unit_attention, tells_of_reset
@@ -132,9 +132,13 @@ class Sending:
             self.may_have = {each: key for each, key in self.may_have.items() if key != command.keys[1]}
         if command.service_action not in REGISTERING:
             return
-        self.may_have.pop(path, None)
-        if outcome is None:
-            self.may_have[path] = command.keys[1]
         if outcome is None or is_good(outcome):
             self.given.extend(command.keys)
-            self.given_to[path] = None if outcome is None else command.keys[1]
+        key, new = command.keys
+        if outcome is None and key == new and command.service_action == OutAction.REGISTER:
+            return  # it changes nothing, late or not
+        self.may_have.pop(path, None)
+        if outcome is None:
+            self.may_have[path] = new
+        if outcome is None or is_good(outcome):
+            self.given_to[path] = None if outcome is None else new

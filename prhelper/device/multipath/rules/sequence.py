@@ -21,7 +21,7 @@ class Sequence(Sending):
     """What the steps of one sequence share, besides what `Sending` has.
 
     key, holds: as `Memory` has them; whoever changes them on the unit changes them here.
-    surely_ours: as `Memory` has it, of the key that it had.
+    surely_ours, gave_up: as `Memory` has them, of the key that it had.
     reservation: what READ RESERVATION said last.
     aptpl_before: what `aptpl` was at the last `mark`; what undoes a guest's REGISTER carries that.
     entry: what the journal holds.
@@ -36,6 +36,7 @@ class Sequence(Sending):
         self.key = memory.key
         self.holds = memory.holds
         self.surely_ours = memory.surely_ours
+        self.gave_up = memory.gave_up
         self.reservation: Reservation | None = None
         self.aptpl_before = memory.aptpl
         self.entry = memory.entry
@@ -199,7 +200,8 @@ class Sequence(Sending):
             return min(before, after) - len(having)
         silent = {path for path in others if path not in self.live and path not in having}
         number = min(before, after) - len(having) - len(silent)
-        in_doubt = {path for path, key in self.may_have.items() if key in keys} - {*paths, *self.live, *silent, *having}
+        in_doubt = {path for path, key in self.may_have.items() if key in keys} | self.gave_up
+        in_doubt -= {*paths, *self.live, *silent, *having}
         if in_doubt:
             yield from self.look()
             number -= max(0, min(len(in_doubt), self.tally.others - 1))  # one at least is the fencer's

@@ -119,7 +119,7 @@ class Memory(NamedTuple):
         registrations are ours, how many registrations there were with it at all.
     surely_ours: how many registrations there were with `key` when none of them could be another host's, and the number
         has not changed since; 0 if that was not seen.
-    gave_up: paths that have not answered a command, which may still arrive, and have not been back since.
+    gave_up: paths that have not answered a REGISTER, which may still arrive, and have not been back since.
     entry: what the journal holds.
     told: what multipathd has been told.
     """

@@ -27,6 +27,21 @@ def is_as_left(cluster: Cluster) -> bool:
 
 
 @pytest.mark.parametrize("ports_known", [True, False])
+@pytest.mark.parametrize("paths", ["a", "ac"])
+def test_registration_that_arrives_after_the_host_was_fenced_vouches_for_nothing(paths: str, ports_known: bool) -> None:
+    """With one path, the unit has as many keys as before."""
+    cluster = Cluster(dict.fromkeys(paths, K), paths=f"{paths}b", ports_known=ports_known, others={OTHER: KO})
+    cluster.memory = cluster.memory._replace(settled=frozenset(paths))
+    cluster.before["b REGISTER 0>K"] = lambda: cluster.leave("b")
+    cluster.look_after()
+    cluster.fence()
+    assert cluster.by(OURS["b"], out(REGISTER, 0, K)) == GOOD
+    assert cluster.guest(out(OutAction.RESERVE, K, kind=WR)) == CONFLICT
+    cluster.come_back()
+    assert (cluster.keys(), cluster.memory.key) == ("", 0)
+
+
+@pytest.mark.parametrize("ports_known", [True, False])
 def test_path_that_was_unregistered_is_registered_again(ports_known: bool) -> None:
     cluster = Cluster(dict.fromkeys("abc", K), OURS["a"], paths="abc", ports_known=ports_known)
     assert is_as_left(cluster)
