@@ -75,7 +75,8 @@ Limits
 * A path that was unregistered and held the reservation has lost it; only the registration comes back.
 * Without `Paths.ports` a RESERVE that got no answer is not known to be ours, if it made the reservation: until its path
   is back, RELEASE and REGISTER AND MOVE leave it where it is.
-* Another host's change of APTPL is undone if it falls into a sequence that registers.
+* Another host's change of APTPL is undone if it falls into a sequence that registers; so is ours by a REGISTER that was
+  given up before, and arrives late.
 """
 
 from .checking import is_as_left
