@@ -77,6 +77,9 @@ Limits
   is back, RELEASE and REGISTER AND MOVE leave it where it is.
 * Another host's change of APTPL is undone if it falls into a sequence that registers; so is ours by a REGISTER that was
   given up before, and arrives late.
+* A command that was given up, and arrives after the sequence, or the process, that sent it, does what it says: a
+  REGISTER with ALL_TG_PT registers a path that shares its port, and a PREEMPT of K unregisters our other paths, until
+  the watcher looks.
 """
 
 from .checking import is_as_left

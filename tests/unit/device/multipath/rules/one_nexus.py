@@ -25,6 +25,7 @@ class OneNexus(Bare):
     """start: the unit when the sequence began. begun_at: when that was.
 
     fenced: when each key was lost last. source_had: the keys of the host that may share ours, in the sequence.
+    has_arrived_late: whether a REGISTER of ours has that was given up: APTPL is as in that then.
     """
 
     def __init__(self, paths: str, ports_known: bool, share_ports: bool) -> None:
@@ -33,6 +34,7 @@ class OneNexus(Bare):
         self.begun_at = 0
         self.fenced: dict[int, int] = {}
         self.source_had: set[int | None] = set()
+        self.has_arrived_late = False
 
     def key(self) -> int:
         """The key that the guest has, if any."""
@@ -93,7 +95,7 @@ class OneNexus(Bare):
         keys = {str(nexus): key for nexus, key in state.keys().items() if nexus != SOURCE or not self._is_shared()}
         held = state.reservation
         # Whether APTPL was set in the order that counts only matters where another host did not set it, too.
-        return keys, held and (held.type, str(held.holder)), state.aptpl and not self.events
+        return keys, held and (held.type, str(held.holder)), state.aptpl and not (self.events or self.has_arrived_late)
 
     def _is_shared(self) -> bool:
         """Whether the other host that shares our key may have gone with a path of ours that is away."""

@@ -4,7 +4,7 @@ A story is played from two lists of numbers: what is done, and what comes in bet
 possible, and an exhausted list says 0 for ever, which is the simplest; of what comes in between, nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from prhelper.device.emulated.rules import execute
 from prhelper.device.emulated.state import State
@@ -13,16 +13,17 @@ from prhelper.device.multipath.rules.steps import Done, Entry, Look, Memory, Pat
 from prhelper.scsi.outcome import Outcome
 from prhelper.scsi.reservation import Command, OutAction
 
-from .....support.spc import APTPL
-from ...emulated.unit import TYPES, out, without_power
-from .cluster import DEAD, K2, KO, OTHER, SOURCE, T2, CrashError, K, T, describe, told_everything, worded
-from .guest import Guest
+from .....support.spc import ALL_TG_PT, SPEC_I_PT
+from ...emulated.unit import out, without_power
+from .bare import REGISTERING
+from .cluster import DEAD, K2, T2, CrashError, K, T, describe, told_everything, worded
 from .one_nexus import US
+from .other_hosts import OtherHosts
 
 _GUEST_KEYS = (K, K2)
 
 
-class Story(Guest):
+class Story(OtherHosts):
     """Raises AssertionError as soon as something does not hold."""
 
     def __init__(
@@ -37,8 +38,8 @@ class Story(Guest):
         self.interfere = self._interfere
         self.known_to_multipathd = "none"
         self.reply = self._reply
-        self.fencer: Iterator[None] | None = None
         self.unseen: set[Path] = set()  # paths that have come back since the sequence has looked
+        self.given_up: list[tuple[Path, Command]] = []  # what may still arrive by paths that are away
 
     # The guest, and the process
 
@@ -155,6 +156,12 @@ class Story(Guest):
                 self.carry_out_ours(path, command)
                 self._leave(path)  # the answer is lost
                 return None
+            elif event == 10 and path is not None and command is not None and path not in self.away:
+                self.given_up.append((path, command))
+                self._leave(path)
+                return None
+            elif event == 11 and self.given_up:
+                self._arrive(*self.given_up.pop(0))
             elif event == 5 and path is not None:  # the path is away for a moment
                 self.broken.add(path)
                 return DEAD
@@ -185,8 +192,23 @@ class Story(Guest):
         self.away.add(path)
         self.broken.add(path)
 
+    def _arrive(self, path: Path, command: Command) -> None:
+        """A REGISTER that was given up, before its path is back.
+
+        Of those that reach other paths, and of other commands, the rules make nothing (their Limits).
+        """
+        if not command.is_out or command.service_action not in REGISTERING:
+            return
+        if command.parameter_list[20] & (ALL_TG_PT | SPEC_I_PT):
+            return
+        self.log.append(f"{path} {describe(command)} arrives late")
+        self.unit = told_everything(self.unit, self.nexuses[path])
+        self.carry_out(self.nexuses[path], command)
+        self.has_arrived_late = True
+
     def _return(self, path: Path) -> None:
         self.log.append(f"{path} returns")
+        self.given_up = [each for each in self.given_up if each[0] != path]
         self.away.discard(path)
         self.broken.add(path)
         self.unseen.add(path)
@@ -218,33 +240,3 @@ class Story(Guest):
                 lambda unit: execute(told_everything(unit, self.nexuses[path]), self.nexuses[path], unregister)[0],
                 fences=False,
             )
-
-    def _others_turn(self) -> None:
-        """Another host's command, right or wrong."""
-        nexus = (OTHER, OTHER, SOURCE)[self.number() % 3] if self.ports_known else OTHER
-        key = self.unit.key_of(nexus) or 0
-        fresh = self.pick(KO, KO + 1) if nexus == OTHER else self.pick(K, KO)
-        kind = self.pick(*TYPES)
-        held = self.unit.reservation
-        makes: tuple[Callable[[], Command], ...] = (
-            lambda: out(OutAction.REGISTER, key, fresh, flags=self.pick(0, APTPL)),
-            lambda: out(OutAction.RESERVE, key, kind=kind),
-            lambda: out(OutAction.PREEMPT, key, self.pick(K, K2), kind=kind),
-            lambda: out(OutAction.PREEMPT, key, self.pick(K, *self.read_keys()), kind=kind),
-            lambda: out(OutAction.RELEASE, key, kind=held.type if held else kind),
-            lambda: out(OutAction.CLEAR, key),
-            lambda: out(OutAction.REGISTER, key, 0),
-        )
-        self.carry_out_other(nexus, makes[self.number() % len(makes)]())
-
-    def _reading_fencer(self, victim: int) -> Iterator[None]:
-        """A fencer that reads first, as fence_scsi and fence_mpath do, one command a turn."""
-        if self.unit.key_of(OTHER) is None:
-            self.carry_out_other(OTHER, out(OutAction.REGISTER, 0, KO))
-            yield
-        while victim in self.read_keys():
-            yield
-            key = self.unit.key_of(OTHER) or KO
-            self.carry_out_other(OTHER, out(OutAction.PREEMPT, key, victim, kind=TYPES[2]))
-            yield
-        self.fencer = None
