@@ -36,6 +36,14 @@ def wait_until(condition: Callable[[], object], timeout: float = PATIENCE, what:
         time.sleep(0.005)
 
 
+def is_another_file(path: Path, than: os.stat_result) -> bool:
+    """Whether there is a file at this path, and another one; at a moment it may be neither."""
+    try:
+        return not os.path.samestat(path.stat(), than)
+    except FileNotFoundError:
+        return False
+
+
 def is_listening(path: Path) -> bool:
     """Whether somebody listens on a Unix socket; unlike connecting, this leaves no trace there."""
     accepts_connections = "00010000"

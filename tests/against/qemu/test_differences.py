@@ -14,7 +14,7 @@ import pytest
 
 from ...support.client import Client
 from ...support.fake_device import HANGING, HEALTHY, FakeDevice
-from ...support.helper import OURS, Helper, wait_until
+from ...support.helper import OURS, Helper, is_another_file, wait_until
 from ...support.spc import GOOD, reserve_in
 from .pair import opened
 from .version import programs
@@ -92,9 +92,9 @@ def test_an_incomplete_request_keeps_the_c_helper_waiting(bench: Bench) -> None:
 
 def test_the_c_helper_replaces_a_socket_in_use(tmp_path: Path) -> None:
     with Helper(tmp_path, programs().helper) as first:
-        before = first.socket.stat().st_ino
+        before = first.socket.stat()
         with Helper(tmp_path, programs().helper) as second:
-            wait_until(lambda: second.socket.stat().st_ino != before, what="the socket to be replaced")
+            wait_until(lambda: is_another_file(second.socket, before), what="the socket to be replaced")
             assert first.process.poll() is None
 
 

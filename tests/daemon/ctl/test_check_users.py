@@ -23,7 +23,7 @@ from prhelper.ctl.qemu import CommandLine, GuestDisk
 
 from ...support.checking import check
 from ...support.client import Client
-from ...support.helper import OURS, Helper, wait_until
+from ...support.helper import OURS, Helper, is_another_file, wait_until
 from ...support.programs import require_mount_namespace
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
@@ -195,12 +195,12 @@ def test_helper_that_was_not_ended_before_the_next_was_started(tmp_path: Path, m
 def test_helper_of_a_container_with_the_same_path_is_not_at_this_one(tmp_path: Path) -> None:
     command = " ".join([*OURS, "-q", "-k", str(tmp_path / "helper.sock")])
     line = [require_mount_namespace(), "--mount", "sh", "-ec", f"mount -t tmpfs none {tmp_path}; exec {command}"]
-    with Helper(tmp_path, options=["-q"]) as helper, subprocess.Popen(line) as theirs:
-        there = Path(f"/proc/{theirs.pid}/root{helper.socket}")
-        wait_until(lambda: there.is_socket() and not there.samefile(helper.socket), what="the other's socket")
+    with Helper(tmp_path, options=["-q"]) as helper, subprocess.Popen(line) as theirs, contextlib.ExitStack() as stack:
+        stack.callback(theirs.terminate)
+        there, here = Path(f"/proc/{theirs.pid}/root{helper.socket}"), helper.socket.stat()
+        wait_until(lambda: is_another_file(there, here), what="the other's socket")
+        wait_until(lambda: listening.servers(there) == [theirs.pid], what="it to listen")
         assert listening.servers(helper.socket) == [helper.pid]
-        assert listening.servers(there) == [theirs.pid]
-        theirs.terminate()
 
 
 def test_process_whose_name_is_no_text_has_a_user_nevertheless() -> None:
