@@ -18,10 +18,12 @@ MAX = 5
 _OF_QEMU = frozenset({(int(InAction.READ_RESERVATION), 24), (int(InAction.READ_KEYS), 136)})
 """Service actions and allocation lengths. A guest's command with the same, as Linux has one, is asked again too."""
 
+_CHECK_CONDITION = int(Status.CHECK_CONDITION)  # a plain integer: each command is compared with it
+
 
 def is_due_again(command: Command, outcome: Outcome) -> bool:
     """Whether a command is one that QEMU sends of its own accord, and met a unit attention."""
-    if outcome.status != Status.CHECK_CONDITION or command.is_out:
+    if outcome.status != _CHECK_CONDITION or command.is_out:
         return False
     if (command.service_action, command.length) not in _OF_QEMU:
         return False

@@ -83,18 +83,13 @@ class Devices:
 
     async def execute(self, command: Command, target: Target) -> Result:
         """Carry out one command with the executor for its device. See `Executor`."""
-        result = await self._execute_once(command, target)
-        for _ in range(attentions.MAX):
+        for _ in range(1 + attentions.MAX):
+            result = await self._choose(command, target).execute(command, target)
+            if self._stand_in is not None and not self._always:
+                result = await self._stand_in.execute_if_missing(command, target, result)
             if not attentions.is_due_again(command, result.outcome):
                 break
-            result = await self._execute_once(command, target)
         return result
-
-    async def _execute_once(self, command: Command, target: Target) -> Result:
-        result = await self._choose(command, target).execute(command, target)
-        if self._stand_in is None or self._always:
-            return result
-        return await self._stand_in.execute_if_missing(command, target, result)
 
     def _choose(self, command: Command, target: Target) -> Executor:
         if target.device is None:

@@ -99,12 +99,13 @@ class Client:
 
     def remember(self, ended: Ended) -> News | None:
         """Remember how a command ended, for those who ask. Returns what is worth to be told at once."""
+        seen = self._seen.add(ended)
+        take_over = self._take_over
         if not ended.command.is_out:
-            self._seen.add(ended)
-            self._take_over.is_preceded_by(ended)
+            take_over.before = ended
             return None
-        took_over = self._take_over.key_if_completed_by(ended)
-        shares_with = self._seen.add_out(ended)
+        took_over = None if take_over.before is None else take_over.key_if_completed_by(ended)
+        shares_with = self._seen.add_out(ended, seen)
         return News(shares_with, took_over) if took_over is not None or shares_with else None
 
     def unfinished(self) -> str:

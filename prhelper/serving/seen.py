@@ -130,17 +130,15 @@ class Seen:
                 seen.slower(ended)
         return seen
 
-    def add_out(self, ended: Ended) -> Sequence[Registration]:
-        """Remember a PERSISTENT RESERVE OUT, and what it has changed, and tell who watches.
+    def add_out(self, ended: Ended, seen: SeenDevice | None) -> Sequence[Registration]:
+        """Remember what a PERSISTENT RESERVE OUT has changed, and tell who watches. `seen`: as `add` has returned it.
 
         Returns the other machines on this device, if the command registered one more than the first. They are told
         once, until no machine is registered any more.
         """
-        seen = self.add(ended)
         if self.watchers.all:
             self.watchers.put(ended)
-        result = ended.result
-        if seen is None or result.outcome.status != _GOOD:
+        if seen is None or ended.result.outcome.status != _GOOD:
             return ()
         seen.last = ended
         if ended.command.service_action not in CHANGING:
@@ -149,7 +147,7 @@ class Seen:
             self._find_unit(seen, ended)
         with self._lock:
             others = seen.on_unit.change(ended, seen.unit.addresses)
-        return self._to_warn_of(seen.on_unit, others) if others and not result.emulated else ()
+        return self._to_warn_of(seen.on_unit, others) if others and not ended.result.emulated else ()
 
     def all(self) -> Iterator[tuple[DeviceId, SeenDevice]]:
         """Every device, each as it is when it is taken. The lock is held for one at a time: sessions wait for it."""

@@ -14,28 +14,27 @@ _REGISTER, _PREEMPT = int(OutAction.REGISTER), int(OutAction.PREEMPT)
 
 
 class TakeOver:
-    """How far one client is. Only its session calls."""
+    """How far one client is. Only its session calls.
 
-    __slots__ = ("_before",)
+    before: the last command, if it may be one of a take-over. Each PERSISTENT RESERVE IN is put here, to be looked at
+        only when it matters; while there is none, no PERSISTENT RESERVE OUT can be the last of a take-over.
+    """
+
+    __slots__ = ("before",)
 
     def __init__(self) -> None:
-        self._before: Ended | None = None
-        """The last command, if it may be one of a take-over."""
-
-    def is_preceded_by(self, ended: Ended) -> None:
-        """Follow a PERSISTENT RESERVE IN. Each passes here, so it is looked at only when it matters."""
-        self._before = ended
+        self.before: Ended | None = None
 
     def key_if_completed_by(self, ended: Ended) -> int | None:
         """Follow a PERSISTENT RESERVE OUT. Returns the machine's key if it was the last of a take-over, else None."""
-        before, self._before = self._before, None
+        before, self.before = self.before, None
         command = ended.command
         if before is None or before.device != ended.device or not _is_good(ended) or command.keys is None:
             return None
         key, service_action_key = command.keys
         action = command.service_action
         if action == _REGISTER and not key and _is_reading(before.command) and _is_good(before):
-            self._before = ended
+            self.before = ended
         elif action == _PREEMPT and key == service_action_key and _has_registered(before.command, key):
             return key or None
         return None
