@@ -84,6 +84,11 @@ class RequestDecoder(Collector):
         """Whether the next byte begins a request."""
         return self._part is _Part.CDB and self.needed == CDB_SIZE
 
+    @staticmethod
+    def size_behind(data: bytes) -> int:
+        """How many bytes belong to the first bytes of a request and come behind them, as far as these say."""
+        return parameter_list_length(data) if len(data) == CDB_SIZE else 0
+
     def feed(self, data: bytes, fds: Sequence[OwnedFd] = ()) -> Request | None:
         """Take what was read: 1 to `needed` bytes. The request that this completes; None if it is not complete yet.
 

@@ -144,9 +144,15 @@ async def read_request(channel: Channel, decoder: RequestDecoder, timeout: float
     data = await channel.read_next(decoder.needed, fds)
     if not data:
         return AtRest.of(decoder, None) if data is None else End.HUNG_UP
-    request = decoder.feed(data, fds)
-    if not decoder.takes_descriptors and (data := channel.read_now(decoder.needed)):
-        request = decoder.feed(data)  # a parameter list, as a rule: without two coroutines more
+    rest = None
+    try:
+        # At once: each message that is taken wakes the client, which is awake still from the first.
+        if size := decoder.size_behind(data):
+            rest = channel.read_now(size)
+    finally:
+        request = decoder.feed(data, fds)
+    if rest:
+        request = decoder.feed(rest)
     return request or await read_rest(channel, decoder, _in(timeout))
 
 

@@ -45,6 +45,17 @@ def decoder() -> Iterator[RequestDecoder]:
     decoder.close()
 
 
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [(reserve_out(0), 24), (reserve_out(0, 0, 0), 0), (reserve_out(0)[:15], 0), (reserve_in(0, 8192), 0)],
+    ids=["OUT", "OUT without parameter list", "part of a CDB", "IN"],
+)
+def test_size_of_what_comes_behind_the_first_bytes_of_a_request(
+    decoder: RequestDecoder, data: bytes, size: int
+) -> None:
+    assert decoder.size_behind(data) == size
+
+
 def a_descriptor() -> OwnedFd:
     return OwnedFd(os.open("/dev/null", os.O_RDONLY))
 

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from prhelper.channel import IncompleteRead
+from prhelper.channel import BrokenResourceError, IncompleteRead, OwnedFd, SocketChannel
 from prhelper.device.dispatch import Devices
 from prhelper.device.execution import Result
 from prhelper.device.identity import Target
@@ -57,6 +57,24 @@ def test_descriptors_that_come_with_a_parameter_list_are_ignored(runner: Runner,
         wait_until(lambda: not peer.channel.unread(), what="the CDB to be read")
         peer.send(keys(1, 2), null, null)
         assert peer.receive(128)[104:] == keys(1, 2)
+
+
+def test_descriptor_is_closed_where_the_connection_breaks_behind_its_cdb(
+    runner: Runner, null: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = SocketChannel.read_now
+
+    def broken(channel: SocketChannel, size: int, fds: list[OwnedFd] | None = None) -> bytes | None:
+        if size == len(keys()):
+            raise BrokenResourceError
+        return real(channel, size, fds)
+
+    monkeypatch.setattr(SocketChannel, "read_now", broken)
+    with session(runner, Loopback()) as peer:
+        peer.send(HELLO)
+        peer.send(reserve_out(0), null)
+        assert isinstance(peer.end(), BrokenResourceError)
+    assert not peer.devices.results
 
 
 def test_file_that_is_no_scsi_device_gets_check_condition(runner: Runner, null: int) -> None:
