@@ -68,7 +68,8 @@ def serve(options: Options, started: Started, made: contextlib.ExitStack, ready:
     # Only now, threads.
     threading.excepthook = functools.partial(_die_loudly, made)
     threads = IOThreads()
-    clients = Clients(options.max_clients, None if options.multipath_worker else options.max_clients_per_process)
+    per_process = None if options.multipath_worker else options.max_clients_per_process
+    clients = Clients(options.max_clients, per_process, can_be_asked=started.control is not None)
     features = ON_BEHALF if options.multipath_worker else 0
     server = Server(threads, made_devices.for_client, clients, options.request_timeout, features)
     control = None

@@ -99,13 +99,14 @@ class Client:
 
     def remember(self, ended: Ended) -> News | None:
         """Remember how a command ended, for those who ask. Returns what is worth to be told at once."""
-        seen = self._seen.add(ended)
         take_over = self._take_over
         if not ended.command.is_out:
             take_over.before = ended
+            if self._seen.can_be_asked:
+                self._seen.add(ended)
             return None
         took_over = None if take_over.before is None else take_over.key_if_completed_by(ended)
-        shares_with = self._seen.add_out(ended, seen)
+        shares_with = self._seen.add_out(ended)
         return News(shares_with, took_over) if took_over is not None or shares_with else None
 
     def unfinished(self) -> str:
@@ -123,12 +124,13 @@ class Clients:
     total: connections in all. One account (`Peer.account`) may have half of them, so that no virtual machine and no
         user can use them up.
     seen: what their commands have shown of the devices.
+    can_be_asked: see `Seen`.
     per_process: connections of one process. Not enforced for peers in another PID namespace (reported as PID 0), since
         they may be different virtual machines. None: one process, and one account, may have all of them; it is a
         daemon, which has limits itself.
     """
 
-    def __init__(self, total: int, per_process: int | None) -> None:
+    def __init__(self, total: int, per_process: int | None, can_be_asked: bool = True) -> None:
         self.total = total
         self.per_account = total if per_process is None else (total + 1) // 2
         self.per_process = total if per_process is None else per_process
@@ -139,7 +141,7 @@ class Clients:
         self._by_process: collections.Counter[int] = collections.Counter()
         self._accepted = 0
         self._commands_of_former = 0
-        self.seen = Seen(self._serves)
+        self.seen = Seen(self._serves, can_be_asked)
         self._commands_before = 0  # of this process
 
     def enter(self, peer: Peer, channel: SocketChannel, number: int | None = None) -> Client:

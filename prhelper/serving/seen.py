@@ -101,11 +101,13 @@ class Seen:
     """All devices. Any thread may call.
 
     serves: see `Serves`. watchers: who is told of each OUT command.
+    can_be_asked: False where there is no control socket. Then only who is registered is followed, for the warning.
     omitted: how many commands were for devices that there was no room for.
     """
 
-    def __init__(self, serves: Serves) -> None:
+    def __init__(self, serves: Serves, can_be_asked: bool = True) -> None:
         self._serves = serves
+        self.can_be_asked = can_be_asked
         self._lock = threading.Lock()
         self._answered: dict[DeviceId, SeenDevice] = {}
         self._refused: dict[DeviceId, SeenDevice] = {}
@@ -130,15 +132,20 @@ class Seen:
                 seen.slower(ended)
         return seen
 
-    def add_out(self, ended: Ended, seen: SeenDevice | None) -> Sequence[Registration]:
-        """Remember what a PERSISTENT RESERVE OUT has changed, and tell who watches. `seen`: as `add` has returned it.
+    def add_out(self, ended: Ended) -> Sequence[Registration]:
+        """Remember a PERSISTENT RESERVE OUT, and what it has changed, and tell who watches.
 
         Returns the other machines on this device, if the command registered one more than the first. They are told
         once, until no machine is registered any more.
         """
-        if self.watchers.all:
-            self.watchers.put(ended)
-        if seen is None or ended.result.outcome.status != _GOOD:
+        result = ended.result
+        if self.can_be_asked:
+            seen = self.add(ended)
+            if self.watchers.all:
+                self.watchers.put(ended)
+        else:
+            seen = self._answered.get(ended.device) or self._add_slowly(ended)  # type: ignore[arg-type]
+        if seen is None or result.trouble is not None or result.outcome.status != _GOOD:
             return ()
         seen.last = ended
         if ended.command.service_action not in CHANGING:
@@ -147,7 +154,7 @@ class Seen:
             self._find_unit(seen, ended)
         with self._lock:
             others = seen.on_unit.change(ended, seen.unit.addresses)
-        return self._to_warn_of(seen.on_unit, others) if others and not ended.result.emulated else ()
+        return self._to_warn_of(seen.on_unit, others) if others and not result.emulated else ()
 
     def all(self) -> Iterator[tuple[DeviceId, SeenDevice]]:
         """Every device, each as it is when it is taken. The lock is held for one at a time: sessions wait for it."""

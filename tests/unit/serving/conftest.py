@@ -58,8 +58,9 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def host() -> Host:
-    return Host()
+def host(request: pytest.FixtureRequest) -> Host:
+    """A host that can be asked, unless a test says otherwise."""
+    return Host(getattr(request, "param", True))
 
 
 @pytest.fixture(params=list(RUNNERS.values()), ids=list(RUNNERS))

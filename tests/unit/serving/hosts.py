@@ -26,9 +26,9 @@ KEY, NEW_KEY = 0xA1, 0xA2
 class Host:
     """Clients without connections, and what their commands have shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, can_be_asked: bool = True) -> None:
         self.connected: list[Client] = []
-        self.seen = Seen(lambda peer, _: any(one.peer == peer for one in self.connected))
+        self.seen = Seen(lambda peer, _: any(one.peer == peer for one in self.connected), can_be_asked)
 
     def machine(self, name: str | None, pid: int = 1) -> Client:
         client = Client(pid, Peer(pid, 107, "qemu", "user 107", pid), None, self.seen)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from prhelper.scsi.reservation import Command, OutAction
 from prhelper.serving.registrations import Registration, Registrations
 
 from ...support.spc import reserve_out
-from .hosts import CONFLICT, DISK, KEY, NEW_KEY, Host, ended, keys_of, out, register, remember
+from .hosts import CONFLICT, DISK, GOOD, KEY, NEW_KEY, READ_KEYS, Host, ended, keys_of, out, register, remember
 
 HERE, THERE = frozenset({"2:0:0:0"}), frozenset({"3:0:0:0"})
 BOTH = HERE | THERE
@@ -136,3 +136,14 @@ def test_a_registration_that_failed_changes_nothing(host: Host) -> None:
     register(client)
     register(client, NEW_KEY, result=ended(CONFLICT))
     assert keys_of(host) == [KEY]
+
+
+def test_where_nobody_can_ask_registrations_are_followed_but_nothing_is_counted() -> None:
+    host = Host(can_be_asked=False)
+    client = host.machine("a")
+    register(client)
+    remember(client, READ_KEYS)
+    register(client, NEW_KEY)
+    ((_, seen),) = host.seen.all()
+    assert keys_of(host) == [NEW_KEY]
+    assert seen.outcomes == {GOOD: 1}  # of the first, which made the device known

@@ -25,6 +25,8 @@ from .hosts import (
     remember,
 )
 
+pytestmark = pytest.mark.parametrize("host", [True, False], indirect=True, ids=["control socket", "none"])
+
 
 @pytest.mark.parametrize("first", [READ_RESERVATION, READ_KEYS])
 def test_a_take_over_after_a_migration_is_recognized(host: Host, first: Command) -> None:

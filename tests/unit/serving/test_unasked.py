@@ -33,6 +33,8 @@ from .hosts import (
     remember,
 )
 
+pytestmark = pytest.mark.parametrize("host", [True, False], indirect=True, ids=["control socket", "none"])
+
 
 def test_a_second_machine_on_a_disk_is_told_once(host: Host) -> None:
     first, second, third = host.machine("a"), host.machine("b", 2), host.machine("c", 3)
