@@ -17,7 +17,7 @@ MAX = 64
 
 _REGISTERING = frozenset(map(int, (OutAction.REGISTER, OutAction.REGISTER_AND_IGNORE_EXISTING_KEY)))
 
-_CHANGING = frozenset(map(int, (*_REGISTERING, OutAction.CLEAR, OutAction.PREEMPT, OutAction.PREEMPT_AND_ABORT)))
+CHANGING = frozenset(map(int, (*_REGISTERING, OutAction.CLEAR, OutAction.PREEMPT, OutAction.PREEMPT_AND_ABORT)))
 """The service actions that change who is registered."""
 
 
@@ -82,15 +82,13 @@ class Registrations:
         self.warned = False
 
     def change(self, ended: Ended, addresses: frozenset[str]) -> Sequence[Registration]:
-        """Follow an OUT command that ended well, by these nexuses.
+        """Follow an OUT command, one of CHANGING, that ended well, by these nexuses.
 
         Returns the others that are registered by one of them, if it registered a machine.
         """
         action = ended.command.service_action
         if addresses is self._addresses and action in _REGISTERING and ended.peer == self._alone:
             self._unsettled = ended
-            return ()
-        if action not in _CHANGING:
             return ()
         self._settle()
         others = self._follow(ended, action, addresses)

@@ -14,7 +14,7 @@ from ..host.machine_name import MachineName
 from ..host.peer import Peer
 from ..scsi.status import Status
 from .ended import Ended
-from .registrations import Registration, Registrations
+from .registrations import CHANGING, Registration, Registrations
 from .watching import Watchers
 
 MAX_ANSWERED = 4096
@@ -40,7 +40,7 @@ class SeenDevice:
     """One device. first_at, last_at: `time.time`. outcomes: how many commands ended with which status, or NOT_SENT.
 
     last: the last OUT command that ended well. map_name, wwid: of the multipath map, once a command has gone there.
-    unit: which it was when an OUT command last ended well there, as sysfs had it at unit_at (`time.time`).
+    unit: which it was when a registration last went there, as sysfs had it at unit_at (`time.time`).
     on_unit: the registrations on that unit. registrations: those of them that share a nexus with it; only in copies.
     """
 
@@ -148,6 +148,8 @@ class Seen:
         if seen is None or result.trouble is not None or result.outcome.status != _GOOD:
             return ()
         seen.last = ended
+        if ended.command.service_action not in CHANGING:
+            return ()
         if not 0 <= ended.at - seen.unit_at < UNIT_LASTS:
             self._find_unit(seen, ended)
         with self._lock:

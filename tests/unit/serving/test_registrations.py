@@ -6,7 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from prhelper.device.identity import DeviceId
+from prhelper.device.unit import Unit
 from prhelper.scsi.reservation import Command, OutAction
+from prhelper.serving import seen
 from prhelper.serving.registrations import Registration, Registrations
 
 from ...support.spc import reserve_out
@@ -138,12 +141,23 @@ def test_a_registration_that_failed_changes_nothing(host: Host) -> None:
     assert keys_of(host) == [KEY]
 
 
+def test_the_unit_is_asked_for_only_by_what_changes_registrations(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = host.machine("a"), host.machine("b", 2)
+    register(first)
+    monkeypatch.setattr(seen, "UNIT_LASTS", 0.0)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(DeviceId, "unit", lambda _: Unit("elsewhere", HERE))  # as where sysfs cannot be read
+        for action in (OutAction.RESERVE, OutAction.RELEASE):
+            remember(first, out(action, KEY))
+    assert [one.key for one in register(second, NEW_KEY).shares_with] == [KEY]
+
+
 def test_where_nobody_can_ask_registrations_are_followed_but_nothing_is_counted() -> None:
     host = Host(can_be_asked=False)
     client = host.machine("a")
     register(client)
     remember(client, READ_KEYS)
     register(client, NEW_KEY)
-    ((_, seen),) = host.seen.all()
+    ((_, device),) = host.seen.all()
     assert keys_of(host) == [NEW_KEY]
-    assert seen.outcomes == {GOOD: 1}  # of the first, which made the device known
+    assert device.outcomes == {GOOD: 1}  # of the first, which made the device known
