@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..scsi.outcome import Outcome
-from ..scsi.reservation import CDB_SIZE, Command
+from ..scsi.reservation import CDB_SIZE, MAX_DATA, Command
 from .framing import (
     FEATURES_LAYOUT,
     ON_BEHALF,
@@ -85,9 +85,15 @@ class RequestDecoder(Collector):
         return self._part is _Part.CDB and self.needed == CDB_SIZE
 
     @staticmethod
-    def size_behind(data: bytes) -> int:
-        """How many bytes belong to the first bytes of a request and come behind them, as far as these say."""
-        return parameter_list_length(data) if len(data) == CDB_SIZE else 0
+    def size_behind(data: bytes, fds: Sequence[OwnedFd]) -> int:
+        """How many bytes of a request come behind its first ones, and the descriptors with these, as far as they say.
+
+        0 for a request that `feed` refuses: what comes behind its CDB is best left where it is.
+        """
+        if len(data) != CDB_SIZE or len(fds) != 1:
+            return 0
+        size = parameter_list_length(data)
+        return size if size <= MAX_DATA else 0
 
     def feed(self, data: bytes, fds: Sequence[OwnedFd] = ()) -> Request | None:
         """Take what was read: 1 to `needed` bytes. The request that this completes; None if it is not complete yet.

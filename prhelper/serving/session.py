@@ -147,7 +147,7 @@ async def read_request(channel: Channel, decoder: RequestDecoder, timeout: float
     rest = None
     try:
         # At once: each message that is taken wakes the client, which is awake still from the first.
-        if size := decoder.size_behind(data):
+        if size := decoder.size_behind(data, fds):
             rest = channel.read_now(size)
     finally:
         request = decoder.feed(data, fds)

@@ -45,19 +45,30 @@ def decoder() -> Iterator[RequestDecoder]:
     decoder.close()
 
 
-@pytest.mark.parametrize(
-    ("data", "size"),
-    [(reserve_out(0), 24), (reserve_out(0, 0, 0), 0), (reserve_out(0)[:15], 0), (reserve_in(0, 8192), 0)],
-    ids=["OUT", "OUT without parameter list", "part of a CDB", "IN"],
-)
-def test_size_of_what_comes_behind_the_first_bytes_of_a_request(
-    decoder: RequestDecoder, data: bytes, size: int
-) -> None:
-    assert decoder.size_behind(data) == size
-
-
 def a_descriptor() -> OwnedFd:
     return OwnedFd(os.open("/dev/null", os.O_RDONLY))
+
+
+@pytest.mark.parametrize(
+    ("data", "descriptors", "size"),
+    [
+        (reserve_out(0), 1, 24),
+        (reserve_out(0, 0, 0), 1, 0),
+        (reserve_out(0, 0, 8192), 1, 8192),
+        (reserve_out(0, 0, 8193), 1, 0),
+        (reserve_out(0), 0, 0),
+        (reserve_out(0), 2, 0),
+        (reserve_out(0)[:15], 1, 0),
+        (reserve_in(0, 8192), 1, 0),
+    ],
+)
+def test_size_of_what_comes_behind_the_first_bytes_of_a_request(
+    decoder: RequestDecoder, data: bytes, descriptors: int, size: int
+) -> None:
+    fds = [a_descriptor() for _ in range(descriptors)]
+    assert decoder.size_behind(data, fds) == size
+    for fd in fds:
+        fd.close()
 
 
 def feed(decoder: RequestDecoder, data: bytes, fds: list[OwnedFd], most: int) -> list[Request]:

@@ -104,6 +104,29 @@ def test_violation_ends_the_session(runner: Runner) -> None:
         assert isinstance(peer.end(), ProtocolError)
 
 
+@pytest.mark.parametrize(
+    ("cdb", "descriptors"),
+    [(reserve_out(0, 0, 8193), 1), (reserve_out(0), 0), (reserve_out(0), 2)],
+    ids=["too long", "no descriptor", "two descriptors"],
+)
+def test_what_comes_behind_a_refused_cdb_is_left_to_whoever_closes_the_connection(
+    runner: Runner, null: int, monkeypatch: pytest.MonkeyPatch, cdb: bytes, descriptors: int
+) -> None:
+    unread: list[int] = []
+    close = SocketChannel.close
+
+    def noting(channel: SocketChannel) -> None:
+        unread.append(channel.unread())
+        close(channel)
+
+    monkeypatch.setattr(SocketChannel, "close", noting)
+    with session(runner, Loopback()) as peer:
+        peer.send(HELLO)
+        peer.send(cdb + keys(), *[null] * descriptors)
+        assert isinstance(peer.end(), ProtocolError)
+    assert unread == [len(keys())]
+
+
 def test_second_descriptor_in_the_rest_of_a_cdb_ends_the_session(runner: Runner, null: int) -> None:
     with session(runner, Loopback()) as peer:
         peer.client.sendall(HELLO)
