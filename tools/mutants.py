@@ -87,10 +87,13 @@ NO_DIFFERENCE: dict[tuple[str, str, str], str] = {
     ("serving.seen", "others", "True"): "it spares a call",
     ("serving.seen", "self.watchers.all", "True"): "it spares a lock",
     ("serving.seen", "trouble is not None", "True"): "the slow way does the same",
+    ("serving.take_over", "before is None", "False"): "for the type checker: its caller has asked",
     ("serving.take_over", "command.is_out", "True"): "no other command has keys",
     ("serving.take_over", "key", "False"): "the PREEMPT looks at it again",
     ("serving.server", "device is not None", "True"): "closing None fails, in a thread of its own",
     ("serving.server", "rest.device is not None", "True"): "closing None fails, in a thread of its own",
+    ("serving.session", "(size := decoder.size_behind(data, fds))", "True"): "reading 0 bytes reads none",
+    ("serving.session", "(size := decoder.size_behind(data, fds))", "False"): "what is read after it reads that too",
     ("serving.session", "decoder.takes_descriptors", "True"): "it spares a wait",
     ("serving.session", "decoder.holds_descriptors", "True"): "there is nothing to close then: it spares a call",
 }

@@ -145,7 +145,7 @@ class Seen:
                 self.watchers.put(ended)
         else:
             seen = self._answered.get(ended.device) or self._add_slowly(ended)  # type: ignore[arg-type]
-        if seen is None or result.trouble is not None or result.outcome.status != _GOOD:
+        if seen is None or result.outcome.status != _GOOD:
             return ()
         seen.last = ended
         if ended.command.service_action not in CHANGING:
