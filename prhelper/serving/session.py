@@ -149,7 +149,7 @@ async def read_request(channel: Channel, decoder: RequestDecoder, timeout: float
         # At once: each message that is taken wakes the client, which is awake still from the first.
         if size := decoder.size_behind(data, fds):
             rest = channel.read_now(size)
-    finally:
+    finally:  # whatever becomes of that: the descriptors are the decoder's to close
         request = decoder.feed(data, fds)
     if rest:
         request = decoder.feed(rest)
