@@ -82,15 +82,13 @@ class Registrations:
         self.warned = False
 
     def change(self, ended: Ended, addresses: frozenset[str]) -> Sequence[Registration]:
-        """Follow an OUT command that ended well, by these nexuses.
+        """Follow an OUT command, one of CHANGING, that ended well, by these nexuses.
 
         Returns the others that are registered by one of them, if it registered a machine.
         """
         action = ended.command.service_action
         if addresses is self._addresses and action in _REGISTERING and ended.peer == self._alone:
             self._unsettled = ended
-            return ()
-        if action not in CHANGING:
             return ()
         self._settle()
         others = self._follow(ended, action, addresses)

@@ -148,9 +148,9 @@ class Seen:
         if seen is None or result.outcome.status != _GOOD:
             return ()
         seen.last = ended
+        if ended.command.service_action not in CHANGING:
+            return ()
         if not 0 <= ended.at - seen.unit_at < UNIT_LASTS:
-            if ended.command.service_action not in CHANGING:
-                return ()
             self._find_unit(seen, ended)
         with self._lock:
             others = seen.on_unit.change(ended, seen.unit.addresses)
