@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..scsi.outcome import Outcome
-from ..scsi.reservation import CDB_SIZE, MAX_DATA, Command
+from ..scsi.reservation import CDB_SIZE, Command
 from .framing import (
     FEATURES_LAYOUT,
     ON_BEHALF,
@@ -93,7 +93,7 @@ class RequestDecoder(Collector):
         if len(data) != CDB_SIZE or len(fds) != 1:
             return 0
         size = parameter_list_length(data)
-        return size if size <= MAX_DATA else 0
+        return 0 if size and fault_of(data) is not None else size
 
     def feed(self, data: bytes, fds: Sequence[OwnedFd] = ()) -> Request | None:
         """Take what was read: 1 to `needed` bytes. The request that this completes; None if it is not complete yet.
