@@ -99,13 +99,12 @@ class Client:
 
     def remember(self, ended: Ended) -> News | None:
         """Remember how a command ended, for those who ask. Returns what is worth to be told at once."""
-        take_over = self._take_over
         if not ended.command.is_out:
-            take_over.before = ended
+            self._take_over.before = ended
             if self._seen.can_be_asked:
                 self._seen.add(ended)
             return None
-        took_over = None if take_over.before is None else take_over.key_if_completed_by(ended)
+        took_over = self._take_over.key_if_completed_by(ended)
         shares_with = self._seen.add_out(ended)
         return News(shares_with, took_over) if took_over is not None or shares_with else None
 

@@ -17,7 +17,7 @@ class TakeOver:
     """How far one client is. Only its session calls.
 
     before: the last command, if it may be one of a take-over. Each PERSISTENT RESERVE IN is put here, to be looked at
-        only when it matters; while there is none, no PERSISTENT RESERVE OUT can be the last of a take-over.
+        only when it matters.
     """
 
     __slots__ = ("before",)
