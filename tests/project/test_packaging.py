@@ -20,7 +20,7 @@ import pytest
 
 import prhelper
 from tests.support import package_contents
-from tests.support.programs import require_program
+from tests.support.programs import require_program, unshare
 from tools.install import entries
 
 REPOSITORY = Path(__file__).parents[2]
@@ -181,7 +181,7 @@ def test_pipx_installs_it_without_a_network(wheel: Path, tmp_path: Path) -> None
     home, commands = tmp_path / "home", tmp_path / "bin"
     settings = {"PIPX_HOME": str(home), "PIPX_BIN_DIR": str(commands), "PIPX_MAN_DIR": str(tmp_path / "man")}
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "PIP_CONFIG_FILE": os.devnull}
-    run("unshare", "--map-root-user", "--net", pipx, "install", wheel, settings=settings | offline)
+    run(*unshare("--net"), pipx, "install", wheel, settings=settings | offline)
     assert run(commands / "prhelper", "--version").split() == ["prhelper", prhelper.__version__]
     for entry in entries("wheel"):
         assert (home / "venvs/prhelper" / entry.target.relative_to("usr")).is_file()

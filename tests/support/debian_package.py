@@ -18,6 +18,7 @@ from tests.kernel.kernel import REPOSITORY, MissingError
 from tests.kernel.root import wanted_suite
 
 from . import debian_root
+from .programs import unshare
 
 __all__ = ["MissingError", "built", "inside"]
 
@@ -54,7 +55,7 @@ _FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
 def inside(*command: str, shared: Sequence[Path], network: bool = False) -> list[str]:
     """The command that runs this one on a machine of the suite, where these folders are at the same places."""
     if wanted_suite() == own_suite():
-        return list(command) if network else ["unshare", "--map-root-user", "--net", *command]
+        return list(command) if network else [*unshare("--net"), *command]
     root = debian_root.obtain(wanted_suite(), "build")
     return debian_root.inside(root, *command, shared=shared, network=network)
 

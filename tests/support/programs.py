@@ -40,6 +40,23 @@ def require_mount_namespace() -> str:
     return unshare
 
 
+def unshare(*namespaces: str) -> list[str]:
+    """What begins a command in such namespaces, as root.
+
+    Root needs no user namespace for them, and in a chroot the kernel makes none.
+    """
+    as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return [require_program("unshare", "util-linux"), *as_root, *namespaces]
+
+
+def require_user_namespace() -> list[str]:
+    """What begins a command in a user namespace of its own, where one can be made."""
+    command = [require_program("unshare", "util-linux"), "--user", "--map-root-user"]
+    if subprocess.run([*command, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no user namespace can be made here: in a chroot, or where user.max_user_namespaces is 0")
+    return command
+
+
 def require_module(name: str, remedy: str) -> None:
     """A Python module that the package can do without."""
     if importlib.util.find_spec(name) is None:

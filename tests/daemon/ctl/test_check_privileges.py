@@ -13,7 +13,7 @@ from prhelper.ctl.check import privileges
 
 from ...support.checking import check
 from ...support.helper import Helper, is_listening, wait_until
-from ...support.programs import require_program
+from ...support.programs import require_program, require_user_namespace
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to take privileges away")
 
@@ -46,10 +46,7 @@ def test_helper_without_its_capability(tmp_path: Path, started_by: list[subproce
 
 @NEEDS_ROOT
 def test_helper_in_the_user_namespace_of_a_container(tmp_path: Path, started_by: list[subprocess.Popen[bytes]]) -> None:
-    unshare = require_program("unshare", "util-linux")
-    if subprocess.run([unshare, "--user", "--map-root-user", "true"], check=False, capture_output=True).returncode:
-        pytest.skip("user namespaces cannot be made here")
-    start_under(started_by, tmp_path / "socket", unshare, "--user", "--map-root-user")
+    start_under(started_by, tmp_path / "socket", *require_user_namespace())
     assert check("-k", tmp_path / "socket").codes == ["user-namespace"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ...support.client import Client
 from ...support.helper import OURS, Helper
-from ...support.programs import missing, require_program
+from ...support.programs import missing, unshare
 from ...support.spc import CHECK_CONDITION, CONFLICT, EXCLUSIVE_ACCESS, GOOD, REGISTRATIONS_PREEMPTED, Out, sense_code
 from .conftest import Connect, Start
 from .node import Node
@@ -103,11 +103,11 @@ def test_rule_says_who_is_the_initiator_that_registered(start: Start, connect: C
 def test_process_that_cannot_be_seen_is_an_initiator_for_each_connection_and_the_log_says_so(
     tmp_path: Path, connect: Connect, state_directory: Path
 ) -> None:
-    unshare = (require_program("unshare", "util-linux"), "--map-root-user", "--pid", "--fork", "--kill-child")
-    if subprocess.run([*unshare, "--mount-proc", "true"], capture_output=True).returncode != 0:
+    within = unshare("--pid", "--fork", "--kill-child", "--mount-proc")
+    if subprocess.run([*within, "true"], capture_output=True).returncode != 0:
         missing("needs a pid namespace: a machine that lets users have namespaces, or root")
     options = ["--emulate", f"--state-directory={state_directory}"]
-    with Helper(tmp_path, (*unshare, "--mount-proc", *OURS), options) as helper:
+    with Helper(tmp_path, (*within, *OURS), options) as helper:
         first, second = connect(helper), connect(helper)
         assert (first.register(0xA), first.reserve(0xA)) == (GOOD, GOOD)
         assert (second.register(0xB), second.reserve(0xB)) == (GOOD, CONFLICT)

@@ -17,7 +17,7 @@ from ...support.client import Client
 from ...support.fake_device import FakeDevice
 from ...support.helper import OURS, Helper, wait_until
 from ...support.patience import PATIENCE
-from ...support.programs import require_program
+from ...support.programs import require_program, require_user_namespace
 from ...support.spc import reserve_in
 from ...support.varlink import Varlink
 from ..libvirt.managed import Machine
@@ -129,7 +129,7 @@ def container(tmp_path: Path) -> Iterator[int]:
 @NEEDS_ROOT
 def test_the_first_process_of_a_container_is_restarted_with_it(container: int, tmp_path: Path) -> None:
     nsenter = require_program("nsenter", "util-linux")
-    within = [nsenter, "--target", str(container), "--pid", "--mount"]
+    within = [nsenter, "--target", str(container), "--pid", "--mount", "--root"]
     assert "the first process of a container" in refused(tmp_path / "helper.sock", before=within)
     assert "cannot see your process in /proc" in refused(tmp_path / "helper.sock")
 
@@ -137,7 +137,6 @@ def test_the_first_process_of_a_container_is_restarted_with_it(container: int, t
 LESSER = (
     (("setpriv", f"--reuid={OTHER}", "--clear-groups"), f"only root may do that, and this is uid {OTHER}"),
     (("setpriv", "--bounding-set=-sys_rawio"), "it has capabilities that your process lacks"),
-    (("unshare", "--user", "--map-root-user"), "in another user namespace"),
 )
 
 
@@ -146,6 +145,14 @@ def test_who_has_less_right_is_told_so(everybodys: Path) -> None:
     with Helper(everybodys, options=("--socket-mode", "666")) as helper:
         for (program, *arguments), reason in LESSER:
             assert reason in refused(helper.socket, before=(require_program(program, "util-linux"), *arguments))
+        helper.rest()
+
+
+@NEEDS_ROOT
+def test_who_is_in_another_user_namespace_is_told_so(everybodys: Path) -> None:
+    within = require_user_namespace()
+    with Helper(everybodys, options=("--socket-mode", "666")) as helper:
+        assert "in another user namespace" in refused(helper.socket, before=within)
         helper.rest()
 
 
